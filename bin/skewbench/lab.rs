@@ -1,0 +1,277 @@
+//! `skewbench lab`: the main job on one host.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use skewbench::host::fleet::{self, Ordering, Plan, Spools, Stage};
+use skewbench::host::program::{Malformed, UNKNOWN, random_bytes};
+use skewbench::host::{clock, results};
+use skewbench::ids::NodeId;
+use skewbench::journal::RunConfig;
+use skewbench::model::oscillator;
+use skewbench::probe::wire::Key;
+use skewbench::time::{Nanos, Ppb};
+use skewbench::topology::{Impairment, Topology};
+
+/// Claims further than this from the own clock are refused: NTP's own panic threshold.
+const PLAUSIBLE: Nanos = Nanos::from_seconds(1_000);
+
+/// Run the main job on this host.
+///
+/// A collector and agents run as real processes over real sockets on loopback. Each agent's local clock is
+/// CLOCK_MONOTONIC_RAW through a declared offset, drift and slow wander, so that the true error is known exactly.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Number of agents
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=64))]
+    nodes: u32,
+    /// Seconds over which clocks are measured
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// Probe period: each agent asks each of its peers once a period
+    #[arg(long, default_value = "100ms", value_name = "SPAN")]
+    tau: Nanos,
+    /// Drifts are spread evenly over [-x, +x] parts per million and dealt to the agents by the seed
+    #[arg(long, default_value_t = 50.0, value_name = "PPM")]
+    drift_ppm: f64,
+    /// Slow random wander of each rate, held within this many parts per million [default: a fiftieth of the drift]
+    #[arg(long, value_name = "PPM")]
+    wander_ppm: Option<f64>,
+    /// Offsets are spread evenly over [-x, +x] milliseconds and dealt to the agents by the seed
+    #[arg(long, default_value_t = 10.0, value_name = "MS")]
+    offset_ms: f64,
+    /// full, ring, line, or a file with one arc a line: from,to[,delay[,jitter[,loss[,mu]]]]
+    #[arg(long, default_value = "full", value_name = "SHAPE|FILE")]
+    topology: String,
+    /// Hold every message back by this much on its arrival
+    #[arg(long, default_value = "0ms", value_name = "SPAN")]
+    delay: Nanos,
+    /// And by a further span, drawn evenly between zero and this
+    #[arg(long, default_value = "0ms", value_name = "SPAN")]
+    jitter: Nanos,
+    /// Share of the probes that are dropped on their arrival, 0 to below 1
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    loss: f64,
+    /// Minimum delay that Lamport's clock credits every message with; more than the true delay makes clocks run away
+    #[arg(long, default_value = "0ms", value_name = "SPAN")]
+    mu: Nanos,
+    /// The agent that NTP-style clocks follow
+    #[arg(long, default_value_t = 0, value_name = "NODE")]
+    reference: u32,
+    /// Seed of offsets, drifts, wander, delays and losses [default: drawn and printed]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Measure what ordering costs, once the clocks are measured
+    #[arg(long, default_value = "on", value_name = "on|off", value_parser = ["on", "off"])]
+    ordering: String,
+    /// Where results go [default: skewbench-out/<start time>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write to DIR even if it holds files; results and journals in it are replaced
+    #[arg(long)]
+    force: bool,
+}
+
+/// Runs the lab and prints what it found.
+pub fn run(args: Args) -> Result<u8> {
+    let topology = args.topology()?;
+    let dir = prepare_dir(&args)?;
+    let seed = args.seed.map_or_else(|| random_bytes().map(u64::from_le_bytes), Ok)?;
+    println!("seed {seed}{}", if args.seed.is_none() { " (drawn; --seed repeats it)" } else { "" });
+    let plan = args.plan(&topology, &dir, seed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(steer(&plan))?;
+    conclude(&plan, &outcome)
+}
+
+impl Args {
+    /// The topology, once every flag has been looked at.
+    fn topology(&self) -> Result<Topology> {
+        let refuse = |key: &str, value: String, mend: &str| Err(Malformed(format!("--{key} {value}: {mend}")).into());
+        let measured = Nanos::from_seconds(i64::from(self.seconds));
+        if self.tau < Nanos::from_micros(100) || self.tau.times(10) > measured {
+            return refuse("tau", self.tau.to_string(), "choose from 100us to a tenth of --seconds");
+        }
+        for (key, value, most) in [
+            ("drift-ppm", self.drift_ppm, 10_000.0),
+            ("wander-ppm", self.wander_ppm(), 10_000.0),
+            ("offset-ms", self.offset_ms, 100_000.0),
+        ] {
+            if !(0.0..=most).contains(&value) {
+                return refuse(key, value.to_string(), &format!("choose from 0 to {most}"));
+            }
+        }
+        for (key, value) in [("delay", self.delay), ("jitter", self.jitter), ("mu", self.mu)] {
+            if !(Nanos::ZERO..=Nanos::from_seconds(10)).contains(&value) {
+                return refuse(key, value.to_string(), "choose from 0ms to 10s");
+            }
+        }
+        if !(0.0..1.0).contains(&self.loss) {
+            return refuse("loss", self.loss.to_string(), "choose a share from 0 to below 1, such as 0.01");
+        }
+        if self.reference >= self.nodes {
+            return refuse("reference", self.reference.to_string(), &format!("agents are 0 to {}", self.nodes - 1));
+        }
+        let settings = Impairment { delay: self.delay, jitter: self.jitter, loss: self.loss, mu: self.mu };
+        match self.topology.as_str() {
+            "full" => Ok(Topology::full(self.nodes, settings)),
+            "ring" => Ok(Topology::ring(self.nodes, settings)),
+            "line" => Ok(Topology::line(self.nodes, settings)),
+            file => {
+                let text = fs::read_to_string(file).with_context(|| {
+                    format!("--topology {file}: neither full, ring nor line, nor a file that can be read")
+                })?;
+                Topology::parse(file, &text, self.nodes, settings)
+                    .map_err(|why| Malformed(format!("--topology: {why}")).into())
+            }
+        }
+    }
+
+    fn wander_ppm(&self) -> f64 {
+        self.wander_ppm.unwrap_or(self.drift_ppm / 50.0)
+    }
+
+    fn plan(&self, topology: &Topology, dir: &Path, seed: u64) -> Result<Plan> {
+        let offset = Nanos((self.offset_ms * 1e6).round() as i64);
+        let (drift, wander) = (Ppb::from_ppm(self.drift_ppm), Ppb::from_ppm(self.wander_ppm()));
+        let measured = Nanos::from_seconds(i64::from(self.seconds));
+        Ok(Plan {
+            program: std::env::current_exe().context("this program's own path")?,
+            dir: dir.to_owned(),
+            key: Key::new(random_bytes()?),
+            oscillators: oscillator::deal(self.nodes, offset, drift, wander, clock::raw_now().as_nanos(), seed),
+            measured,
+            ordering: if self.ordering == "on" { Ordering::On } else { Ordering::Off },
+            run: RunConfig {
+                cluster: u64::from_le_bytes(random_bytes()?),
+                seed: Some(seed),
+                nodes: self.nodes,
+                topology: topology.name().to_owned(),
+                arcs: topology.arcs().collect(),
+                tau: self.tau,
+                measured: Some(measured),
+                reference: NodeId(self.reference),
+                plausible: PLAUSIBLE,
+                git_commit: env!("SKEWBENCH_COMMIT").to_owned(),
+            },
+        })
+    }
+}
+
+/// Makes the folder for the results. One that holds files is refused unless `--force` says otherwise; then what an
+/// earlier run left there is removed, and nothing else.
+fn prepare_dir(args: &Args) -> Result<PathBuf> {
+    let dir = args.out.clone().unwrap_or_else(|| {
+        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        Path::new("skewbench-out").join(now.replace(':', "-"))
+    });
+    let holds_files = fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
+    if holds_files && !args.force {
+        let text = format!("--out {}: the folder holds files: choose another, or add --force", dir.display());
+        return Err(Malformed(text).into());
+    }
+    for part in ["journals", "spool"] {
+        let part = dir.join(part);
+        if part.exists() {
+            fs::remove_dir_all(&part).with_context(|| format!("--out {}", part.display()))?;
+        }
+    }
+    fs::create_dir_all(&dir).with_context(|| format!("--out {}: cannot make the folder", dir.display()))?;
+    Ok(dir.canonicalize()?)
+}
+
+/// Runs the fleet with a progress bar; the first Ctrl-C stops it cleanly.
+async fn steer(plan: &Plan) -> Result<fleet::Outcome> {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("stopping: what was gathered is reported");
+            let _ = stop.send(true);
+        }
+    });
+    let mut progress = Progress::new();
+    let outcome = fleet::run(plan, |stage| progress.show(stage), stopped).await;
+    progress.end();
+    outcome
+}
+
+/// Says what could not go right, then what was found, and last where it is.
+fn conclude(plan: &Plan, outcome: &fleet::Outcome) -> Result<u8> {
+    for trouble in &outcome.troubles {
+        eprintln!("{trouble}");
+    }
+    let spool = plan.dir.join("spool");
+    let (exit_code, text) = match (outcome.spools, outcome.exit_code) {
+        (Spools::Shipped, Some(code)) => {
+            fs::remove_dir_all(&spool).with_context(|| format!("{}", spool.display()))?;
+            (code, outcome.text.clone())
+        }
+        _ => {
+            eprintln!(
+                "some of the journals had not reached the collector: the results are those of all that the agents kept"
+            );
+            let analysed = results::analyse_run(std::slice::from_ref(&plan.dir), &plan.dir)?;
+            (analysed.exit_code, analysed.text)
+        }
+    };
+    print!("{text}");
+    println!("{}", plan.dir.display());
+    Ok(if text.is_empty() { UNKNOWN } else { exit_code })
+}
+
+/// A progress bar on a terminal; elsewhere a line a stage.
+struct Progress {
+    bar: ProgressBar,
+    ticking: Option<tokio::task::AbortHandle>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let bar = ProgressBar::new(1);
+        let style = ProgressStyle::with_template("{msg:32} [{bar:40}] {percent:>3}%")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.progress_chars("=> "));
+        Self { bar, ticking: None }
+    }
+
+    fn show(&mut self, stage: Stage) {
+        let (what, length) = match stage {
+            Stage::Probing(length) => ("measuring clocks".to_owned(), length),
+            Stage::Ordering(phase) => {
+                (format!("ordering by {}, {}", phase.source.name(), phase.load.name()), Nanos(phase.duration_ns))
+            }
+            Stage::Analysing => ("collecting and analysing".to_owned(), Nanos::from_seconds(1)),
+        };
+        if !std::io::stderr().is_terminal() {
+            eprintln!("{what} ({length})");
+            return;
+        }
+        self.end_ticking();
+        self.bar.reset();
+        self.bar.set_length(length.0.unsigned_abs() / 1_000_000);
+        self.bar.set_message(what);
+        let bar = self.bar.clone();
+        let ticking = tokio::spawn(async move {
+            loop {
+                bar.set_position(bar.elapsed().as_millis() as u64);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        self.ticking = Some(ticking.abort_handle());
+    }
+
+    fn end_ticking(&mut self) {
+        if let Some(ticking) = self.ticking.take() {
+            ticking.abort();
+        }
+    }
+
+    fn end(&mut self) {
+        self.end_ticking();
+        self.bar.finish_and_clear();
+    }
+}

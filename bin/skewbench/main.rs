@@ -1,0 +1,50 @@
+//! `skewbench`: the user's command.
+#![expect(clippy::disallowed_methods, reason = "a program reads files and the time of day")]
+
+mod analyze;
+mod lab;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use skewbench::host::{agent, program, reporting};
+
+/// Measures what clock error a group of hosts can promise, with evidence, and what it costs in ordering.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  skewbench lab                                   three agents on this host, ten seconds, then ordering
+  skewbench lab --delay 5ms --jitter 1ms          the same over a network with real delays
+  skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
+  skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+
+Exit codes: 0 the bound held, 1 it was violated, 2 malformed flag or configuration,
+3 missing or unreadable input, port, peer or key, 4 unknown.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the main job on this host: a collector and agents as real processes over real sockets
+    Lab(lab::Args),
+    /// Recompute every result from journals alone
+    Analyze(analyze::Args),
+    /// Run one agent, as skewbench-agent does
+    Agent(agent::Args),
+    /// Run one collector, as skewbench-collector does
+    Collector(reporting::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    program::exit_code(match cli.command {
+        Command::Lab(args) => lab::run(args),
+        Command::Analyze(args) => analyze::run(&args),
+        Command::Agent(args) => agent::main(&args),
+        Command::Collector(args) => reporting::main(&args),
+    })
+}

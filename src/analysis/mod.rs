@@ -1,0 +1,32 @@
+//! From journals to numbers. Pure: functions over values, the same for a live run, a simulated one and copied files.
+//!
+//! Reading order: [`run`] (what goes in), [`horizon`] (which span of true time is judged), [`track`] (each clock as
+//! straight pieces of true time), [`envelope`] (exact eps), [`timely`] (the premises that the run itself fulfilled),
+//! [`summary`] (what comes out). Times inside are nanoseconds of true time since the run's start, as `f64`: exact to far
+//! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
+
+pub mod arcs;
+pub mod clocks;
+pub mod coverage;
+pub mod envelope;
+pub mod facts;
+pub mod horizon;
+pub mod ordering;
+pub mod premise;
+pub mod quantile;
+pub mod reading;
+pub mod run;
+pub mod series;
+pub mod skew;
+pub mod summarise;
+pub mod summary;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod timely;
+pub mod track;
+pub mod traffic;
+pub mod truth;
+
+pub use run::{AgentRun, Unreadable};
+pub use summarise::summarise;
+pub use summary::{Summary, Verdict};

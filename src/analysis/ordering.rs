@@ -1,0 +1,196 @@
+//! What ordering cost: one row for each stamp source and load, over all agents.
+
+use std::collections::BTreeMap;
+
+use super::quantile::{PerMille, of_counts};
+use crate::ids::NodeId;
+use crate::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
+use crate::time::{NANOS_PER_SECOND, Nanos};
+
+/// One phase over all agents.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OrderRow {
+    /// The phase.
+    pub phase: Phase,
+    /// Agents that reported it.
+    pub agents: u32,
+    /// The least that any agent delivered in time.
+    pub commands: u64,
+    /// The same a second.
+    pub commands_per_s: f64,
+    /// Latency from intended issue to own delivery, in ns: p50, p99, p99.9. On half load only.
+    pub latency: Option<[u64; 3]>,
+    /// CPU time of the ordering threads of all agents over all their deliveries, in ns.
+    pub cpu_ns_per_command: Option<f64>,
+    /// The same for the transport without ordering.
+    pub floor_ns_per_command: Option<f64>,
+    /// Neighbouring deliveries from different agents against the order of issue, and their share. On half load only.
+    pub inversions: Option<(u64, Option<f64>)>,
+    /// Digest of the longest prefix that every agent has one of.
+    pub digest: Option<u64>,
+    /// Whether every agent drained and delivered that prefix in the same order.
+    pub agree: bool,
+    /// Eps p50 and max of the row's physical clock over the row's span.
+    pub eps: Option<(Nanos, Nanos)>,
+    /// Commands a second of the transport without ordering.
+    pub floor_commands_per_s: Option<f64>,
+}
+
+/// Every agent's report of one phase.
+pub type Reports<'a> = Vec<(NodeId, &'a PhaseReport)>;
+
+/// Reports by phase: one for each agent, the last where there are several.
+pub fn by_phase<'a>(reports: impl IntoIterator<Item = (NodeId, &'a PhaseReport)>) -> Vec<Reports<'a>> {
+    let mut found: BTreeMap<_, BTreeMap<NodeId, &PhaseReport>> = BTreeMap::new();
+    for (node, report) in reports {
+        let key = (report.phase.source, report.phase.load.name() != "saturated", report.phase.index);
+        found.entry(key).or_default().insert(node, report);
+    }
+    found.into_values().map(|agents| agents.into_iter().collect()).collect()
+}
+
+/// One row for each phase that orders. `agents` is how many took part in the run; `eps` measures the physical clock of
+/// a phase over its span.
+pub fn rows<'a>(
+    phases: &[Reports<'a>],
+    agents: u32,
+    eps: impl Fn(&Reports<'a>) -> Option<(Nanos, Nanos)>,
+) -> Vec<OrderRow> {
+    let is_floor = |reports: &&Reports<'a>| phase(reports).is_some_and(|phase| phase.source == StampSource::Floor);
+    let floors: Vec<&Reports<'a>> = phases.iter().filter(is_floor).collect();
+    let ordering = phases.iter().filter(|reports| !is_floor(reports));
+    ordering.filter_map(|reports| row(reports, &floors, agents, eps(reports))).collect()
+}
+
+fn phase(reports: &Reports<'_>) -> Option<Phase> {
+    reports.first().map(|(_, report)| report.phase)
+}
+
+fn row(reports: &Reports<'_>, floors: &[&Reports<'_>], agents: u32, eps: Option<(Nanos, Nanos)>) -> Option<OrderRow> {
+    let phase = phase(reports)?;
+    let same_load = |floor: &&&Reports<'_>| self::phase(floor).is_some_and(|f| f.load.name() == phase.load.name());
+    let floor = floors.iter().find(same_load).or(floors.first());
+    let open = matches!(phase.load, Load::Open { .. });
+    let digest = common(reports);
+    let complete = reports.len() as u64 >= u64::from(agents) && reports.iter().all(|(_, report)| report.drained);
+    Some(OrderRow {
+        phase,
+        agents: reports.len() as u32,
+        commands: least(reports),
+        commands_per_s: per_second(reports),
+        latency: open.then(|| latency(reports)).flatten(),
+        cpu_ns_per_command: cpu_per_command(reports),
+        floor_ns_per_command: floor.and_then(|floor| cpu_per_command(floor)),
+        inversions: open.then(|| inversions(reports)).flatten(),
+        digest: digest.and_then(Result::ok),
+        agree: complete && digest.is_some_and(|digest| digest.is_ok()),
+        eps: eps.filter(|_| phase.source != StampSource::LamportLogical),
+        floor_commands_per_s: floor.map(|floor| per_second(floor)),
+    })
+}
+
+fn least(reports: &Reports<'_>) -> u64 {
+    reports.iter().map(|(_, report)| report.delivered_in_time).min().unwrap_or(0)
+}
+
+fn per_second(reports: &Reports<'_>) -> f64 {
+    let duration = phase(reports).map_or(0, |phase| phase.duration_ns).max(1);
+    least(reports) as f64 * NANOS_PER_SECOND as f64 / duration as f64
+}
+
+fn cpu_per_command(reports: &Reports<'_>) -> Option<f64> {
+    let sum = |count: fn(&PhaseReport) -> u64| reports.iter().map(|(_, report)| count(report) as f64).sum::<f64>();
+    let delivered = sum(|report| report.delivered);
+    (delivered > 0.0).then(|| sum(|report| report.cpu_ns) / delivered)
+}
+
+fn latency(reports: &Reports<'_>) -> Option<[u64; 3]> {
+    let mut merged: BTreeMap<u64, u64> = BTreeMap::new();
+    for (value, count) in reports.iter().flat_map(|(_, report)| &report.latency) {
+        let sum = merged.entry(*value).or_default();
+        *sum = sum.saturating_add(*count);
+    }
+    let counts: Vec<(u64, u64)> = merged.into_iter().collect();
+    let at = |quantile| of_counts(&counts, quantile);
+    Some([at(PerMille::P50)?, at(PerMille::P99)?, at(PerMille::P999)?])
+}
+
+fn inversions(reports: &Reports<'_>) -> Option<(u64, Option<f64>)> {
+    let counts: Option<Vec<u64>> = reports.iter().map(|(_, report)| report.inversions).collect();
+    let inverted = counts?.into_iter().fold(0, u64::saturating_add);
+    let neighbours = reports.iter().fold(0_u64, |sum, (_, report)| sum.saturating_add(report.neighbours));
+    Some((inverted, (neighbours > 0).then(|| inverted as f64 / neighbours as f64)))
+}
+
+/// The digest at the largest count of which every agent has one: `Err` if they differ, `None` without such a count.
+fn common(reports: &Reports<'_>) -> Option<Result<u64, ()>> {
+    let digests = |report: &PhaseReport| -> BTreeMap<u64, u64> {
+        report.checkpoints.iter().map(|Checkpoint { commands, digest }| (*commands, *digest)).collect()
+    };
+    let all: Vec<BTreeMap<u64, u64>> = reports.iter().map(|(_, report)| digests(report)).collect();
+    let shared = |count: &&u64| all.iter().all(|digests| digests.contains_key(count));
+    let count = all.first()?.keys().rev().find(shared)?;
+    let digest = all[0][count];
+    Some(if all.iter().all(|digests| digests[count] == digest) { Ok(digest) } else { Err(()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(source: StampSource, load: Load, delivered: u64, checkpoints: &[(u64, u64)]) -> PhaseReport {
+        let phase = Phase { index: 0, source, load, payload_bytes: 64, batch: 64, duration_ns: 2_000_000_000 };
+        PhaseReport {
+            phase,
+            began_ns: 0,
+            ended_ns: 2_000_000_000,
+            issued: delivered / 2,
+            delivered_in_time: delivered,
+            delivered: delivered + 10,
+            drained: true,
+            cpu_ns: (delivered + 10) * 1_000,
+            forced: 0,
+            neighbours: 100,
+            inversions: Some(3),
+            latency: vec![(1_000, 98), (5_000, 2)],
+            checkpoints: checkpoints
+                .iter()
+                .map(|(commands, digest)| Checkpoint { commands: *commands, digest: *digest })
+                .collect(),
+        }
+    }
+
+    fn one_row(reports: &[PhaseReport]) -> OrderRow {
+        let reports = reports.iter().enumerate().map(|(node, report)| (NodeId(node as u32 / 2), report));
+        let phases = by_phase(reports);
+        rows(&phases, 2, |_| Some((Nanos(1), Nanos(2)))).remove(0)
+    }
+
+    #[test]
+    fn a_row_is_the_least_agent_beside_the_floor() {
+        let open = Load::Open { commands_per_s: 500 };
+        let floor = report(StampSource::Floor, Load::Saturated, 8_000, &[]);
+        let row = one_row(&[
+            report(StampSource::Lamport, open, 1_000, &[(500, 7), (1_000, 8)]),
+            floor.clone(),
+            report(StampSource::Lamport, open, 900, &[(500, 7), (900, 9)]),
+            floor,
+        ]);
+        assert_eq!((row.commands, row.commands_per_s, row.floor_commands_per_s), (900, 450.0, Some(4_000.0)));
+        assert_eq!((row.agree, row.digest), (true, Some(7)), "500 is the largest common prefix");
+        assert_eq!(row.latency, Some([1_000, 5_000, 5_000]));
+        assert_eq!(row.inversions, Some((6, Some(0.03))));
+        assert_eq!((row.cpu_ns_per_command, row.eps), (Some(1_000.0), Some((Nanos(1), Nanos(2)))));
+    }
+
+    #[test]
+    fn different_digests_or_a_missing_agent_are_no_agreement() {
+        let make = |digest| report(StampSource::LamportLogical, Load::Saturated, 10, &[(10, digest)]);
+        let differ = [make(1), make(0), make(2), make(0)];
+        let phases = by_phase([(NodeId(0), &differ[0]), (NodeId(1), &differ[2])]);
+        let row = &rows(&phases, 2, |_| Some((Nanos(1), Nanos(2))))[0];
+        assert_eq!((row.agree, row.digest, row.latency, row.eps), (false, None, None, None));
+        let phases = by_phase([(NodeId(0), &differ[0])]);
+        assert!(!rows(&phases, 2, |_| None)[0].agree, "one of two agents says nothing");
+    }
+}

@@ -1,0 +1,147 @@
+//! What a node's records say of its clocks.
+
+use super::run::AgentRun;
+use super::track::{Base, Leg, Pieces, Track, gap};
+use crate::clock::{Change, ErrorBound};
+use crate::ids::Algorithm;
+use crate::node::Record;
+use crate::time::{Local, Nanos, Synced, Time};
+
+/// What integer readings leave open.
+pub const GRAIN: Nanos = Nanos(2);
+
+/// All clocks of one node as functions of its local clock.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Readings {
+    lamport: Pieces,
+    ntp: Pieces,
+    /// The hybrid clock's `l`, in force from an instant on, in order.
+    ahead: Vec<(Time<Local>, Time<Synced>)>,
+    /// What the NTP-style clock states of its own error, in force from an instant on, in order.
+    claims: Vec<(Time<Local>, Option<ErrorBound>)>,
+    /// When a clock stepped.
+    steps: Vec<(Algorithm, Time<Local>)>,
+    /// When a clock was set back.
+    set_back: Vec<(Algorithm, Time<Local>)>,
+}
+
+impl Readings {
+    /// The clocks as the journal has them.
+    pub fn of(run: &AgentRun) -> Self {
+        let mut readings = Self::default();
+        for record in run.records() {
+            match record {
+                Record::Changed(algorithm, change) => readings.change(*algorithm, change),
+                Record::Ahead(at, l) => replace_from(&mut readings.ahead, *at, *l),
+                _ => {}
+            }
+        }
+        readings
+    }
+
+    fn change(&mut self, algorithm: Algorithm, change: &Change) {
+        let at = change.reading.line.start;
+        let pieces = match algorithm {
+            Algorithm::Lamport => &mut self.lamport,
+            Algorithm::Ntp => &mut self.ntp,
+            Algorithm::Free | Algorithm::Hlc => return,
+        };
+        if change.reading.line.value + GRAIN < pieces.before(at) {
+            self.set_back.push((algorithm, at));
+        }
+        pieces.change(change);
+        if change.stepped {
+            self.steps.push((algorithm, at));
+        }
+        if algorithm == Algorithm::Ntp {
+            replace_from(&mut self.claims, at, change.bound);
+        }
+    }
+
+    /// Lamport's clock as a function of the local clock.
+    pub fn lamport(&self) -> &Pieces {
+        &self.lamport
+    }
+
+    /// When `algorithm`'s clock stepped, as its node said.
+    pub fn steps(&self, algorithm: Algorithm) -> impl Iterator<Item = Time<Local>> {
+        self.steps.iter().filter(move |(by, _)| *by == algorithm).map(|(_, at)| *at)
+    }
+
+    /// When `algorithm`'s clock was set back.
+    pub fn set_back(&self, algorithm: Algorithm) -> impl Iterator<Item = Time<Local>> {
+        self.set_back.iter().filter(move |(by, _)| *by == algorithm).map(|(_, at)| *at)
+    }
+
+    /// When an `l` of the hybrid clock was noted and what it was, both in ns since the run's start.
+    pub fn leads<'a>(&'a self, base: &'a Base<'_>) -> impl Iterator<Item = (f64, f64)> + 'a {
+        self.ahead.iter().map(|(at, l)| (base.when(*at), gap(*l, base.origin)))
+    }
+
+    /// `algorithm`'s clock over the run.
+    pub fn track(&self, algorithm: Algorithm, base: &Base<'_>) -> Track {
+        match algorithm {
+            Algorithm::Free => base.track(&Pieces::default()),
+            Algorithm::Lamport => base.track(&self.lamport),
+            Algorithm::Ntp => base.track(&self.ntp),
+            Algorithm::Hlc => hybrid(base, &base.track(&self.ntp), &self.leads(base).collect::<Vec<_>>()),
+        }
+    }
+
+    /// The NTP-style clock's own error bound over the run, in ns; none where it states none.
+    pub fn claimed(&self, base: &Base<'_>) -> Vec<(f64, Option<Leg>)> {
+        let leg = |at, bound: &ErrorBound| base.growing(at, bound.initial.0 as f64, bound.growth.as_ratio());
+        self.claims.iter().map(|(at, bound)| (base.when(*at), bound.as_ref().map(|bound| leg(*at, bound)))).collect()
+    }
+}
+
+/// Adds an item in force from `at` on; items that begin then or later are replaced.
+fn replace_from<T>(items: &mut Vec<(Time<Local>, T)>, at: Time<Local>, item: T) {
+    while items.last().is_some_and(|(last, _)| *last >= at) {
+        items.pop();
+    }
+    items.push((at, item));
+}
+
+/// max(l, physical reading), `ahead` saying from when on which `l` holds, with a breakpoint wherever the physical clock overtakes `l`.
+fn hybrid(base: &Base<'_>, physical: &Track, ahead: &[(f64, f64)]) -> Track {
+    let inside = |at: &f64| *at > 0.0 && *at < base.length;
+    let starts = physical.legs().iter().map(|leg| leg.start).chain(ahead.iter().map(|(at, _)| *at));
+    let mut starts: Vec<f64> = starts.filter(inside).chain([0.0]).collect();
+    starts.sort_by(f64::total_cmp);
+    starts.dedup();
+    let mut legs = Vec::new();
+    let (mut told, mut under) = (0, 0);
+    for (index, start) in starts.iter().copied().enumerate() {
+        let end = starts.get(index + 1).copied().unwrap_or(base.length);
+        while ahead.get(told).is_some_and(|(at, _)| *at <= start) {
+            told += 1;
+        }
+        while physical.legs().get(under + 1).is_some_and(|next| next.start <= start) {
+            under += 1;
+        }
+        let l = told.checked_sub(1).map(|last| ahead[last].1);
+        overtake(&physical.legs()[under], l, start, end, &mut legs);
+    }
+    Track::new(legs)
+}
+
+/// The legs of max(l, physical) on one span on which both are lines.
+fn overtake(physical: &Leg, l: Option<f64>, start: f64, end: f64, legs: &mut Vec<Leg>) {
+    let beneath = Leg { start, value: physical.at(start), slope: physical.slope };
+    let Some(l) = l.map(|l| l - start).filter(|l| *l > beneath.value) else {
+        legs.push(beneath);
+        return;
+    };
+    legs.push(Leg { start, value: l, slope: -1.0 });
+    let crossing = start + (l - beneath.value) / (physical.slope + 1.0);
+    if physical.slope > -1.0 && crossing < end {
+        legs.push(Leg { start: crossing, value: physical.at(crossing), slope: physical.slope });
+    }
+}
+
+/// When a track steps between two of its legs by more than integer readings explain, in ns since the run's start.
+pub fn jumps(track: &Track) -> impl Iterator<Item = f64> {
+    let stepped = |pair: &&[Leg]| (pair[1].value - pair[0].at(pair[1].start)).abs() > GRAIN.0 as f64;
+    track.legs().windows(2).filter(stepped).map(|pair| pair[1].start)
+}

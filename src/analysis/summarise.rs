@@ -1,0 +1,207 @@
+//! Journals in, one [`Summary`] out.
+
+use std::collections::BTreeMap;
+
+use super::arcs::{self, ArcRow, Context};
+use super::clocks::Clocks;
+use super::envelope::sweep;
+use super::facts;
+use super::horizon::{Horizon, LocalSpan, cuts, own_spans};
+use super::ordering::{self, OrderRow, Reports};
+use super::premise;
+use super::run::{AgentRun, Span, choose};
+use super::summary::{Promise, Row, Summary, Verdict};
+use super::timely::{Given, choose as choose_premises};
+use super::traffic::{Collector, Traffic};
+use super::truth::Truth;
+use crate::ids::{Algorithm, Arc, NodeId};
+use crate::journal::{Note, RunConfig};
+use crate::node::Counter;
+use crate::theory::Premises;
+use crate::time::{Nanos, Ppb};
+
+/// The part of the warm-up that does not depend on the premises: 3 s, or a third of a shorter run.
+const SETTLING: Nanos = Nanos::from_seconds(3);
+
+/// Recomputes every result of a run from its journals, one for each (node, boot). The same journals in any order give the
+/// same summary.
+pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
+    let (spans, notes) = choose(runs);
+    let Some(first) = spans.values().next() else {
+        return Summary { notes: vec!["no journal was given".to_owned()], ..Summary::default() };
+    };
+    let config = &first.run.header.run;
+    let facts = facts::of(run_id, config, &spans);
+    let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
+    let mut summary = Summary { facts, counters, notes, ..Summary::default() };
+    summary.notes.extend(premise::missing(config, &spans));
+    summary.notes.extend(spans.iter().filter(|(_, span)| span.run.header.run != *config).map(|(node, _)| {
+        format!("node {node} ran with another configuration: that of node {} is used", first.run.header.node)
+    }));
+    let run = Run { config, spans: &spans };
+    match Truth::rebuild(&spans).and_then(|truth| Some((Horizon::of(&spans, &truth)?, truth))) {
+        Some((horizon, truth)) => run.with_truth(&horizon, &truth, &mut summary),
+        None => run.without_truth(&mut summary),
+    }
+    summary
+}
+
+struct Run<'a, 'b> {
+    config: &'b RunConfig,
+    spans: &'b BTreeMap<NodeId, Span<'a>>,
+}
+
+impl<'a> Run<'a, '_> {
+    fn without_truth(&self, summary: &mut Summary) {
+        summary.notes.push(
+            "true time is unknown, and with it eps: not every node declares its oscillator on one common host"
+                .to_owned(),
+        );
+        summary.notes.extend(cuts(self.spans, None));
+        let within = own_spans(self.spans);
+        let length = |span: &LocalSpan| *span.end() - *span.start();
+        let duration = within.values().map(length).min().unwrap_or(Nanos::ZERO).max(Nanos::ZERO);
+        summary.duration = Some(duration);
+        let traffic = self.traffic(&within, None);
+        let context = Context { truth: None, premises: None, run: duration, tau: self.config.tau };
+        summary.arcs = self.arcs(&traffic, &context);
+        summary.rows = Algorithm::ALL.map(Row::unknown).to_vec();
+        summary.ordering = self.ordering(|_| None);
+    }
+
+    fn with_truth(&self, horizon: &Horizon, truth: &Truth, summary: &mut Summary) {
+        let run = horizon.length();
+        let traffic = self.traffic(&horizon.on_clocks(self.spans, truth), Some((truth, horizon)));
+        let premises = self.premises(&traffic, run);
+        let context = Context { truth: Some(truth), premises: premises.as_ref(), run, tau: self.config.tau };
+        summary.arcs = self.arcs(&traffic, &context);
+        summary.promise = premises.map(|premises| promise(premises, &traffic));
+        summary.duration = Some(run);
+        let warm_up = self.warm_up(run, premises.as_ref());
+        summary.warm_up = Some(warm_up);
+        let clocks = Clocks::new(self.spans, truth, horizon);
+        let window = (warm_up.0 as f64, run.0 as f64);
+        for algorithm in Algorithm::ALL {
+            summary.rows.push(clocks.row(algorithm, window, self.config.reference, summary.promise.as_ref()));
+        }
+        summary.series = clocks.series(window.1);
+        summary.ordering = self.ordering(|reports| clocks.eps_of_phase(reports));
+        summary.notes.extend(cuts(self.spans, Some((truth, horizon))));
+        self.conclude(summary, &clocks, window.1);
+    }
+
+    fn traffic(
+        &self,
+        within: &BTreeMap<NodeId, LocalSpan>,
+        truth: Option<(&Truth, &Horizon)>,
+    ) -> BTreeMap<Arc, Traffic<'a>> {
+        let truth = truth.map(|(truth, horizon)| (truth, horizon.start));
+        let arcs = self.config.arcs.iter().map(|(arc, _)| *arc);
+        Collector { spans: self.spans, within, truth }.collect(arcs)
+    }
+
+    /// The premises that the run fulfilled, with the best xi.
+    fn premises(&self, traffic: &BTreeMap<Arc, Traffic<'_>>, run: Nanos) -> Option<Premises> {
+        let kappa = self.spans.keys().map(|node| self.kappa(*node)).max()?;
+        let mu = traffic.values().map(Traffic::mu).max().unwrap_or(Nanos::ZERO);
+        let arcs: Vec<_> = traffic.values().map(Traffic::timed).collect();
+        choose_premises(&arcs, &Given { kappa, diameter: facts::diameter(self.config)?, mu, run })
+    }
+
+    fn kappa(&self, node: NodeId) -> Ppb {
+        self.spans.get(&node).map_or(Ppb(0), |span| span.run.header.kappa_ppb.max(Ppb(0)))
+    }
+
+    fn arcs(&self, traffic: &BTreeMap<Arc, Traffic<'_>>, context: &Context<'_>) -> Vec<ArcRow> {
+        let mut incoming: BTreeMap<NodeId, u32> = BTreeMap::new();
+        traffic.keys().for_each(|arc| *incoming.entry(arc.to).or_default() += 1);
+        let row = |(arc, traffic): (&Arc, &Traffic<'_>)| {
+            let mut row = arcs::row(*arc, traffic, self.kappa(arc.from).max(self.kappa(arc.to)), context);
+            if incoming[&arc.to] == 1 {
+                row.duplicated = row.duplicated.saturating_add(self.counted(arc.to, Counter::Replayed));
+            }
+            row
+        };
+        traffic.iter().map(row).collect()
+    }
+
+    fn counted(&self, node: NodeId, counter: Counter) -> u64 {
+        let counters = self.spans.get(&node).map(|span| span.run.counters());
+        counters.and_then(|counters| counters.get(counter.name()).copied()).unwrap_or(0)
+    }
+
+    fn warm_up(&self, run: Nanos, premises: Option<&Premises>) -> Nanos {
+        let planned = self.config.measured.unwrap_or(run).max(Nanos::ZERO);
+        SETTLING.min(planned.over(3)).max(premises.map_or(Nanos::ZERO, Premises::warm_up))
+    }
+
+    fn ordering(&self, eps: impl Fn(&Reports<'a>) -> Option<(Nanos, Nanos)>) -> Vec<OrderRow> {
+        let reports = self.spans.iter().flat_map(|(node, span)| {
+            let phase = |note: &'a Note| if let Note::Phase(report) = note { Some(&**report) } else { None };
+            span.run.notes().filter_map(phase).map(|report| (*node, report))
+        });
+        ordering::rows(&ordering::by_phase(reports), self.config.nodes, eps)
+    }
+
+    /// Premises, notes and verdict.
+    fn conclude(&self, summary: &mut Summary, clocks: &Clocks<'_>, end: f64) {
+        let mut failed = premise::credits(&summary.arcs);
+        failed.extend(premise::rates(self.spans));
+        failed.extend(premise::set_back(clocks.readings()));
+        failed.extend(premise::ignored(self.spans, clocks.readings()));
+        let physical = clocks.of(Algorithm::Ntp);
+        let theorem = premise::hybrid(&clocks.hybrid_leads(), physical, &sweep(physical, 0.0, end));
+        let eps = summary.row(Algorithm::Lamport).and_then(|row| row.skew).map(|skew| skew.max);
+        summary.verdict = self.verdict(eps, summary.promise.as_ref());
+        if let (Some(promise), Some(eps)) = (&mut summary.promise, eps) {
+            let tight = promise.bounds.tight.0 as f64;
+            promise.tightness = (tight > 0.0).then(|| eps.0 as f64 / tight);
+        }
+        if summary.verdict == Verdict::Violated && failed.is_empty() {
+            failed.push("no premise is known to have failed: the bound or this program is wrong".to_owned());
+        }
+        summary.notes.extend(failed);
+        summary.notes.extend(theorem);
+        summary.notes.extend(self.gaps(summary, eps));
+    }
+
+    /// A missing node can only add to eps, so that it hides a promise kept but not a promise broken.
+    fn verdict(&self, eps: Option<Nanos>, promise: Option<&Promise>) -> Verdict {
+        let complete = self.spans.len() as u64 >= u64::from(self.config.nodes);
+        match eps.zip(promise.map(|promise| promise.bounds.safe)) {
+            Some((eps, safe)) if eps > safe => Verdict::Violated,
+            Some(_) if complete => Verdict::Within,
+            _ => Verdict::Unknown,
+        }
+    }
+
+    fn gaps(&self, summary: &Summary, eps: Option<Nanos>) -> Vec<String> {
+        let mut notes = Vec::new();
+        let warm_up = summary.warm_up.unwrap_or(Nanos::ZERO);
+        if eps.is_none() {
+            let run = summary.duration.unwrap_or(Nanos::ZERO);
+            notes.push(format!("no window: the nodes ran together for {run}, the warm-up takes {warm_up}"));
+        }
+        if summary.promise.is_none() {
+            notes.push("no bound: no xi gives premises that begin to hold within the run".to_owned());
+        }
+        let silent: Vec<String> =
+            summary.arcs.iter().filter(|row| row.received == 0).map(|row| row.arc.to_string()).take(20).collect();
+        if !silent.is_empty() {
+            notes.push(format!("no message arrived over {}", silent.join(", ")));
+        }
+        notes.extend(premise::settling(self.config, warm_up));
+        notes
+    }
+}
+
+fn promise(premises: Premises, traffic: &BTreeMap<Arc, Traffic<'_>>) -> Promise {
+    let delays = traffic.values().flat_map(|traffic| &traffic.received).filter_map(|message| message.truth);
+    let smallest_delay = delays.map(|(_, delay)| delay).min();
+    let tau_ceiling = smallest_delay.map(|smallest| premises.tau_ceiling(smallest));
+    Promise { premises, bounds: premises.bounds(), tightness: None, tau_ceiling, smallest_delay }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! What comes out: one value that holds every number of every file.
+
+use std::collections::BTreeMap;
+
+use super::arcs::ArcRow;
+use super::ordering::OrderRow;
+use super::series::Series;
+use super::skew::Skew;
+use crate::ids::{Algorithm, NodeId};
+use crate::theory::{Bounds, Premises, TauCeiling};
+use crate::time::Nanos;
+
+/// Whether the clocks kept what theory promises.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Verdict {
+    /// Eps stayed within the safe bound.
+    Within,
+    /// Eps exceeded it.
+    Violated,
+    /// The run cannot tell.
+    #[default]
+    Unknown,
+}
+
+impl Verdict {
+    /// The verdict's word in every file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Within => "WITHIN",
+            Self::Violated => "VIOLATED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The exit code of a program that reached this verdict.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Within => 0,
+            Self::Violated => 1,
+            Self::Unknown => 4,
+        }
+    }
+}
+
+/// Facts about the run that are known before any measuring.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// Name of the run.
+    pub run_id: String,
+    /// Commit of the program that ran.
+    pub git_commit: String,
+    /// The run's seed.
+    pub seed: Option<u64>,
+    /// Nodes that were configured.
+    pub nodes: u32,
+    /// Nodes that left a journal.
+    pub agents: u32,
+    /// What the topology is called.
+    pub topology: String,
+    /// Directed diameter; `None` if some node cannot reach another.
+    pub diameter: Option<u32>,
+    /// The configured probe period.
+    pub tau: Nanos,
+    /// The node that the NTP-style clocks follow.
+    pub reference: NodeId,
+    /// Different hosts.
+    pub hosts: u32,
+    /// The fewest cores that an agent could use.
+    pub cores: u32,
+    /// Hosts with more agents than cores.
+    pub crowded_hosts: u32,
+    /// The first host's kernel and clock source.
+    pub kernel: String,
+    /// Agents that obtained kernel stamps.
+    pub kernel_stamped_agents: u32,
+}
+
+/// What theory promises of this run.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Promise {
+    /// The premises that the run fulfilled, with the xi that makes the safe bound smallest.
+    pub premises: Premises,
+    /// The bounds under them.
+    pub bounds: Bounds,
+    /// Measured eps over the tight bound.
+    pub tightness: Option<f64>,
+    /// The longest tau without an external anomaly, with the smallest observed delay as the shortest influence.
+    pub tau_ceiling: Option<TauCeiling>,
+    /// The smallest true delay of the run.
+    pub smallest_delay: Option<Nanos>,
+}
+
+/// One algorithm's row.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Row {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// What its clocks did in the window, where truth is known.
+    pub skew: Option<Skew>,
+    /// Discontinuities of the readings of all nodes in the window.
+    pub steps: Option<u64>,
+    /// Share of time in which a stated limit held: for `lamport` the safe bound on eps, for `ntp` each
+    /// clock's own bound on its distance to the configured reference node, also where another root took over; only time
+    /// in which a clock states a bound counts.
+    pub coverage: Option<f64>,
+}
+
+impl Row {
+    /// The row of an algorithm of which nothing is known.
+    pub const fn unknown(algorithm: Algorithm) -> Self {
+        Self { algorithm, skew: None, steps: None, coverage: None }
+    }
+}
+
+/// Everything that is known of a run.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Summary {
+    /// The run itself.
+    pub facts: Facts,
+    /// From the run's start to its end.
+    pub duration: Option<Nanos>,
+    /// From the run's start to that of the window.
+    pub warm_up: Option<Nanos>,
+    /// What theory promises.
+    pub promise: Option<Promise>,
+    /// One row for each algorithm.
+    pub rows: Vec<Row>,
+    /// One row for each arc.
+    pub arcs: Vec<ArcRow>,
+    /// Eps over time.
+    pub series: Series,
+    /// One row for each ordering phase.
+    pub ordering: Vec<OrderRow>,
+    /// Each node's counters, by name.
+    pub counters: BTreeMap<NodeId, BTreeMap<String, u64>>,
+    /// What a reader must know: what was cut, damaged, broken.
+    pub notes: Vec<String>,
+    /// Whether the Lamport clocks kept the safe bound.
+    pub verdict: Verdict,
+}
+
+impl Summary {
+    /// The row of `algorithm`.
+    pub fn row(&self, algorithm: Algorithm) -> Option<&Row> {
+        self.rows.iter().find(|row| row.algorithm == algorithm)
+    }
+
+    /// Completed exchanges by where the worst of their stamps was taken: user space, kernel, hardware.
+    pub fn exchanges(&self) -> [u64; 3] {
+        let count = |source: usize| self.arcs.iter().map(|arc| arc.exchanges[source]).fold(0, u64::saturating_add);
+        [count(0), count(1), count(2)]
+    }
+}

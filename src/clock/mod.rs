@@ -1,0 +1,151 @@
+//! Synchronised physical clocks, one algorithm a file. Pure.
+//!
+//! A clock is a fold: it sees messages and exchanges of its node, in the order in which the node saw them, and each of
+//! them may change its [`Reading`], a function of the node's local clock. It never reads a clock itself.
+
+pub mod free;
+pub mod lamport;
+pub mod ntp;
+
+use crate::affine::Line;
+use crate::ids::{Algorithm, NodeId};
+use crate::probe::{Claim, Exchange};
+use crate::time::{Local, Nanos, Rate, Synced, Time};
+
+pub use free::Free;
+pub use lamport::Lamport;
+pub use ntp::Ntp;
+
+/// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
+/// ends).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reading {
+    /// In force from its start on.
+    pub line: Line<Local, Synced>,
+    /// In force from its start on, unless the clock changes before.
+    pub then: Option<Line<Local, Synced>>,
+}
+
+impl Reading {
+    /// The function under which the clock shows what the local clock shows.
+    pub const LOCAL: Self = Self { line: Line::IDENTITY, then: None };
+
+    /// The line in force at `at`.
+    pub fn line_at(&self, at: Time<Local>) -> &Line<Local, Synced> {
+        match &self.then {
+            Some(then) if at >= then.start => then,
+            _ => &self.line,
+        }
+    }
+
+    /// What the clock shows at `at`.
+    pub fn at(&self, at: Time<Local>) -> Time<Synced> {
+        self.line_at(at).at(at)
+    }
+
+    /// How fast the clock runs at `at`, against the local clock.
+    pub fn rate_at(&self, at: Time<Local>) -> Rate {
+        self.line_at(at).rate
+    }
+}
+
+/// A clock's own statement of how far it may be from its reference: it grows from the start of the reading it came with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ErrorBound {
+    /// The bound at the start of the reading.
+    pub initial: Nanos,
+    /// How fast it grows with local time.
+    pub growth: Rate,
+}
+
+/// Something that a clock did beside changing its reading.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum ClockEvent {
+    /// It follows a reference that it did not follow before.
+    Follows = 0,
+    /// Its reference fell silent and it is the lowest node alive: others now follow it (orphan mode).
+    TookOver = 1,
+    /// Its reference fell silent and nobody else is known to follow.
+    LostReference = 2,
+    /// It measured its frequency and entered its regular loop.
+    Disciplined = 3,
+}
+
+impl ClockEvent {
+    /// Every event.
+    pub const ALL: [Self; 4] = [Self::Follows, Self::TookOver, Self::LostReference, Self::Disciplined];
+
+    /// The event's name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Follows => "follows",
+            Self::TookOver => "took_over",
+            Self::LostReference => "lost_reference",
+            Self::Disciplined => "disciplined",
+        }
+    }
+
+    /// The event with this number in the journal.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+}
+
+/// A change of a clock's reading, in force from `reading.line.start` on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The new function.
+    pub reading: Reading,
+    /// Whether the clock jumped: its reading just before differs from the one at the start.
+    pub stepped: bool,
+    /// The clock's own error bound, if it states one.
+    pub bound: Option<ErrorBound>,
+    /// What else happened.
+    pub event: Option<(ClockEvent, NodeId)>,
+}
+
+/// One message as a clock sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The sender.
+    pub from: NodeId,
+    /// When the message is in force here: the local clock read after it was received.
+    pub at: Time<Local>,
+    /// The part of its delay that is known to have passed (Lamport's mu_m).
+    pub credit: Nanos,
+    /// What the sender's clock of the same algorithm claimed.
+    pub claim: &'a Claim,
+}
+
+/// A synchronised clock. `Clock`s are an open set: a new one is a file here and an arm of [`Algorithm`].
+pub trait Clock: Send {
+    /// Which algorithm this is.
+    fn algorithm(&self) -> Algorithm;
+
+    /// The present function.
+    fn reading(&self) -> &Reading;
+
+    /// What a message sent at `at` says of this clock.
+    fn claim(&self, at: Time<Local>) -> Claim {
+        Claim { reading: self.reading().at(at), rate: self.reading().rate_at(at), ..Claim::default() }
+    }
+
+    /// A message arrived.
+    fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
+        let _ = message;
+        None
+    }
+
+    /// An exchange was completed at local time `at`.
+    fn on_exchange(&mut self, at: Time<Local>, exchange: &Exchange) -> Option<Change> {
+        let _ = (at, exchange);
+        None
+    }
+
+    /// Time passed: called at every probe slot, about once a period and peer.
+    fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
+        let _ = at;
+        None
+    }
+}

@@ -1,0 +1,4 @@
+//! Whole meshes of NTP-style clocks in virtual time.
+
+mod mesh;
+mod world;

@@ -1,0 +1,140 @@
+//! What a node sends in a phase: its commands, its null heartbeats, and that it is done.
+
+use std::task::Context;
+
+use super::engine::{Engine, OWN, Stage};
+use super::{DRAIN, FLUSH, HEARTBEAT, Now, PROMPT_HEARTBEAT, WINDOW};
+use crate::order::Stamp;
+use crate::order::message::{Message, decode, put_batch, put_done, put_heartbeat};
+use crate::time::{Nanos, Raw, Time};
+
+/// Most batches issued in one turn, so that reading is never far behind.
+const BATCHES_A_TURN: usize = 8;
+
+impl Engine<'_> {
+    /// Issues what is due and what there is room for: how many batches.
+    pub(super) fn issue(&mut self, cx: &mut Context<'_>, now: &Now) -> usize {
+        if self.stage != Stage::Issuing {
+            return 0;
+        }
+        let mut batches = 0;
+        while batches < BATCHES_A_TURN && self.has_room() {
+            let Some(count) = self.wanted_batch(now) else { break };
+            self.issue_batch(cx, count);
+            batches += 1;
+        }
+        if self.has_issued_all(now.raw) {
+            self.finish(cx, now);
+            batches += 1;
+        }
+        batches
+    }
+
+    /// Whether one more batch may be issued: every connection took the last one and the window is open.
+    fn has_room(&self) -> bool {
+        let undelivered = self.issued - self.tally.delivered_of(OWN);
+        undelivered as usize + self.phase.batch as usize <= WINDOW
+            && self.mesh.peers.iter().all(|peer| peer.is_flushed())
+    }
+
+    /// How many commands the next batch has, if it is time for one.
+    fn wanted_batch(&self, now: &Now) -> Option<u64> {
+        let batch = u64::from(self.phase.batch);
+        let Some(schedule) = &self.schedule else { return Some(batch).filter(|_| now.raw < self.end()) };
+        let due = schedule.due(now.raw) - self.issued;
+        Some(due.min(batch)).filter(|count| *count == batch || (*count > 0 && now.raw >= self.issued_at + FLUSH))
+    }
+
+    /// Stamps a batch with one reading of the clock, sends it to all and queues it.
+    fn issue_batch(&mut self, cx: &mut Context<'_>, count: u64) {
+        let now = self.clocks.now(self.algorithm);
+        self.message.clear();
+        let (stamper, mut last) = (&mut self.stamper, Stamp::START);
+        let commands = (0..count as u32).map(|nth| {
+            last = stamper.tick(now.physical, nth);
+            (last, now.raw + Nanos(i64::from(nth)))
+        });
+        put_batch(&mut self.message, self.phase.index, self.issued, self.phase.payload_bytes as usize, commands);
+        self.send_to_all(cx, last, now.raw);
+        self.issued += count;
+        self.issued_at = now.raw;
+        self.latency.issued(self.issued, now.raw);
+        self.admit_own();
+    }
+
+    fn admit_own(&mut self) {
+        let message = std::mem::take(&mut self.message);
+        if let Ok(Some(frame)) = decode(&message, self.mesh.me)
+            && let Message::Batch(batch) = frame.message
+        {
+            let before = self.tally.delivered_of(OWN);
+            self.admit(OWN, &batch).expect("own stamps increase");
+            self.note_own(before);
+        }
+        self.message = message;
+    }
+
+    fn send_to_all(&mut self, cx: &mut Context<'_>, last: Stamp, at: Time<Raw>) {
+        for (peer, progress) in self.mesh.peers.iter_mut().zip(&mut self.progress) {
+            peer.send(cx, &self.message);
+            (progress.sent, progress.sent_at) = (last, at);
+        }
+    }
+
+    /// Whether no command is left to issue: the time is over and an open loop has caught up, or never will.
+    fn has_issued_all(&self, now: Time<Raw>) -> bool {
+        let caught_up = self.schedule.is_none_or(|schedule| self.issued == schedule.total());
+        now >= self.end() && (caught_up || self.lost_a_peer() || now >= self.end() + DRAIN)
+    }
+
+    fn finish(&mut self, cx: &mut Context<'_>, now: &Now) {
+        self.message.clear();
+        put_done(&mut self.message, self.phase.index, self.issued);
+        self.send_to_all(cx, Stamp::END, now.raw);
+        self.order.see(OWN, Stamp::END).expect("the end is after all");
+        self.stage = Stage::Draining(now.raw + DRAIN);
+    }
+
+    /// When the next command is due, if nothing but time keeps it back.
+    pub(super) fn issue_due(&self) -> Option<Time<Raw>> {
+        let schedule = self.schedule.filter(|schedule| self.issued < schedule.total())?;
+        let due = schedule.intended(self.issued).max(self.issued_at + FLUSH);
+        (self.stage == Stage::Issuing && self.has_room()).then_some(due)
+    }
+
+    /// Tells every peer that needs it where the own clock is.
+    pub(super) fn heartbeats(&mut self, cx: &mut Context<'_>, now: &Now) {
+        for peer in 0..self.progress.len() {
+            if self.heartbeat_due(peer, now).is_some_and(|due| due <= now.raw) {
+                self.heartbeat(cx, peer, now);
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, cx: &mut Context<'_>, peer: usize, now: &Now) {
+        let promise = self.stamper.promise(now.physical);
+        let progress = &mut self.progress[peer];
+        progress.sent_at = now.raw;
+        if promise > progress.sent {
+            progress.sent = promise;
+            self.message.clear();
+            put_heartbeat(&mut self.message, self.phase.index, promise);
+            self.mesh.peers[peer].send(cx, &self.message);
+        }
+    }
+
+    /// When a peer must hear where the own clock is: after a silence, or sooner if commands wait for it. None to a
+    /// connection that has not taken what was sent before.
+    pub(super) fn heartbeat_due(&self, peer: usize, now: &Now) -> Option<Time<Raw>> {
+        let (connection, progress) = (&self.mesh.peers[peer], &self.progress[peer]);
+        if self.stage != Stage::Issuing || !self.is_ordered() || !connection.is_open() || !connection.is_flushed() {
+            return None;
+        }
+        let silence = progress.sent_at + HEARTBEAT;
+        if progress.sent >= self.wanted {
+            return Some(silence);
+        }
+        let passes = now.raw + self.stamper.lag(now.physical, self.wanted);
+        Some(passes.max(progress.sent_at + PROMPT_HEARTBEAT).min(silence))
+    }
+}

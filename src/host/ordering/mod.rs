@@ -1,0 +1,103 @@
+//! The ordering workload on real connections: a full mesh of TCP, and on it phases of total-order delivery.
+//!
+//! One thread orders and transports: [`Mesh::run_phase`] is one future that reads, orders, issues and writes in turns
+//! and sleeps when a turn moved nothing, on a tokio runtime of one thread, so that the thread's CPU time is what the
+//! phase cost. Everything is bounded: commands of one's own that are not delivered ([`WINDOW`]), commands of each peer
+//! that are not stable, bytes read and bytes to be written. A write has at most one batch.
+
+mod clocks;
+mod connect;
+mod engine;
+mod handshake;
+mod inbox;
+mod issue;
+mod latency;
+mod outbox;
+mod peer;
+mod receive;
+mod timer;
+
+#[cfg(test)]
+mod tests;
+
+use crate::ids::NodeId;
+use crate::order::report::{Phase, PhaseReport};
+use crate::probe::wire::Key;
+use crate::time::Nanos;
+
+pub use clocks::{Clocks, Now};
+pub use connect::PeerAddress;
+
+/// Most commands of one's own that are issued and not delivered.
+pub const WINDOW: usize = 8_192;
+/// A null heartbeat is sent to a peer that was sent nothing for so long.
+pub const HEARTBEAT: Nanos = Nanos::from_millis(1);
+/// A null heartbeat that may unblock a peer is sent no sooner than this after the last message to it.
+pub const PROMPT_HEARTBEAT: Nanos = Nanos::from_micros(200);
+/// An open loop's commands wait for others to share their batch, until so long after the batch before.
+pub const FLUSH: Nanos = Nanos::from_micros(200);
+/// How long a phase waits, after its last command, for everybody to be done.
+pub const DRAIN: Nanos = Nanos::from_seconds(3);
+
+/// Whether the agents' raw clocks are one clock, so that one can tell in which order commands were really issued.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RawClock {
+    /// All agents run under one kernel.
+    Shared,
+    /// Each host has its own: inversions are not counted.
+    Separate,
+}
+
+/// What a node needs to know to join the mesh.
+#[derive(Clone, Debug)]
+pub struct MeshConfig {
+    /// The node itself.
+    pub me: NodeId,
+    /// All other nodes.
+    pub peers: Vec<PeerAddress>,
+    /// The cluster's id.
+    pub cluster: u64,
+    /// The cluster's key.
+    pub key: Key,
+    /// The seed of the declared delays.
+    pub seed: u64,
+    /// A hybrid clock refuses stamps further ahead of its physical clock than this.
+    pub plausible: Nanos,
+    /// Whether inversions can be told.
+    pub raw_clock: RawClock,
+    /// How long to try to reach everybody.
+    pub patience: Nanos,
+}
+
+/// A node's connections to all others.
+pub struct Mesh {
+    me: NodeId,
+    peers: Vec<peer::Peer>,
+    plausible: Nanos,
+    raw_clock: RawClock,
+    timer: timer::Timer,
+}
+
+impl std::fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let peers: Vec<NodeId> = self.peers.iter().map(|peer| peer.id).collect();
+        f.debug_struct("Mesh").field("me", &self.me).field("peers", &peers).finish_non_exhaustive()
+    }
+}
+
+impl Mesh {
+    /// Runs one phase until everybody is done or the drain's deadline passes; a dead peer never makes it wait longer.
+    /// Phases are run in order of their `index`, each once; what a peer sends of a later one waits in its connection.
+    /// Dropping the future ends the phase early; the mesh can still run the next one.
+    ///
+    /// # Errors
+    /// Refuses a phase whose batches would be empty or too long for a message.
+    pub async fn run_phase(&mut self, phase: Phase, clocks: &mut Clocks) -> anyhow::Result<PhaseReport> {
+        engine::Engine::new(self, phase, clocks)?.run().await
+    }
+
+    /// The peers whose connections still work.
+    pub fn connected(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.peers.iter().filter(|peer| peer.is_open()).map(|peer| peer.id)
+    }
+}

@@ -1,0 +1,275 @@
+//! Three agents on real connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::affine::Line;
+use crate::clock::Reading;
+use crate::host::clock::LocalClock;
+use crate::host::published::Published;
+use crate::ids::Algorithm;
+use crate::order::digest::compare;
+use crate::order::report::{Load, StampSource};
+use crate::time::{Synced, Time};
+use crate::topology::Impairment;
+
+const MS: i64 = 1_000_000;
+
+/// What to vary of the three agents.
+#[derive(Clone, Copy)]
+struct Lab {
+    keys: [u8; 3],
+    impairment: Option<Impairment>,
+    /// How far each agent's synchronised clocks are ahead, in ns.
+    ahead_ns: [i64; 3],
+}
+
+const LAB: Lab = Lab { keys: [1; 3], impairment: None, ahead_ns: [0, 20_000, -30_000] };
+
+fn clocks(ahead: i64) -> Clocks {
+    let published = Published::default();
+    let line = Line { value: Time::<Synced>::from_nanos(ahead), ..Line::IDENTITY };
+    for algorithm in [Algorithm::Lamport, Algorithm::Ntp] {
+        published.publish(algorithm, &Reading { line, then: None });
+    }
+    Clocks { local: LocalClock::undisciplined(Nanos::ZERO), published: Arc::new(published) }
+}
+
+fn phase(index: u16, source: StampSource, load: Load, duration_ns: i64) -> Phase {
+    Phase { index, source, load, payload_bytes: 64, batch: 64, duration_ns }
+}
+
+/// Runs three agents, each on its own thread and runtime, and returns what `run` made of each mesh.
+fn agents<T: Send>(lab: Lab, run: impl AsyncFn(u32, anyhow::Result<Mesh>, Clocks) -> T + Sync) -> Vec<T> {
+    let listeners: Vec<std::net::TcpListener> =
+        (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    let (run, addresses) = (&run, &addresses);
+    std::thread::scope(|scope| {
+        let agent = |(me, listener): (u32, std::net::TcpListener)| {
+            let others = (0..3).filter(move |id| *id != me);
+            let peers = others.map(|id| PeerAddress {
+                id: NodeId(id),
+                address: addresses[id as usize],
+                impairment: lab.impairment,
+            });
+            let config = MeshConfig {
+                me: NodeId(me),
+                peers: peers.collect(),
+                cluster: 7,
+                key: Key::new([lab.keys[me as usize]; 32]),
+                seed: 3,
+                plausible: Nanos::from_seconds(1),
+                raw_clock: RawClock::Shared,
+                patience: Nanos::from_millis(1_500),
+            };
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    listener.set_nonblocking(true).unwrap();
+                    let mesh = Mesh::connect(config, TcpListener::from_std(listener).unwrap()).await;
+                    run(me, mesh, clocks(lab.ahead_ns[me as usize])).await
+                })
+            })
+        };
+        let running: Vec<_> = (0..).zip(listeners).map(agent).collect();
+        running.into_iter().map(|agent| agent.join().unwrap()).collect()
+    })
+}
+
+fn run_phases(lab: Lab, phases: &[Phase]) -> Vec<Vec<PhaseReport>> {
+    agents(lab, async |_, mesh, mut clocks| {
+        let mut mesh = mesh.unwrap();
+        let mut reports = Vec::new();
+        for phase in phases {
+            reports.push(mesh.run_phase(*phase, &mut clocks).await.unwrap());
+        }
+        reports
+    })
+}
+
+/// The reports of all agents, phase by phase.
+fn by_phase(agents: Vec<Vec<PhaseReport>>) -> Vec<Vec<PhaseReport>> {
+    (0..agents[0].len()).map(|index| agents.iter().map(|reports| reports[index].clone()).collect()).collect()
+}
+
+fn assert_agreement(reports: &[PhaseReport]) {
+    for report in reports {
+        assert!(report.drained, "{report:?}");
+        assert!(report.delivered > 0 && report.delivered_in_time > 0, "{report:?}");
+        assert_eq!(report.checkpoints.last().unwrap().commands, report.delivered);
+        assert_eq!(report.checkpoints, reports[0].checkpoints);
+        assert_eq!(compare(&report.checkpoints, &reports[0].checkpoints).differ_at, None);
+        assert_eq!(report.latency.iter().map(|(_, count)| count).sum::<u64>(), report.issued);
+    }
+    assert_eq!(reports[0].delivered, reports.iter().map(|report| report.issued).sum::<u64>());
+}
+
+#[test]
+fn three_agents_deliver_the_same_order_by_every_source() {
+    let sources = StampSource::ORDERING.into_iter();
+    let loads = [Load::Saturated, Load::Open { commands_per_s: 5_000 }];
+    let phases: Vec<Phase> = sources
+        .flat_map(|source| loads.map(|load| (source, load)))
+        .zip(0..)
+        .map(|((source, load), index)| phase(index, source, load, 150 * MS))
+        .collect();
+    for reports in by_phase(run_phases(LAB, &phases)) {
+        assert_agreement(&reports);
+        if reports[0].phase.load != Load::Saturated {
+            assert!(reports.iter().all(|report| report.issued == 750));
+        }
+    }
+}
+
+#[test]
+fn without_order_everything_is_delivered_everywhere_too() {
+    for reports in run_phases(LAB, &[phase(0, StampSource::Floor, Load::Saturated, 100 * MS)]) {
+        assert!(reports[0].drained && reports[0].delivered > reports[0].issued, "{:?}", reports[0]);
+    }
+}
+
+#[test]
+fn a_declared_delay_holds_commands_back_and_changes_no_order() {
+    let impairment = Impairment { delay: Nanos(5 * MS), jitter: Nanos(2 * MS), loss: 0.5, mu: Nanos::ZERO };
+    let lab = Lab { impairment: Some(impairment), ..LAB };
+    let open = phase(0, StampSource::Hlc, Load::Open { commands_per_s: 2_000 }, 200 * MS);
+    for reports in by_phase(run_phases(lab, &[open, phase(1, StampSource::Hlc, Load::Saturated, 200 * MS)])) {
+        assert_agreement(&reports);
+        // Only the last commands of the agent that ends last can be faster: the others are done before.
+        let median = reports.iter().map(|report| quantile_us(&report.latency, 0.5)).fold(f64::MAX, f64::min);
+        assert!(median >= 4_950.0, "one way at least, less the skew: {median} us");
+    }
+}
+
+#[test]
+fn messages_of_a_phase_that_has_not_started_here_wait() {
+    let phases = [0, 1].map(|index| phase(index, StampSource::Hlc, Load::Saturated, 150 * MS));
+    let agents = agents(LAB, async |me, mesh, mut clocks| {
+        let mut mesh = mesh.unwrap();
+        let mut reports = Vec::new();
+        for phase in phases {
+            tokio::time::sleep(Duration::from_millis(u64::from(me) * 40)).await;
+            reports.push(mesh.run_phase(phase, &mut clocks).await.unwrap());
+        }
+        reports
+    });
+    by_phase(agents).iter().for_each(|reports| assert_agreement(reports));
+}
+
+/// A phase that is cut short here must not disturb the next one.
+#[test]
+fn a_phase_can_be_dropped_and_the_next_one_run() {
+    let cut = phase(0, StampSource::LamportLogical, Load::Saturated, 100 * MS);
+    let reports = agents(LAB, async |_, mesh, mut clocks| {
+        let mut mesh = mesh.unwrap();
+        let late = tokio::time::timeout(Duration::from_millis(50), mesh.run_phase(cut, &mut clocks)).await;
+        assert!(late.is_err());
+        mesh.run_phase(Phase { index: 1, ..cut }, &mut clocks).await.unwrap()
+    });
+    assert_agreement(&reports);
+}
+
+#[test]
+fn a_dead_peer_stops_the_order_but_never_hangs_it() {
+    let saturated = phase(0, StampSource::Ntp, Load::Saturated, 400 * MS);
+    let began = std::time::Instant::now();
+    let reports = agents(LAB, async |me, mesh, mut clocks| {
+        let mut mesh = mesh.unwrap();
+        let run = mesh.run_phase(saturated, &mut clocks);
+        if me == 2 {
+            return tokio::time::timeout(Duration::from_millis(100), run).await.ok().map(Result::unwrap);
+        }
+        let report = run.await.unwrap();
+        assert_eq!(mesh.connected().filter(|id| *id == NodeId(2)).count(), 0);
+        let next = mesh.run_phase(phase(1, StampSource::Ntp, Load::Saturated, 50 * MS), &mut clocks).await.unwrap();
+        assert!(!next.drained);
+        Some(report)
+    });
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(reports[2].is_none(), "it was dropped");
+    let [Some(a), Some(b)] = &reports[..2] else { panic!("the others report") };
+    assert!(!a.drained && !b.drained);
+    assert!(a.delivered > 0 && compare(&a.checkpoints, &b.checkpoints).differ_at.is_none());
+}
+
+#[test]
+fn another_key_is_refused() {
+    let lab = Lab { keys: [1, 2, 1], ..LAB };
+    let errors = agents(lab, async |_, mesh, _| mesh.err().map(|why| format!("{why:#}")));
+    for error in &errors[..2] {
+        assert!(error.as_ref().is_some_and(|error| error.contains("key")), "{errors:?}");
+    }
+    assert!(errors[2].is_some());
+}
+
+#[test]
+fn a_phase_that_cannot_be_sent_is_refused() {
+    agents(LAB, async |_, mesh, mut clocks| {
+        let unsendable = Phase { batch: 0, ..phase(0, StampSource::Hlc, Load::Saturated, MS) };
+        assert!(mesh.unwrap().run_phase(unsendable, &mut clocks).await.is_err());
+    });
+}
+
+/// Value in us below which a share of the latencies lies.
+fn quantile_us(latency: &[(u64, u64)], share: f64) -> f64 {
+    let total: u64 = latency.iter().map(|(_, count)| count).sum();
+    let wanted = (share * total as f64).ceil() as u64;
+    let mut below = 0;
+    let found = latency.iter().find(|(_, count)| {
+        below += count;
+        below >= wanted
+    });
+    found.map_or(0.0, |(value, _)| *value as f64 / 1e3)
+}
+
+fn print_row(reports: &[PhaseReport]) {
+    let (phase, k) = (reports[0].phase, reports.len() as f64);
+    let rate = reports.iter().map(|r| r.delivered_in_time as f64 * 1e9 / (r.ended_ns - r.began_ns) as f64);
+    let least = rate.fold(f64::MAX, f64::min);
+    let cpu = reports.iter().map(|r| r.cpu_ns as f64 / r.delivered as f64).sum::<f64>() / k;
+    let latency = reports.iter().flat_map(|r| r.latency.clone()).collect::<std::collections::BTreeSet<_>>();
+    let latency: Vec<_> = latency.into_iter().collect();
+    let inversions: u64 = reports.iter().filter_map(|r| r.inversions).sum();
+    println!(
+        "{:>16} {:>9} {least:>10.0}/s {cpu:>6.0} cpu-ns/command  p50 {:>8.0} us p99 {:>8.0} us  inverted {:.4} of {} agree {} drained {} forced {:?}",
+        phase.source.name(),
+        phase.load.name(),
+        quantile_us(&latency, 0.5),
+        quantile_us(&latency, 0.99),
+        inversions as f64 / reports.iter().map(|r| r.neighbours).sum::<u64>().max(1) as f64,
+        reports[0].neighbours,
+        reports.iter().all(|r| r.checkpoints == reports[0].checkpoints),
+        reports.iter().all(|r| r.drained),
+        reports.iter().map(|r| r.forced).collect::<Vec<_>>(),
+    );
+}
+
+/// `cargo test --release --lib ordering::tests::measure -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, not a test"]
+fn measure() {
+    let sources = [StampSource::Floor].into_iter().chain(StampSource::ORDERING);
+    let saturated: Vec<Phase> =
+        sources.zip(0..).map(|(source, index)| phase(index, source, Load::Saturated, 2_000 * MS)).collect();
+    for _ in 0..3 {
+        let rows = by_phase(run_phases(LAB, &saturated));
+        rows.iter().for_each(|reports| print_row(reports));
+        let half = |reports: &Vec<PhaseReport>| {
+            let least = reports.iter().map(|report| report.delivered_in_time).min().unwrap();
+            let load = Load::Open { commands_per_s: least / 2 / 3 / 2 };
+            Phase { load, duration_ns: 1_000 * MS, ..reports[0].phase }
+        };
+        let half: Vec<Phase> = rows.iter().map(half).collect();
+        by_phase(run_phases(LAB, &half)).iter().for_each(|reports| print_row(reports));
+    }
+    println!("2 ms from each to each:");
+    let lab = Lab { impairment: Some(Impairment { delay: Nanos(2 * MS), ..Impairment::default() }), ..LAB };
+    let load = Load::Open { commands_per_s: 250_000 };
+    let open: Vec<Phase> = saturated.iter().map(|phase| Phase { load, ..*phase }).collect();
+    by_phase(run_phases(lab, &open)).iter().for_each(|reports| print_row(reports));
+    by_phase(run_phases(lab, &saturated)).iter().for_each(|reports| print_row(reports));
+}

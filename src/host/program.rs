@@ -1,0 +1,50 @@
+//! How programs end: exit codes, and errors as people read them.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+/// The bound held, or the target is safe.
+pub const WITHIN: u8 = 0;
+/// The bound was violated, or the target is not safe.
+pub const VIOLATED: u8 = 1;
+/// A flag or a configuration is malformed.
+pub const MALFORMED: u8 = 2;
+/// Input, port, peer or key is missing or cannot be read.
+pub const MISSING: u8 = 3;
+/// The evidence does not decide.
+pub const UNKNOWN: u8 = 4;
+
+/// An error that is the fault of a flag or a configuration: exit code 2.
+#[derive(Debug)]
+pub struct Malformed(pub String);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Turns a program's result into its exit code; an error is printed first.
+pub fn exit_code(result: Result<u8>) -> ExitCode {
+    let code = result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        if error.is::<Malformed>() { MALFORMED } else { MISSING }
+    });
+    ExitCode::from(code)
+}
+
+/// Random bytes from the operating system.
+///
+/// # Errors
+/// The operating system's.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,147 @@
+//! The clocks of one node, all fed with the same messages and exchanges.
+
+use super::{Counter, Counters, Record};
+use crate::affine::offset;
+use crate::causal::{Hlc, HlcStamp};
+use crate::clock::{Change, Clock, Lamport, Message, Ntp, Reading, ntp};
+use crate::ids::{Algorithm, NodeId};
+use crate::probe::{Claim, Claims, Exchange};
+use crate::time::{Local, Nanos, Synced, Time};
+
+/// Hybrid stamps further ahead of the physical clock than this are refused: CockroachDB's default of max_offset.
+const MAX_AHEAD: Nanos = Nanos::from_millis(500);
+
+/// The physical clocks and the hybrid clock on top of the NTP-style one.
+pub struct Clocks {
+    physical: Vec<Box<dyn Clock>>,
+    hlc: Hlc,
+    plausible: Nanos,
+}
+
+impl Clocks {
+    /// The clocks of a node that is about to start.
+    pub fn new(settings: ntp::Settings, plausible: Nanos) -> Self {
+        let physical: Vec<Box<dyn Clock>> = vec![Box::new(Lamport::default()), Box::new(Ntp::new(settings))];
+        Self { physical, hlc: Hlc::new(MAX_AHEAD.min(plausible)), plausible }
+    }
+
+    /// The present reading of a physical clock, as a function; the free-running clock's for any other algorithm.
+    pub fn reading(&self, algorithm: Algorithm) -> &Reading {
+        self.physical
+            .iter()
+            .find(|clock| clock.algorithm() == algorithm)
+            .map_or(&Reading::LOCAL, |clock| clock.reading())
+    }
+
+    /// What the hybrid clock's physical clock shows.
+    fn beneath(&self, at: Time<Local>) -> Time<Synced> {
+        self.reading(Algorithm::Ntp).at(at)
+    }
+
+    /// What each algorithm shows at `at`.
+    pub fn shows(&self, algorithm: Algorithm, at: Time<Local>) -> Time<Synced> {
+        match algorithm {
+            Algorithm::Hlc => self.hlc.reading(self.beneath(at)),
+            other => self.reading(other).at(at),
+        }
+    }
+
+    /// The claims of a message sent at `at`. Sending is an event of the hybrid clock.
+    pub fn claims(&mut self, at: Time<Local>) -> Claims {
+        let stamp = self.hlc.tick(self.beneath(at));
+        Claims::from_fn(|algorithm| match algorithm {
+            Algorithm::Hlc => Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() },
+            other => self.physical.iter().find(|c| c.algorithm() == other).map_or_else(Claim::default, |c| c.claim(at)),
+        })
+    }
+
+    /// Whether `algorithm`'s claim could be true: it is no further from the own clock than the plausibility limit.
+    pub fn believes(&self, algorithm: Algorithm, claim: &Claim, at: Time<Local>) -> bool {
+        offset(claim.reading, self.shows(algorithm, at)).abs() <= self.plausible
+    }
+
+    /// A message arrived. Claims that are not plausible are counted and kept from their clock.
+    pub fn on_message(
+        &mut self,
+        from: NodeId,
+        at: Time<Local>,
+        credit: Nanos,
+        claims: &Claims,
+        counters: &mut Counters,
+        mut record: impl FnMut(Record),
+    ) -> Trust {
+        let mut trust = Trust::Full;
+        for (algorithm, claim) in claims.iter() {
+            if !self.believes(algorithm, claim, at) {
+                counters.add(Counter::Implausible);
+                trust = Trust::Partial;
+            } else if algorithm == Algorithm::Hlc {
+                self.merge(at, HlcStamp { l: claim.reading, c: claim.counter }, counters);
+            } else {
+                let message = Message { from, at, credit, claim };
+                let mut heard = self.physical.iter_mut().filter(|clock| clock.algorithm() == algorithm);
+                if let Some(change) = heard.next().and_then(|clock| clock.on_message(&message)) {
+                    record(Record::Changed(algorithm, change));
+                }
+            }
+        }
+        self.record_ahead(at, record);
+        trust
+    }
+
+    /// An exchange was completed.
+    pub fn on_exchange(&mut self, at: Time<Local>, exchange: &Exchange, record: impl FnMut(Record)) {
+        self.each(at, record, |clock| clock.on_exchange(at, exchange));
+    }
+
+    /// A probe slot came.
+    pub fn on_slot(&mut self, at: Time<Local>, record: impl FnMut(Record)) {
+        self.each(at, record, |clock| clock.on_slot(at));
+    }
+
+    fn each(
+        &mut self,
+        at: Time<Local>,
+        mut record: impl FnMut(Record),
+        mut act: impl FnMut(&mut dyn Clock) -> Option<Change>,
+    ) {
+        let mut changed = false;
+        for clock in &mut self.physical {
+            if let Some(change) = act(clock.as_mut()) {
+                record(Record::Changed(clock.algorithm(), change));
+                changed = true;
+            }
+        }
+        if changed {
+            self.record_ahead(at, record);
+        }
+    }
+
+    /// Merges a hybrid stamp and checks the theorems that can be checked here: (1) the new stamp is later than the
+    /// message's and than all before it, (2) its `l` is not behind the physical clock, (3) `l` is a physical reading that
+    /// was heard of.
+    fn merge(&mut self, at: Time<Local>, heard: HlcStamp, counters: &mut Counters) {
+        let (physical, before) = (self.beneath(at), self.hlc.last());
+        match self.hlc.merge(physical, heard) {
+            Err(_) => counters.add(Counter::HlcRefused),
+            Ok(given) if given > heard && given > before && given.l == physical.max(before.l).max(heard.l) => {}
+            Ok(_) => counters.add(Counter::HlcBroken),
+        }
+    }
+
+    fn record_ahead(&self, at: Time<Local>, mut record: impl FnMut(Record)) {
+        let l = self.hlc.last().l;
+        if l > self.beneath(at) {
+            record(Record::Ahead(at, l));
+        }
+    }
+}
+
+/// Whether all claims of a message were plausible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trust {
+    /// All were.
+    Full,
+    /// At least one was not.
+    Partial,
+}

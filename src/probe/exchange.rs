@@ -1,0 +1,143 @@
+//! The exchange: four stamps of a request and its reply, and what they say of the offset.
+
+use super::{Claims, Source, Stamp};
+use crate::affine::offset;
+use crate::ids::{Algorithm, NodeId};
+use crate::time::{Local, Nanos, Synced, Time};
+
+/// One of the four instants of an exchange, stamped by the program and, if all went well, nearer to the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Point {
+    /// The program's stamp.
+    pub user: Time<Local>,
+    /// The kernel's or card's stamp.
+    pub wire: Option<Stamp>,
+}
+
+impl Point {
+    /// The best stamp there is.
+    pub fn best(&self) -> Time<Local> {
+        self.wire.map_or(self.user, |stamp| stamp.at)
+    }
+
+    /// Where the best stamp was taken.
+    pub fn source(&self) -> Source {
+        self.wire.map_or(Source::User, |stamp| stamp.source)
+    }
+}
+
+/// A completed request and reply. `t1` and `t4` are on the local clock of the node that asked, `t2` and `t3` on the
+/// peer's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exchange {
+    /// The node that answered.
+    pub peer: NodeId,
+    /// The request's departure.
+    pub t1: Point,
+    /// The request's arrival.
+    pub t2: Point,
+    /// The reply's departure.
+    pub t3: Point,
+    /// The reply's arrival.
+    pub t4: Point,
+    /// What the peer's clocks read at `t3.user`.
+    pub claims: Claims,
+}
+
+/// Offset and delay of one exchange (RFC 5905, section 8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sample {
+    /// peer − local, midway; positive means that the peer is ahead. Its error is half the difference of the delays.
+    pub offset: Nanos,
+    /// Round-trip delay without the peer's residence. Never clamped: two clock rates can make it negative.
+    pub delay: Nanos,
+}
+
+impl Exchange {
+    /// Where the worst of the four stamps was taken: the exchange is no better than that.
+    pub fn source(&self) -> Source {
+        [self.t1, self.t2, self.t3, self.t4].iter().map(Point::source).min().unwrap_or(Source::User)
+    }
+
+    /// The four stamps used for estimates: the best ones if all four are better than user space, else all from user
+    /// space, so that errors of one kind cancel.
+    pub fn stamps(&self) -> [Time<Local>; 4] {
+        let points = [self.t1, self.t2, self.t3, self.t4];
+        match self.source() {
+            Source::User => points.map(|point| point.user),
+            _ => points.map(|point| point.best()),
+        }
+    }
+
+    /// The offset between the two *local* clocks and the delay, from the stamps of [`Self::stamps`].
+    pub fn sample(&self) -> Sample {
+        let [t1, t2, t3, t4] = self.stamps();
+        Sample { offset: (t2 - t1).mean(t3 - t4), delay: (t4 - t1) - (t3 - t2) }
+    }
+
+    /// The offset of the peer's `algorithm` clock against our local clock, and the delay, at local time `t4`. The
+    /// peer's readings at `t2` and `t3` follow from its claim at `t3.user`. `None` if the peer makes no such claim.
+    pub fn sample_of(&self, algorithm: Algorithm) -> Option<Sample> {
+        let claim = self.claims.of(algorithm)?;
+        let [t1, t2, t3, t4] = self.stamps();
+        let reading = |at: Time<Local>| -> Time<Synced> {
+            let span = at - self.t3.user;
+            claim.reading + span + claim.rate.over(span)
+        };
+        let (forth, back) = (offset(reading(t2), t1), offset(reading(t3), t4));
+        Some(Sample { offset: forth.mean(back), delay: forth - back })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Claim;
+    use crate::time::Rate;
+    use proptest::prelude::*;
+
+    fn exchange(stamps: [i64; 4], claims: Claims) -> Exchange {
+        let [t1, t2, t3, t4] = stamps.map(|ns| Point { user: Time::from_nanos(ns), wire: None });
+        Exchange { peer: NodeId(1), t1, t2, t3, t4, claims }
+    }
+
+    #[test]
+    fn positive_offset_means_that_the_peer_is_ahead() {
+        let sample = exchange([0, 1_010, 1_020, 50], Claims::default()).sample();
+        assert_eq!(sample, Sample { offset: Nanos(990), delay: Nanos(40) });
+    }
+
+    #[test]
+    fn one_missing_kernel_stamp_makes_it_a_user_space_exchange() {
+        let mut exchange = exchange([0, 10, 20, 30], Claims::default());
+        let stamp = |ns| Some(Stamp { at: Time::from_nanos(ns), error: Nanos::ZERO, source: Source::Kernel });
+        (exchange.t1.wire, exchange.t2.wire, exchange.t3.wire) = (stamp(1), stamp(9), stamp(21));
+        assert_eq!((exchange.source(), exchange.stamps()[0]), (Source::User, Time::from_nanos(0)));
+        exchange.t4.wire = stamp(29);
+        assert_eq!((exchange.source(), exchange.stamps()[0]), (Source::Kernel, Time::from_nanos(1)));
+    }
+
+    proptest! {
+        /// theory: for any non-negative delays |offset error| <= delay / 2, and shifting one clock by c moves the
+        /// offset by exactly c.
+        #[test]
+        fn the_error_is_at_most_half_the_delay(forth in 0..1_000_000_000_i64, back in 0..1_000_000_000_i64,
+                                               residence in 0..1_000_000_i64, ahead in -1_000_000_000_i64..1_000_000_000) {
+            let stamps = |ahead: i64| [0, forth + ahead, forth + residence + ahead, forth + residence + back];
+            let sample = exchange(stamps(ahead), Claims::default()).sample();
+            prop_assert!(2 * (sample.offset.0 - ahead).abs() <= sample.delay.0 + 1);
+            let shifted = exchange(stamps(ahead + 77), Claims::default()).sample();
+            prop_assert_eq!(shifted.offset.0, sample.offset.0 + 77);
+        }
+
+        /// The peer's synchronised clock is its local clock under its claim: claiming the local clock itself changes nothing.
+        #[test]
+        fn a_claim_of_the_local_clock_gives_the_local_offset(t1 in 0..1_000_000_i64, t2 in 0..1_000_000_i64,
+                                                             t3 in 0..1_000_000_i64, t4 in 0..1_000_000_i64) {
+            let claims = Claims::from_fn(|_| Claim { reading: Time::from_nanos(t3), rate: Rate::ZERO, ..Claim::default() });
+            let exchange = exchange([t1, t2, t3, t4], claims);
+            prop_assert_eq!(exchange.sample_of(Algorithm::Ntp), Some(exchange.sample()));
+            prop_assert_eq!(exchange.sample_of(Algorithm::Free), None);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The probe: what one authenticated datagram says, and the exchange that request and reply make together. Pure.
+
+pub mod exchange;
+pub mod wire;
+
+use crate::ids::{Algorithm, BootId, NodeId};
+use crate::time::{Local, Nanos, Rate, Synced, Time};
+
+pub use exchange::{Exchange, Point};
+pub use wire::{Codec, Rejection};
+
+/// Where a stamp was taken: nearer to the wire is better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Source {
+    /// In the program, before send or after receive.
+    User = 0,
+    /// In the kernel's network stack.
+    Kernel = 1,
+    /// In the network card.
+    Hardware = 2,
+}
+
+impl Source {
+    /// Every source, from farthest to nearest to the wire.
+    pub const ALL: [Self; 3] = [Self::User, Self::Kernel, Self::Hardware];
+
+    /// The source's name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Kernel => "kernel",
+            Self::Hardware => "hardware",
+        }
+    }
+
+    /// The source with this number on the wire.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+}
+
+/// A stamp of one packet, on the local clock of the node that took it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// The local clock's reading.
+    pub at: Time<Local>,
+    /// How far the reading may be from the truth because two clocks had to be paired.
+    pub error: Nanos,
+    /// Where it was taken.
+    pub source: Source,
+}
+
+/// What one algorithm's clock says of itself in a message. One layout serves all algorithms; what a clock has no use
+/// for is zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Claim {
+    /// The clock's reading at the message's `sent` stamp; for a hybrid clock its logical part `l`.
+    pub reading: Time<Synced>,
+    /// The clock's present rate against the sender's local clock.
+    pub rate: Rate,
+    /// The hybrid clock's counter `c`.
+    pub counter: u32,
+    /// Distance from the reference in hops, counting the reference as one; zero: not synchronised.
+    pub stratum: u8,
+    /// The node at the root of the synchronisation tree.
+    pub root: NodeId,
+    /// The node that this one follows.
+    pub parent: NodeId,
+    /// How old the news from the root is.
+    pub root_age: Nanos,
+    /// Round-trip delay to the root.
+    pub root_delay: Nanos,
+    /// Largest error against the root beside half the delay.
+    pub root_dispersion: Nanos,
+}
+
+/// The claims of a message: one for each algorithm but the free-running clock, whose reading is the `sent` stamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Claims([Claim; Claims::COUNT]);
+
+impl Claims {
+    /// The algorithms that make claims, in wire order.
+    pub const ALGORITHMS: [Algorithm; Self::COUNT] = [Algorithm::Lamport, Algorithm::Ntp, Algorithm::Hlc];
+    /// How many claims a message carries.
+    pub const COUNT: usize = 3;
+
+    /// Claims made by `claim` for each algorithm.
+    pub fn from_fn(claim: impl FnMut(Algorithm) -> Claim) -> Self {
+        Self(Self::ALGORITHMS.map(claim))
+    }
+
+    /// What `algorithm` claims; `None` for the free-running clock.
+    pub fn of(&self, algorithm: Algorithm) -> Option<&Claim> {
+        Self::ALGORITHMS.iter().position(|a| *a == algorithm).map(|index| &self.0[index])
+    }
+
+    /// Every claim with its algorithm.
+    pub fn iter(&self) -> impl Iterator<Item = (Algorithm, &Claim)> {
+        Self::ALGORITHMS.into_iter().zip(&self.0)
+    }
+}
+
+/// Whether a message asks or answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Asks for an immediate reply.
+    Request,
+    /// Answers a request.
+    Reply(Answer),
+}
+
+/// What a reply says of the request that it answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The boot that sent the request.
+    pub boot: BootId,
+    /// The request's sequence number.
+    pub sequence: u64,
+    /// When the request was in force at the answering node (user space).
+    pub received: Time<Local>,
+    /// When it arrived, by kernel or hardware (t2), if that is known.
+    pub arrived: Option<Stamp>,
+}
+
+/// One message: what the datagram carries beside version, cluster and MAC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Probe {
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// The sender's start.
+    pub boot: BootId,
+    /// Number of this message among all that this boot sent on this arc, from 1 on without gaps.
+    pub sequence: u64,
+    /// The sender's local clock, read before the send: the instant at which its claims hold.
+    pub sent: Time<Local>,
+    /// Request or reply.
+    pub kind: Kind,
+    /// Kernel transmit stamp of an earlier reply on this arc (interleaved t3), with that reply's sequence number.
+    pub departed: Option<(u64, Stamp)>,
+    /// Whether the sender will know its kernel transmit stamps, so that waiting for them is worth while.
+    pub stamps_departures: bool,
+    /// What the sender's clocks read at `sent`.
+    pub claims: Claims,
+}

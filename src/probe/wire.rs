@@ -1,0 +1,390 @@
+//! Bytes of a probe: a fixed layout, little-endian, closed by a keyed MAC. Requests and replies have the same length,
+//! so that a reply never has more bytes than its request. The decoder is total: any bytes give a probe or a reason.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0–4 | magic `SKB` and version |
+//! | 4–12 | cluster id |
+//! | 12 | flags: 1 reply, 2 `arrived` present, 4 `departed` present, 8 the sender stamps departures |
+//! | 13–21 | from, to |
+//! | 21–45 | boot, sequence, sent |
+//! | 45–69 | answer: boot, sequence, received |
+//! | 69–103 | answer: arrived (at, error, source); departed: sequence, stamp (at, error, source) |
+//! | 103–262 | claims, 53 bytes each |
+//! | 262–278 | HMAC-SHA-256 of everything before, cut to 16 bytes (RFC 2104, section 5) |
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
+use crate::ids::{BootId, NodeId};
+use crate::time::{Nanos, Rate, Time};
+
+/// Version of the layout.
+pub const VERSION: u8 = 1;
+/// Length of every probe in bytes.
+pub const PROBE_BYTES: usize = BODY_BYTES + MAC_BYTES;
+/// Length of a cluster's key in bytes.
+pub const KEY_BYTES: usize = 32;
+
+const MAGIC: [u8; 3] = *b"SKB";
+const CLAIM_BYTES: usize = 53;
+const BODY_BYTES: usize = 103 + Claims::COUNT * CLAIM_BYTES;
+const MAC_BYTES: usize = 16;
+
+const REPLY: u8 = 1;
+const ARRIVED: u8 = 2;
+const DEPARTED: u8 = 4;
+const STAMPS: u8 = 8;
+
+/// A probe's bytes.
+pub type Datagram = [u8; PROBE_BYTES];
+
+/// A cluster's secret. It has no printable form, so that it is never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key([u8; KEY_BYTES]);
+
+impl Key {
+    /// The key with these bytes.
+    pub const fn new(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads 64 hexadecimal digits; white space around them is ignored. `None` if the text is anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits = text.trim().as_bytes();
+        if digits.len() != 2 * KEY_BYTES {
+            return None;
+        }
+        let mut bytes = [0; KEY_BYTES];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |c: u8| char::from(c).to_digit(16);
+            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The key as 64 hexadecimal digits, for handing it to a child process.
+    pub fn to_hex(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// HMAC-SHA-256 under this key, ready to take bytes.
+    pub fn hmac(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.0).expect("HMAC takes a key of any length")
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(secret)")
+    }
+}
+
+/// Why bytes are not a probe of this cluster.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Rejection {
+    /// Not the length of a probe.
+    Length,
+    /// Not the magic of a probe.
+    Magic,
+    /// Another version of the layout.
+    Version,
+    /// A probe of another cluster.
+    Cluster,
+    /// The MAC is wrong: another key, or changed on the way.
+    Mac,
+    /// Authentic, yet a field has no meaning.
+    Field,
+}
+
+/// Encodes and decodes the probes of one cluster.
+#[derive(Clone, Debug)]
+pub struct Codec {
+    cluster: u64,
+    keyed: Hmac<Sha256>,
+}
+
+impl Codec {
+    /// The codec of a cluster with this id and key.
+    pub fn new(cluster: u64, key: &Key) -> Self {
+        Self { cluster, keyed: key.hmac() }
+    }
+
+    /// The probe's bytes.
+    pub fn encode(&self, probe: &Probe) -> Datagram {
+        let mut bytes = [0; PROBE_BYTES];
+        let mut out = Writer { bytes: &mut bytes, at: 0 };
+        out.put(MAGIC);
+        out.put([VERSION]);
+        out.put(self.cluster.to_le_bytes());
+        out.put([flags(probe)]);
+        out.put(probe.from.0.to_le_bytes());
+        out.put(probe.to.0.to_le_bytes());
+        out.put(probe.boot.0.to_le_bytes());
+        out.put(probe.sequence.to_le_bytes());
+        out.put(probe.sent.as_nanos().to_le_bytes());
+        let answer = match probe.kind {
+            Kind::Request => Answer { boot: BootId(0), sequence: 0, received: Time::ZERO, arrived: None },
+            Kind::Reply(answer) => answer,
+        };
+        out.put(answer.boot.0.to_le_bytes());
+        out.put(answer.sequence.to_le_bytes());
+        out.put(answer.received.as_nanos().to_le_bytes());
+        out.stamp(answer.arrived);
+        let (sequence, stamp) = probe.departed.map_or((0, None), |(sequence, stamp)| (sequence, Some(stamp)));
+        out.put(sequence.to_le_bytes());
+        out.stamp(stamp);
+        for (_, claim) in probe.claims.iter() {
+            out.claim(claim);
+        }
+        debug_assert_eq!(out.at, BODY_BYTES);
+        let mac = self.mac(&bytes[..BODY_BYTES]);
+        bytes[BODY_BYTES..].copy_from_slice(&mac);
+        bytes
+    }
+
+    /// The probe in `bytes`.
+    ///
+    /// # Errors
+    /// Says why the bytes are not an authentic probe of this cluster.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Probe, Rejection> {
+        let bytes: &Datagram = bytes.try_into().map_err(|_| Rejection::Length)?;
+        let (body, mac) = bytes.split_at(BODY_BYTES);
+        let mut input = Reader { bytes: body };
+        if input.take::<3>() != MAGIC {
+            return Err(Rejection::Magic);
+        }
+        if input.take::<1>() != [VERSION] {
+            return Err(Rejection::Version);
+        }
+        if input.u64() != self.cluster {
+            return Err(Rejection::Cluster);
+        }
+        let mut keyed = self.keyed.clone();
+        keyed.update(body);
+        keyed.verify_truncated_left(mac).map_err(|_| Rejection::Mac)?;
+        decode_body(&mut input).ok_or(Rejection::Field)
+    }
+
+    fn mac(&self, body: &[u8]) -> [u8; MAC_BYTES] {
+        let mut keyed = self.keyed.clone();
+        keyed.update(body);
+        let full = keyed.finalize().into_bytes();
+        std::array::from_fn(|index| full[index])
+    }
+}
+
+fn flags(probe: &Probe) -> u8 {
+    let (reply, arrived) = match probe.kind {
+        Kind::Request => (false, false),
+        Kind::Reply(answer) => (true, answer.arrived.is_some()),
+    };
+    let pick = |present: bool, flag: u8| if present { flag } else { 0 };
+    pick(reply, REPLY)
+        | pick(arrived, ARRIVED)
+        | pick(probe.departed.is_some(), DEPARTED)
+        | pick(probe.stamps_departures, STAMPS)
+}
+
+fn decode_body(input: &mut Reader<'_>) -> Option<Probe> {
+    let [flags] = input.take::<1>();
+    if flags & !(REPLY | ARRIVED | DEPARTED | STAMPS) != 0 {
+        return None;
+    }
+    let has = |flag| flags & flag != 0;
+    let (from, to) = (NodeId(input.u32()), NodeId(input.u32()));
+    let (boot, sequence, sent) = (BootId(input.u64()), input.u64(), Time::from_nanos(input.i64()));
+    let answer = Answer {
+        boot: BootId(input.u64()),
+        sequence: input.u64(),
+        received: Time::from_nanos(input.i64()),
+        arrived: input.stamp(has(ARRIVED))?,
+    };
+    let kind = if has(REPLY) { Kind::Reply(answer) } else { Kind::Request };
+    let departed_sequence = input.u64();
+    let departed = input.stamp(has(DEPARTED))?.map(|stamp| (departed_sequence, stamp));
+    let claims = Claims::from_fn(|_| input.claim());
+    Some(Probe { from, to, boot, sequence, sent, kind, departed, stamps_departures: has(STAMPS), claims })
+}
+
+struct Writer<'a> {
+    bytes: &'a mut Datagram,
+    at: usize,
+}
+
+impl Writer<'_> {
+    fn put<const N: usize>(&mut self, field: [u8; N]) {
+        self.bytes[self.at..self.at + N].copy_from_slice(&field);
+        self.at += N;
+    }
+
+    fn stamp(&mut self, stamp: Option<Stamp>) {
+        let stamp = stamp.unwrap_or(Stamp { at: Time::ZERO, error: Nanos::ZERO, source: Source::User });
+        self.put(stamp.at.as_nanos().to_le_bytes());
+        self.put(u32::try_from(stamp.error.0.max(0)).unwrap_or(u32::MAX).to_le_bytes());
+        self.put([stamp.source as u8]);
+    }
+
+    fn claim(&mut self, claim: &Claim) {
+        self.put(claim.reading.as_nanos().to_le_bytes());
+        self.put(claim.rate.0.to_le_bytes());
+        self.put(claim.counter.to_le_bytes());
+        self.put(claim.root.0.to_le_bytes());
+        self.put(claim.parent.0.to_le_bytes());
+        self.put([claim.stratum]);
+        for span in [claim.root_age, claim.root_delay, claim.root_dispersion] {
+            self.put(span.0.to_le_bytes());
+        }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    /// The next `N` bytes; zeros past the end, which a body of fixed length never reaches.
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let Some((field, rest)) = self.bytes.split_first_chunk::<N>() else { return [0; N] };
+        self.bytes = rest;
+        *field
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take())
+    }
+
+    fn u64(&mut self) -> u64 {
+        u64::from_le_bytes(self.take())
+    }
+
+    fn i64(&mut self) -> i64 {
+        i64::from_le_bytes(self.take())
+    }
+
+    /// `None` if the source has no meaning; `Some(None)` if the stamp is absent.
+    fn stamp(&mut self, present: bool) -> Option<Option<Stamp>> {
+        let (at, error) = (Time::from_nanos(self.i64()), Nanos(i64::from(self.u32())));
+        let [source] = self.take();
+        let source = Source::from_code(source)?;
+        Some(present.then_some(Stamp { at, error, source }))
+    }
+
+    fn claim(&mut self) -> Claim {
+        let (reading, rate, counter) = (Time::from_nanos(self.i64()), Rate(self.i64()), self.u32());
+        let (root, parent) = (NodeId(self.u32()), NodeId(self.u32()));
+        let [stratum] = self.take();
+        let mut span = || Nanos(self.i64());
+        let (root_age, root_delay, root_dispersion) = (span(), span(), span());
+        Claim { reading, rate, counter, stratum, root, parent, root_age, root_delay, root_dispersion }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn codec() -> Codec {
+        Codec::new(7, &Key::new([3; KEY_BYTES]))
+    }
+
+    fn probe() -> Probe {
+        let stamp = |ns| Stamp { at: Time::from_nanos(ns), error: Nanos(30), source: Source::Kernel };
+        let answer = Answer { boot: BootId(8), sequence: 4, received: Time::from_nanos(-9), arrived: Some(stamp(11)) };
+        let mut reading = 0;
+        let claims = Claims::from_fn(|_| {
+            reading += 1_000_003;
+            Claim {
+                reading: Time::from_nanos(reading),
+                rate: Rate(-reading),
+                counter: 6,
+                stratum: 3,
+                root: NodeId(0),
+                parent: NodeId(9),
+                root_age: Nanos(77),
+                root_delay: Nanos(-5),
+                root_dispersion: Nanos(1 << 40),
+            }
+        });
+        Probe {
+            from: NodeId(1),
+            to: NodeId(2),
+            boot: BootId(1 << 60),
+            sequence: 5,
+            sent: Time::from_nanos(123_456_789_012),
+            kind: Kind::Reply(answer),
+            departed: Some((3, stamp(12))),
+            stamps_departures: true,
+            claims,
+        }
+    }
+
+    #[test]
+    fn a_probe_survives_the_wire() {
+        let request = Probe { kind: Kind::Request, departed: None, stamps_departures: false, ..probe() };
+        for probe in [probe(), request] {
+            assert_eq!(codec().decode(&codec().encode(&probe)), Ok(probe));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        let bytes = codec().encode(&probe());
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(codec().decode(&changed).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let bytes = codec().encode(&probe());
+        let other_key = Codec::new(7, &Key::new([4; KEY_BYTES]));
+        let other_cluster = Codec::new(8, &Key::new([3; KEY_BYTES]));
+        let with = |index: usize, value: u8| {
+            let mut changed = bytes;
+            changed[index] = value;
+            changed
+        };
+        assert_eq!(codec().decode(&bytes[1..]), Err(Rejection::Length));
+        assert_eq!(codec().decode(&with(0, b'X')), Err(Rejection::Magic));
+        assert_eq!(codec().decode(&with(3, 9)), Err(Rejection::Version));
+        assert_eq!(other_cluster.decode(&bytes), Err(Rejection::Cluster));
+        assert_eq!(other_key.decode(&bytes), Err(Rejection::Mac));
+    }
+
+    #[test]
+    fn an_authentic_probe_with_a_meaningless_field_is_refused() {
+        let mut bytes = codec().encode(&probe());
+        bytes[12] |= 0x80;
+        let mac = codec().mac(&bytes[..BODY_BYTES]);
+        bytes[BODY_BYTES..].copy_from_slice(&mac);
+        assert_eq!(codec().decode(&bytes), Err(Rejection::Field));
+    }
+
+    #[test]
+    fn keys_are_read_from_hex_and_never_printed() {
+        let key = Key::new([0xa5; KEY_BYTES]);
+        assert_eq!(
+            Key::from_hex(&format!(
+                " {}
+",
+                key.to_hex()
+            )),
+            Some(key.clone())
+        );
+        assert_eq!(Key::from_hex("a5"), None);
+        assert_eq!(Key::from_hex(&"g".repeat(64)), None);
+        assert!(!format!("{key:?}").contains("a5"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_a_probe_or_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            prop_assert!(codec().decode(&bytes).is_err(), "nobody guesses a MAC");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Who exchanges probes with whom: links, arcs, the directed diameter, and what is configured for each arc: the delays
+//! that a lab injects, and the minimum delay that is known.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Arc, NodeId};
+use crate::time::Nanos;
+
+/// What is configured for one arc: what a lab does to its messages on their arrival, and what is known of it.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Impairment {
+    /// Held back by at least this much.
+    pub delay: Nanos,
+    /// And by a further span, drawn evenly between zero and this.
+    pub jitter: Nanos,
+    /// Share of the messages that are dropped, 0 to 1.
+    pub loss: f64,
+    /// Known minimum delay that every message is credited with (the base of mu_m). An over-estimate makes clocks run
+    /// away.
+    pub mu: Nanos,
+}
+
+impl Impairment {
+    /// Whether messages pass untouched.
+    pub fn is_none(&self) -> bool {
+        *self == Self { mu: self.mu, ..Self::default() }
+    }
+}
+
+/// A directed graph of nodes in which every arc has its reverse.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Topology {
+    name: String,
+    nodes: u32,
+    arcs: BTreeMap<Arc, Impairment>,
+}
+
+/// Why a text does not describe a topology.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadTopology(String);
+
+impl fmt::Display for BadTopology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadTopology {}
+
+impl Topology {
+    /// Every pair is linked.
+    pub fn full(nodes: u32, impairment: Impairment) -> Self {
+        Self::from_links("full", nodes, (0..nodes).flat_map(|a| (0..a).map(move |b| (b, a))), impairment)
+    }
+
+    /// Each node is linked to the next, the last to the first.
+    pub fn ring(nodes: u32, impairment: Impairment) -> Self {
+        Self::from_links("ring", nodes, (0..nodes).map(|a| (a, (a + 1) % nodes)), impairment)
+    }
+
+    /// Each node is linked to the next.
+    pub fn line(nodes: u32, impairment: Impairment) -> Self {
+        Self::from_links("line", nodes, (1..nodes).map(|a| (a - 1, a)), impairment)
+    }
+
+    fn from_links(name: &str, nodes: u32, links: impl Iterator<Item = (u32, u32)>, impairment: Impairment) -> Self {
+        let arcs = links
+            .filter(|(a, b)| a != b)
+            .map(|(a, b)| Arc { from: NodeId(a), to: NodeId(b) })
+            .flat_map(|arc| [(arc, impairment), (arc.reversed(), impairment)])
+            .collect();
+        Self { name: name.to_owned(), nodes, arcs }
+    }
+
+    /// Reads a topology from text, one arc a line: `from,to[,delay[,jitter[,loss[,mu]]]]`. Lines that are empty, start with
+    /// `#` or with the header `from` are skipped. What a line leaves out is taken from `default`; an arc whose reverse
+    /// is given but which is not given itself is a copy of it.
+    ///
+    /// # Errors
+    /// Names the line, the value and the mend.
+    pub fn parse(name: &str, text: &str, nodes: u32, default: Impairment) -> Result<Self, BadTopology> {
+        let mut arcs = BTreeMap::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if line.is_empty() || line.starts_with("from") {
+                continue;
+            }
+            let (arc, impairment) = parse_arc(line, nodes, default)
+                .map_err(|why| BadTopology(format!("topology {name}, line {}: {why}", index + 1)))?;
+            if arcs.insert(arc, impairment).is_some() {
+                return Err(BadTopology(format!("topology {name}, line {}: arc {arc} is given twice", index + 1)));
+            }
+        }
+        for (arc, impairment) in arcs.clone() {
+            arcs.entry(arc.reversed()).or_insert(impairment);
+        }
+        let topology = Self { name: name.to_owned(), nodes, arcs };
+        match topology.diameter() {
+            Some(_) => Ok(topology),
+            None => Err(BadTopology(format!(
+                "topology {name}: some of the {nodes} nodes cannot reach each other: add links, or set --nodes to the number of nodes in the file"
+            ))),
+        }
+    }
+
+    /// What the topology is called in reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of nodes; their ids are `0..nodes`.
+    pub fn nodes(&self) -> u32 {
+        self.nodes
+    }
+
+    /// Every arc with its impairment, ordered by sender, then receiver.
+    pub fn arcs(&self) -> impl Iterator<Item = (Arc, Impairment)> + '_ {
+        self.arcs.iter().map(|(arc, impairment)| (*arc, *impairment))
+    }
+
+    /// The nodes that `node` is linked to, in order.
+    pub fn peers(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.arcs.keys().filter(move |arc| arc.from == node).map(|arc| arc.to)
+    }
+
+    /// The directed diameter: the longest of the shortest paths, in arcs; `None` if some node cannot reach another.
+    pub fn diameter(&self) -> Option<u32> {
+        diameter((0..self.nodes).map(NodeId), self.arcs.keys().copied())
+    }
+}
+
+/// The directed diameter of a graph: the longest of the shortest paths, in arcs; `None` if some node cannot reach
+/// another. Cost: one breadth-first search a node.
+pub fn diameter(nodes: impl IntoIterator<Item = NodeId>, arcs: impl IntoIterator<Item = Arc>) -> Option<u32> {
+    let mut next: BTreeMap<NodeId, Vec<NodeId>> = nodes.into_iter().map(|node| (node, Vec::new())).collect();
+    for arc in arcs {
+        next.get_mut(&arc.from)?.push(arc.to);
+    }
+    let mut longest = 0;
+    for &start in next.keys() {
+        let mut distance = BTreeMap::from([(start, 0)]);
+        let mut queue = VecDeque::from([start]);
+        while let Some(node) = queue.pop_front() {
+            let beyond = distance[&node] + 1;
+            for &peer in &next[&node] {
+                distance.entry(peer).or_insert_with(|| {
+                    queue.push_back(peer);
+                    beyond
+                });
+            }
+        }
+        if distance.len() < next.len() {
+            return None;
+        }
+        longest = longest.max(distance.values().copied().max().unwrap_or(0));
+    }
+    Some(longest)
+}
+
+fn parse_arc(line: &str, nodes: u32, default: Impairment) -> Result<(Arc, Impairment), String> {
+    let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+    if !(2..=6).contains(&fields.len()) {
+        return Err(format!("`{line}` has {} fields: write from,to[,delay[,jitter[,loss[,mu]]]]", fields.len()));
+    }
+    let node = |key: &str, text: &str| match text.parse::<u32>() {
+        Ok(id) if id < nodes => Ok(NodeId(id)),
+        _ => Err(format!("{key} `{text}` is no node: nodes are 0 to {}", nodes.saturating_sub(1))),
+    };
+    let arc = Arc { from: node("from", fields[0])?, to: node("to", fields[1])? };
+    if arc.from == arc.to {
+        return Err(format!("arc {arc} joins a node to itself: name two nodes"));
+    }
+    let span = |key: &str, index: usize, default: Nanos| match fields.get(index) {
+        None | Some(&"") => Ok(default),
+        Some(text) => match text.parse::<Nanos>() {
+            Ok(span) if span >= Nanos::ZERO => Ok(span),
+            Ok(_) => Err(format!("{key} `{text}` is negative: write a span such as 5ms")),
+            Err(why) => Err(format!("{key} {why}")),
+        },
+    };
+    let impairment = Impairment {
+        delay: span("delay", 2, default.delay)?,
+        jitter: span("jitter", 3, default.jitter)?,
+        loss: match fields.get(4) {
+            None | Some(&"") => default.loss,
+            Some(text) => match text.parse::<f64>() {
+                Ok(loss) if (0.0..1.0).contains(&loss) => loss,
+                _ => return Err(format!("loss `{text}` is no share: write a number from 0 to below 1, such as 0.01")),
+            },
+        },
+        mu: span("mu", 5, default.mu)?,
+    };
+    Ok((arc, impairment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn diameters_of_the_named_shapes() {
+        let none = Impairment::default();
+        assert_eq!(Topology::full(5, none).diameter(), Some(1));
+        assert_eq!(Topology::ring(6, none).diameter(), Some(3));
+        assert_eq!(Topology::ring(7, none).diameter(), Some(3));
+        assert_eq!(Topology::line(5, none).diameter(), Some(4));
+        assert_eq!(Topology::full(5, none).arcs().count(), 20);
+        assert_eq!(Topology::ring(2, none).arcs().count(), 2);
+        assert_eq!(Topology::line(3, none).peers(NodeId(1)).collect::<Vec<_>>(), [NodeId(0), NodeId(2)]);
+    }
+
+    #[test]
+    fn the_diameter_is_directed() {
+        let ring = (0..4).map(|i| Arc { from: NodeId(i), to: NodeId((i + 1) % 4) });
+        assert_eq!(diameter((0..4).map(NodeId), ring), Some(3));
+        assert_eq!(diameter((0..2).map(NodeId), [Arc { from: NodeId(0), to: NodeId(1) }]), None);
+    }
+
+    #[test]
+    fn a_file_may_give_each_direction_its_own_delay() {
+        let text = "from,to,delay,jitter,loss\n0,1,5ms,1ms,0.1,9ns # there\n1,0,7ms\n\n1,2\n";
+        let topology = Topology::parse("x", text, 3, Impairment::default()).unwrap();
+        let found: BTreeMap<_, _> = topology.arcs().collect();
+        let arc = |from, to| Arc { from: NodeId(from), to: NodeId(to) };
+        assert_eq!(
+            found[&arc(0, 1)],
+            Impairment { delay: Nanos::from_millis(5), jitter: Nanos::from_millis(1), loss: 0.1, mu: Nanos(9) }
+        );
+        assert_eq!(found[&arc(1, 0)].delay, Nanos::from_millis(7));
+        assert_eq!(found.len(), 4, "the reverse of 1,2 is implied");
+    }
+
+    #[test]
+    fn a_bad_file_is_refused_by_line_value_and_mend() {
+        for (text, words) in [
+            ("0,9", ["line 1", "`9`", "0 to 2"]),
+            ("0,1\n1,2,5parsecs", ["line 2", "5parsecs", "100ms"]),
+            ("0,1,1ms,0,1.5", ["line 1", "`1.5`", "below 1"]),
+            ("0,1", ["topology x", "3 nodes", "add links"]),
+            ("0,0", ["line 1", "0->0", "two nodes"]),
+        ] {
+            let error = Topology::parse("x", text, 3, Impairment::default()).unwrap_err().to_string();
+            for word in words {
+                assert!(error.contains(word), "{error}");
+            }
+        }
+    }
+}

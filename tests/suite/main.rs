@@ -1,0 +1,6 @@
+//! Everything that is tested from outside: the pure core in virtual time, and the programs as a person runs them.
+#![expect(clippy::disallowed_methods, reason = "tests run real processes on real files")]
+
+mod executions;
+mod layering;
+mod virtual_net;
