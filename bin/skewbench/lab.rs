@@ -33,31 +33,31 @@ pub struct Args {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
     /// Probe period: each agent asks each of its peers once a period
-    #[arg(long, default_value = "100ms", value_name = "SPAN")]
+    #[arg(long, default_value = "100ms", value_name = "SPAN", allow_hyphen_values = true)]
     tau: Nanos,
     /// Drifts are spread evenly over [-x, +x] parts per million and dealt to the agents by the seed
-    #[arg(long, default_value_t = 50.0, value_name = "PPM")]
+    #[arg(long, default_value_t = 50.0, value_name = "PPM", allow_hyphen_values = true)]
     drift_ppm: f64,
     /// Slow random wander of each rate, held within this many parts per million [default: a fiftieth of the drift]
     #[arg(long, value_name = "PPM")]
     wander_ppm: Option<f64>,
     /// Offsets are spread evenly over [-x, +x] milliseconds and dealt to the agents by the seed
-    #[arg(long, default_value_t = 10.0, value_name = "MS")]
+    #[arg(long, default_value_t = 10.0, value_name = "MS", allow_hyphen_values = true)]
     offset_ms: f64,
     /// full, ring, line, or a file with one arc a line: from,to[,delay[,jitter[,loss[,mu]]]]
     #[arg(long, default_value = "full", value_name = "SHAPE|FILE")]
     topology: String,
     /// Hold every message back by this much on its arrival
-    #[arg(long, default_value = "0ms", value_name = "SPAN")]
+    #[arg(long, default_value = "0ms", value_name = "SPAN", allow_hyphen_values = true)]
     delay: Nanos,
     /// And by a further span, drawn evenly between zero and this
-    #[arg(long, default_value = "0ms", value_name = "SPAN")]
+    #[arg(long, default_value = "0ms", value_name = "SPAN", allow_hyphen_values = true)]
     jitter: Nanos,
     /// Share of the probes that are dropped on their arrival, 0 to below 1
-    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", allow_hyphen_values = true)]
     loss: f64,
     /// Minimum delay that Lamport's clock credits every message with; more than the true delay makes clocks run away
-    #[arg(long, default_value = "0ms", value_name = "SPAN")]
+    #[arg(long, default_value = "0ms", value_name = "SPAN", allow_hyphen_values = true)]
     mu: Nanos,
     /// The agent that NTP-style clocks follow
     #[arg(long, default_value_t = 0, value_name = "NODE")]
