@@ -291,3 +291,16 @@ fn agents_die_with_their_lab() {
     let alive = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
     wait_for("the end of all children", || (!children.iter().any(alive)).then_some(()));
 }
+
+#[test]
+fn without_its_collector_the_lab_reports_from_the_spools() {
+    let folder = Folder::new("collector-killed");
+    let mut lab = start_lab(&folder, &["--seconds", "4", "--ordering", "off"]);
+    wait_until_measuring(&mut lab);
+    let collector = agents_of(&lab).into_iter().find(|pid| !is_agent(*pid)).expect("a collector");
+    kill(Pid::from_raw(collector), Signal::SIGKILL).expect("killed");
+    let done = lab.wait_with_output().expect("the lab ends");
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stdout));
+    assert!(table(&folder.path().join("summary.csv"))[0]["duration_s"].parse::<f64>().expect("a duration") > 3.9);
+    assert!(folder.path().join("spool").exists(), "the spools are kept");
+}

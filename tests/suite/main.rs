@@ -4,4 +4,5 @@
 mod executions;
 mod lab;
 mod layering;
+mod readme;
 mod virtual_net;
