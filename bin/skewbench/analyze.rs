@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use skewbench::host::results;
 
+use crate::out::{self, Volume};
+
 /// Recompute every result from journals alone.
 ///
 /// The files written are, byte for byte, those that the collector wrote from the same journals. A journal with at least
@@ -17,12 +19,14 @@ pub struct Args {
     /// Where results go
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    volume: Volume,
 }
 
 /// Analyses and prints what was found.
 pub fn run(args: &Args) -> Result<u8> {
     let analysed = results::analyse_run(&args.journals, &args.out)?;
-    print!("{}", analysed.text);
-    println!("{}", args.out.display());
+    out::report(&analysed.text, args.volume)?;
+    out::put(&format!("{}\n", args.out.display()))?;
     Ok(analysed.exit_code)
 }

@@ -17,14 +17,25 @@ use skewbench::probe::wire::Key;
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 
+use crate::out::{self, Volume};
+
 /// Claims further than this from the own clock are refused: NTP's own panic threshold.
 const PLAUSIBLE: Nanos = Nanos::from_seconds(1_000);
+
+const EXAMPLES: &str = "\
+Examples:
+  skewbench lab --ordering off --seconds 3             a quick look
+  skewbench lab --tau 1ms --drift-ppm 0 --offset-ms 0  how good are this host's stamps?
+  skewbench lab --delay 20ms --jitter 5ms --loss 0.01  as between cities
+  skewbench lab --nodes 4 --topology shape.csv         each arc with its own delay, jitter, loss and mu
+  skewbench lab --mu 2ms --delay 1ms                   an over-estimated minimum delay: watch the clocks run away";
 
 /// Run the main job on this host.
 ///
 /// A collector and agents run as real processes over real sockets on loopback. Each agent's local clock is
 /// CLOCK_MONOTONIC_RAW through a declared offset, drift and slow wander, so that the true error is known exactly.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Number of agents
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=64))]
@@ -74,6 +85,8 @@ pub struct Args {
     /// Write to DIR even if it holds files; results and journals in it are replaced
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    volume: Volume,
 }
 
 /// Runs the lab and prints what it found.
@@ -81,11 +94,11 @@ pub fn run(args: Args) -> Result<u8> {
     let topology = args.topology()?;
     let dir = prepare_dir(&args)?;
     let seed = args.seed.map_or_else(|| random_bytes().map(u64::from_le_bytes), Ok)?;
-    println!("seed {seed}{}", if args.seed.is_none() { " (drawn; --seed repeats it)" } else { "" });
+    out::put(&format!("seed {seed}{}\n", if args.seed.is_none() { " (drawn; --seed repeats it)" } else { "" }))?;
     let plan = args.plan(&topology, &dir, seed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(steer(&plan))?;
-    conclude(&plan, &outcome)
+    let outcome = runtime.block_on(steer(&plan, args.volume))?;
+    conclude(&plan, &outcome, args.volume)
 }
 
 impl Args {
@@ -185,7 +198,7 @@ fn prepare_dir(args: &Args) -> Result<PathBuf> {
 }
 
 /// Runs the fleet with a progress bar; the first Ctrl-C stops it cleanly.
-async fn steer(plan: &Plan) -> Result<fleet::Outcome> {
+async fn steer(plan: &Plan, volume: Volume) -> Result<fleet::Outcome> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -193,14 +206,14 @@ async fn steer(plan: &Plan) -> Result<fleet::Outcome> {
             let _ = stop.send(true);
         }
     });
-    let mut progress = Progress::new();
+    let mut progress = Progress::new(volume);
     let outcome = fleet::run(plan, |stage| progress.show(stage), stopped).await;
     progress.end();
     outcome
 }
 
 /// Says what could not go right, then what was found, and last where it is.
-fn conclude(plan: &Plan, outcome: &fleet::Outcome) -> Result<u8> {
+fn conclude(plan: &Plan, outcome: &fleet::Outcome, volume: Volume) -> Result<u8> {
     for trouble in &outcome.troubles {
         eprintln!("{trouble}");
     }
@@ -218,24 +231,25 @@ fn conclude(plan: &Plan, outcome: &fleet::Outcome) -> Result<u8> {
             (analysed.exit_code, analysed.text)
         }
     };
-    print!("{text}");
-    println!("{}", plan.dir.display());
+    out::report(&text, volume)?;
+    out::put(&format!("{}\n", plan.dir.display()))?;
     Ok(if text.is_empty() { UNKNOWN } else { exit_code })
 }
 
 /// A progress bar on a terminal; elsewhere a line a stage.
 struct Progress {
     bar: ProgressBar,
+    volume: Volume,
     ticking: Option<tokio::task::AbortHandle>,
 }
 
 impl Progress {
-    fn new() -> Self {
+    fn new(volume: Volume) -> Self {
         let bar = ProgressBar::new(1);
         let style = ProgressStyle::with_template("{msg:32} [{bar:40}] {percent:>3}%")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style.progress_chars("=> "));
-        Self { bar, ticking: None }
+        Self { bar, volume, ticking: None }
     }
 
     fn show(&mut self, stage: Stage) {
@@ -246,6 +260,9 @@ impl Progress {
             }
             Stage::Analysing => ("collecting and analysing".to_owned(), Nanos::from_seconds(1)),
         };
+        if self.volume.quiet {
+            return;
+        }
         if !std::io::stderr().is_terminal() {
             eprintln!("{what} ({length})");
             return;

@@ -2,11 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "a program reads files and the time of day")]
 
 mod analyze;
+mod doctor;
+mod help;
 mod lab;
+mod out;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use skewbench::host::{agent, program, reporting};
 
 /// Measures what clock error a group of hosts can promise, with evidence, and what it costs in ordering.
@@ -33,6 +36,12 @@ enum Command {
     Lab(lab::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
+    /// Say what this host can do, what each lack costs in accuracy, and the mend
+    Doctor(doctor::Args),
+    /// Print a completion script for a shell
+    Completions(help::Completions),
+    /// Print the manual page
+    Man,
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -44,6 +53,9 @@ fn main() -> ExitCode {
     program::exit_code(match cli.command {
         Command::Lab(args) => lab::run(args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => help::completions(&args, Cli::command()),
+        Command::Man => help::man(Cli::command()),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

@@ -5,6 +5,7 @@ pub mod agent;
 pub mod clock;
 pub mod collector;
 pub mod control;
+pub mod doctor;
 pub mod facts;
 pub mod fleet;
 mod frames;

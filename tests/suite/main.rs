@@ -4,5 +4,6 @@
 mod executions;
 mod lab;
 mod layering;
+mod person;
 mod readme;
 mod virtual_net;

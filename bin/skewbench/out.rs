@@ -1,0 +1,43 @@
+//! What is printed: whole or quietly, in colour where a person looks, and without complaint into a pipe that was closed.
+
+use std::io::{ErrorKind, Write, stdout};
+
+use anyhow::Result;
+use console::style;
+
+/// How much of a report is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::Args)]
+pub struct Volume {
+    /// Print the one sentence and the folder only, and no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Prints text. A reader that has seen enough is no error.
+pub fn put(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => Err(why.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Prints a report: all of it, or its last paragraph, which is the one sentence.
+pub fn report(text: &str, volume: Volume) -> Result<()> {
+    let last = text.rfind("\n\n").map_or(text, |at| &text[at + 2..]);
+    let shown = if volume.quiet { last } else { text };
+    put(&shown.lines().map(painted).collect::<String>())
+}
+
+/// A line of a report with its verdict in colour. Colours are used on a terminal only, and not with NO_COLOR.
+fn painted(line: &str) -> String {
+    let word = |verdict: &str| match verdict {
+        "WITHIN" => style(verdict.to_owned()).green().bold(),
+        "VIOLATED" => style(verdict.to_owned()).red().bold(),
+        _ => style(verdict.to_owned()).yellow().bold(),
+    };
+    match line.strip_prefix("verdict  ") {
+        Some(verdict) => format!("verdict  {}\n", word(verdict)),
+        None => format!("{line}\n"),
+    }
+}
