@@ -55,11 +55,15 @@ pub enum Algorithm {
     Ntp = 2,
     /// A hybrid logical clock on top of the NTP-style clock.
     Hlc = 3,
+    /// The host's own system clock (CLOCK_REALTIME), as whatever daemon runs there keeps it.
+    System = 4,
 }
 
 impl Algorithm {
     /// Every algorithm, in the order in which reports show them.
-    pub const ALL: [Self; 4] = [Self::Free, Self::Lamport, Self::Ntp, Self::Hlc];
+    pub const ALL: [Self; 5] = [Self::Free, Self::Lamport, Self::Ntp, Self::Hlc, Self::System];
+    /// Those of which every agent has a clock of its own even where all agents share one host: all but the system clock.
+    pub const OWN: [Self; 4] = [Self::Free, Self::Lamport, Self::Ntp, Self::Hlc];
 
     /// The algorithm's name in every file and flag.
     pub const fn name(self) -> &'static str {
@@ -68,6 +72,7 @@ impl Algorithm {
             Self::Lamport => "lamport",
             Self::Ntp => "ntp",
             Self::Hlc => "hlc",
+            Self::System => "system",
         }
     }
 
@@ -104,7 +109,7 @@ mod tests {
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
             assert_eq!(Algorithm::from_code(algorithm as u8), Some(algorithm));
         }
-        assert_eq!(Algorithm::from_code(4), None);
+        assert_eq!(Algorithm::from_code(5), None);
         assert!("sundial".parse::<Algorithm>().unwrap_err().contains("lamport"));
     }
 }

@@ -39,7 +39,7 @@ impl<'a> Clocks<'a> {
         let readings: BTreeMap<NodeId, Readings> =
             spans.iter().map(|(node, span)| (*node, Readings::of(span.run))).collect();
         let track = |algorithm| bases.iter().map(|(node, base)| readings[node].track(algorithm, base)).collect();
-        let tracks = Algorithm::ALL.into_iter().map(|algorithm| (algorithm, track(algorithm))).collect();
+        let tracks = Algorithm::OWN.into_iter().map(|algorithm| (algorithm, track(algorithm))).collect();
         Self { nodes: spans.keys().copied().collect(), bases, readings, tracks, covered }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Clocks<'a> {
                 let claims: Vec<_> = self.bases.iter().map(|(node, base)| self.readings[node].claimed(base)).collect();
                 coverage::of_claims(self.of(algorithm), &claims, reference, window.0, window.1)
             }
-            Algorithm::Free | Algorithm::Hlc => None,
+            Algorithm::Free | Algorithm::Hlc | Algorithm::System => None,
         }
     }
 

@@ -17,9 +17,11 @@ pub mod quantile;
 pub mod reading;
 pub mod run;
 pub mod series;
+pub mod shared;
 pub mod skew;
 pub mod summarise;
 pub mod summary;
+pub mod system;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timely;

@@ -1,10 +1,12 @@
 //! What a node's records say of its clocks.
 
 use super::run::AgentRun;
+use super::system;
 use super::track::{Base, Leg, Pieces, Track, gap};
 use crate::clock::{Change, ErrorBound};
 use crate::ids::Algorithm;
 use crate::node::Record;
+use crate::node::record::SystemSample;
 use crate::time::{Local, Nanos, Synced, Time};
 
 /// What integer readings leave open.
@@ -15,6 +17,8 @@ pub const GRAIN: Nanos = Nanos(2);
 pub struct Readings {
     lamport: Pieces,
     ntp: Pieces,
+    /// The host's system clock, where it was read.
+    system: Vec<SystemSample>,
     /// The hybrid clock's `l`, in force from an instant on, in order.
     ahead: Vec<(Time<Local>, Time<Synced>)>,
     /// What the NTP-style clock states of its own error, in force from an instant on, in order.
@@ -32,6 +36,7 @@ impl Readings {
         for record in run.records() {
             match record {
                 Record::Changed(algorithm, change) => readings.change(*algorithm, change),
+                Record::System(sample) => readings.system.push(*sample),
                 Record::Ahead(at, l) => replace_from(&mut readings.ahead, *at, *l),
                 _ => {}
             }
@@ -44,7 +49,7 @@ impl Readings {
         let pieces = match algorithm {
             Algorithm::Lamport => &mut self.lamport,
             Algorithm::Ntp => &mut self.ntp,
-            Algorithm::Free | Algorithm::Hlc => return,
+            Algorithm::Free | Algorithm::Hlc | Algorithm::System => return,
         };
         if change.reading.line.value + GRAIN < pieces.before(at) {
             self.set_back.push((algorithm, at));
@@ -61,6 +66,11 @@ impl Readings {
     /// Lamport's clock as a function of the local clock.
     pub fn lamport(&self) -> &Pieces {
         &self.lamport
+    }
+
+    /// The readings of the host's system clock, in order.
+    pub fn system(&self) -> &[SystemSample] {
+        &self.system
     }
 
     /// When `algorithm`'s clock stepped, as its node said.
@@ -84,6 +94,7 @@ impl Readings {
             Algorithm::Free => base.track(&Pieces::default()),
             Algorithm::Lamport => base.track(&self.lamport),
             Algorithm::Ntp => base.track(&self.ntp),
+            Algorithm::System => base.track(&system::pieces(&self.system)),
             Algorithm::Hlc => hybrid(base, &base.track(&self.ntp), &self.leads(base).collect::<Vec<_>>()),
         }
     }

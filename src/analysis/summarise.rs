@@ -10,7 +10,9 @@ use super::horizon::{Horizon, LocalSpan, cuts, own_spans};
 use super::ordering::{self, OrderRow, Reports};
 use super::premise;
 use super::run::{AgentRun, Span, choose};
+use super::shared;
 use super::summary::{Promise, Row, Summary, Verdict};
+use super::system;
 use super::timely::{Given, choose as choose_premises};
 use super::traffic::{Collector, Traffic};
 use super::truth::Truth;
@@ -27,18 +29,15 @@ const SETTLING: Nanos = Nanos::from_seconds(3);
 /// same summary.
 pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     let (spans, notes) = choose(runs);
-    let Some(first) = spans.values().next() else {
+    let Some(config) = shared::config(&spans) else {
         return Summary { notes: vec!["no journal was given".to_owned()], ..Summary::default() };
     };
-    let config = &first.run.header.run;
-    let facts = facts::of(run_id, config, &spans);
+    let facts = facts::of(run_id, &config, &spans);
     let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
     let mut summary = Summary { facts, counters, notes, ..Summary::default() };
-    summary.notes.extend(premise::missing(config, &spans));
-    summary.notes.extend(spans.iter().filter(|(_, span)| span.run.header.run != *config).map(|(node, _)| {
-        format!("node {node} ran with another configuration: that of node {} is used", first.run.header.node)
-    }));
-    let run = Run { config, spans: &spans };
+    summary.notes.extend(premise::missing(&config, &spans));
+    summary.notes.extend(shared::disagreements(&config, &spans));
+    let run = Run { config: &config, spans: &spans };
     match Truth::rebuild(&spans).and_then(|truth| Some((Horizon::of(&spans, &truth)?, truth))) {
         Some((horizon, truth)) => run.with_truth(&horizon, &truth, &mut summary),
         None => run.without_truth(&mut summary),
@@ -54,9 +53,12 @@ struct Run<'a, 'b> {
 impl<'a> Run<'a, '_> {
     fn without_truth(&self, summary: &mut Summary) {
         summary.notes.push(
-            "true time is unknown, and with it eps: not every node declares its oscillator on one common host"
+            "true time is unknown, and with it eps and the verdict: only the agents of a lab, on one host, declare their \
+             oscillators"
                 .to_owned(),
         );
+        summary.notes.extend(shared::kernels(self.spans));
+        summary.notes.extend(system::set(self.spans));
         summary.notes.extend(cuts(self.spans, None));
         let within = own_spans(self.spans);
         let length = |span: &LocalSpan| *span.end() - *span.start();
@@ -81,7 +83,7 @@ impl<'a> Run<'a, '_> {
         summary.warm_up = Some(warm_up);
         let clocks = Clocks::new(self.spans, truth, horizon);
         let window = (warm_up.0 as f64, run.0 as f64);
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::OWN {
             summary.rows.push(clocks.row(algorithm, window, self.config.reference, summary.promise.as_ref()));
         }
         summary.series = clocks.series(window.1);

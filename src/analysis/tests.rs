@@ -220,6 +220,8 @@ fn without_oscillators_nothing_is_claimed() {
     let summary = summarise("r", &runs);
     assert_eq!((summary.verdict, summary.promise, summary.duration), (Verdict::Unknown, None, Some(Nanos(10 * S))));
     assert!(summary.rows.iter().all(|row| row.skew.is_none()));
+    assert!(summary.rows.iter().map(|row| row.algorithm).eq(Algorithm::ALL), "also the system clock");
+    assert!(summary.notes.iter().any(|note| note.starts_with("these agents share one kernel clock: nodes 0, 1")));
     assert_eq!((summary.arcs[0].sent, summary.arcs[0].delay, summary.arcs[0].late), (100, None, None));
     assert_eq!(summarise("r", &[]).verdict, Verdict::Unknown);
 }

@@ -98,6 +98,11 @@ impl Pieces {
         self.0[after.saturating_sub(1)].line.at(at)
     }
 
+    /// From `line.start` on the clock is on `line`.
+    pub fn line(&mut self, line: Line<Local, Synced>) {
+        self.push(Piece { start: line.start, line });
+    }
+
     fn push(&mut self, piece: Piece) {
         while self.0.len() > 1 && self.0.last().is_some_and(|last| last.start >= piece.start) {
             self.0.pop();

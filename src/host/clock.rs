@@ -47,6 +47,11 @@ impl LocalClock {
         Self { oscillator: None, anchor }
     }
 
+    /// Whether it is an oscillator declared on a clock that other agents share.
+    pub const fn is_declared(&self) -> bool {
+        self.oscillator.is_some()
+    }
+
     /// The local clock now.
     #[inline]
     pub fn now(&mut self) -> Time<Local> {

@@ -22,17 +22,17 @@ const LINE_BYTES: u64 = 64 << 20;
 /// The variable that carries the cluster's key to child processes, as 64 hexadecimal digits.
 pub const KEY_VARIABLE: &str = "SKEWBENCH_KEY";
 
-/// What a lab tells an agent about itself, first.
+/// What an agent is told about itself, first.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AgentSetup {
     /// The agent's node.
     pub node: NodeId,
     /// Where it listens for probes.
     pub listen: SocketAddr,
-    /// Where it listens for ordering connections.
-    pub order_listen: SocketAddr,
-    /// Where it ships its journal to.
-    pub collector: SocketAddr,
+    /// Where it listens for ordering connections, if it takes part in ordering.
+    pub order_listen: Option<SocketAddr>,
+    /// Where it ships its journal to, as host and port.
+    pub collector: Option<String>,
     /// Where it keeps its journal until then.
     pub spool: PathBuf,
     /// What all agents have in common.

@@ -7,7 +7,7 @@
 use nix::time::{ClockId, clock_gettime};
 
 use super::clock::raw_now;
-use crate::affine::offset;
+use crate::affine::{offset, shifted};
 use crate::time::{Domain, Nanos, Ppb, Rate, Raw, Time};
 
 /// Comparisons of which the narrowest is taken.
@@ -71,6 +71,16 @@ impl Pairing {
     /// When the comparison was made.
     pub const fn raw(&self) -> Time<Raw> {
         self.raw
+    }
+
+    /// What the wall clock showed then.
+    pub fn wall(&self) -> Time<Wall> {
+        shifted(self.raw, self.wall_ahead)
+    }
+
+    /// How far the two readings may be apart.
+    pub const fn error(&self) -> Nanos {
+        self.error
     }
 }
 

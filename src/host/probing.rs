@@ -19,9 +19,11 @@ use super::pairing::{Paired, Pairing, pair};
 use super::published::Published;
 use super::socket::{Departure, ProbeSocket};
 use super::spool::Sender;
+use crate::affine::shifted;
 use crate::ids::NodeId;
 use crate::journal::{Entry, Note};
-use crate::node::{Config, Input, Mark, Node, Output};
+use crate::node::record::SystemSample;
+use crate::node::{Config, Input, Mark, Node, Output, Record};
 use crate::probe::{Codec, Probe, Source, Stamp};
 use crate::time::{Nanos, Raw, Time};
 
@@ -176,6 +178,17 @@ impl Loop {
         self.pairing = Pairing::now();
         let at = self.io.clock.now();
         self.handle(Input::Timer { at });
+        self.sample_system();
+    }
+
+    /// Writes down what the host's system clock shows, once a slot. Agents of a lab share it, so that it is no clock of
+    /// theirs.
+    fn sample_system(&mut self) {
+        if !self.io.clock.is_declared() {
+            let (at, error) = (self.io.clock.local(self.pairing.raw()), self.pairing.error());
+            let reading = shifted(self.pairing.wall(), Nanos::ZERO);
+            self.entries.push(Entry::Record(Record::System(SystemSample { at, reading, error })));
+        }
     }
 
     fn receive_one(&mut self) -> bool {
@@ -220,7 +233,7 @@ impl Loop {
             match output {
                 Output::Send(probe) => self.send(&probe),
                 Output::Record(record) => {
-                    if let crate::node::Record::Changed(algorithm, _) = record {
+                    if let Record::Changed(algorithm, _) = record {
                         self.io.published.publish(algorithm, self.node.reading(algorithm));
                     }
                     self.entries.push(Entry::Record(record));

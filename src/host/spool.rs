@@ -32,11 +32,14 @@ pub struct SpoolConfig {
 }
 
 impl SpoolConfig {
+    /// How large a spool file may grow unless it is said.
+    pub const CAP_BYTES: u64 = 4 << 30;
+
     /// A spool in `dir` as it is usually kept: 4 GiB, a frame every 250 ms, fdatasync every second.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
-            cap_bytes: 4 << 30,
+            cap_bytes: Self::CAP_BYTES,
             flush_every: Duration::from_millis(250),
             sync_every: Duration::from_secs(1),
             queue_batches: 64,

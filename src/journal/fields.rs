@@ -9,7 +9,7 @@ use crate::affine::Line;
 use crate::clock::{Change, ClockEvent, ErrorBound, Reading};
 use crate::ids::{Algorithm, BootId, NodeId};
 use crate::node::Record;
-use crate::node::record::{Mark, Received, Sent};
+use crate::node::record::{Mark, Received, Sent, SystemSample};
 use crate::probe::{Claims, Exchange, Point, Source, Stamp};
 use crate::time::{Domain, Local, Nanos, Rate, Synced, Time};
 
@@ -21,10 +21,12 @@ const EXCHANGED: Column = Column(19);
 const CHANGED: Column = Column(41);
 const AHEAD: Column = Column(56);
 const CLAIMS: Column = Column(60);
-const _: () = assert!(CLAIMS.0 + claims::COLUMNS <= Column::COUNT);
+const SYSTEM: Column = Column(90);
+const _: () = assert!(CLAIMS.0 + claims::COLUMNS <= SYSTEM.0 && SYSTEM.0 + 3 <= Column::COUNT);
 
 const NO_TIME: Time<Local> = Time::ZERO;
 const NO_POINT: Point = Point { user: NO_TIME, wire: None };
+const NO_SAMPLE: SystemSample = SystemSample { at: NO_TIME, reading: Time::ZERO, error: Nanos::ZERO };
 const NO_CHANGE: Change = Change { reading: Reading::LOCAL, stepped: false, bound: None, event: None };
 
 /// The record's number in the column of kinds.
@@ -36,6 +38,7 @@ pub fn kind(record: &Record) -> i64 {
         Record::Exchanged(..) => 4,
         Record::Changed(..) => 5,
         Record::Ahead(..) => 6,
+        Record::System(_) => 7,
     }
 }
 
@@ -48,6 +51,7 @@ pub fn blank(kind: i64) -> Option<Record> {
         4 => Record::Exchanged(NO_TIME, 0, no_exchange()),
         5 => Record::Changed(Algorithm::Free, NO_CHANGE),
         6 => Record::Ahead(NO_TIME, Time::ZERO),
+        7 => Record::System(NO_SAMPLE),
         _ => return None,
     })
 }
@@ -82,6 +86,7 @@ pub fn record<P: Pass>(pass: &mut P, past: &Past, before: &[Entry], old: &Record
             let physical = past.change(Algorithm::Ntp).map_or(Reading::LOCAL, |change| change.reading).at(at);
             Record::Ahead(at, time(pass, AHEAD.plus(1), physical, *old)?)
         }
+        Record::System(old) => Record::System(system(pass, past, old)?),
     })
 }
 
@@ -142,6 +147,16 @@ fn exchanged<P: Pass>(
         (false, _) => claims::claims(pass, CLAIMS, t3.user, None, &old.claims)?,
     };
     Ok(Record::Exchanged(at, sequence, Exchange { peer, t1, t2, t3, t4, claims }))
+}
+
+/// The system clock is steered so slowly that it runs as fast as the local clock, to a microsecond or so.
+fn system<P: Pass>(pass: &mut P, past: &Past, old: &SystemSample) -> Result<SystemSample, Malformed> {
+    let last = past.system.unwrap_or(NO_SAMPLE);
+    let at = time(pass, SYSTEM, past.at, old.at)?;
+    let expected = last.reading.as_nanos().wrapping_add(at.as_nanos().wrapping_sub(last.at.as_nanos()));
+    let reading = time(pass, SYSTEM.plus(1), Time::from_nanos(expected), old.reading)?;
+    let error = Nanos(pass.number(SYSTEM.plus(2), last.error.0, old.error.0)?);
+    Ok(SystemSample { at, reading, error })
 }
 
 /// When the request was sent, if it is one of the last messages to the peer.

@@ -6,7 +6,7 @@ use super::entry::Entry;
 use crate::clock::Change;
 use crate::ids::{Algorithm, NodeId};
 use crate::node::Record;
-use crate::node::record::{Received, Sent};
+use crate::node::record::{Received, Sent, SystemSample};
 use crate::time::{Local, Time};
 
 /// How many messages of a peer are remembered: an exchange is recorded a few messages after its reply.
@@ -19,6 +19,8 @@ pub struct Past {
     pub at: Time<Local>,
     /// The last two instants at which the probe grid asked for a request, the last one first.
     pub due: [Time<Local>; 2],
+    /// The last reading of the system clock.
+    pub system: Option<SystemSample>,
     changes: [Option<Change>; Algorithm::ALL.len()],
     peers: BTreeMap<NodeId, Peer>,
 }
@@ -43,6 +45,7 @@ impl Past {
             Record::Sent(sent) => self.learn_sent(sent),
             Record::Received(received) => self.peers.entry(received.from).or_default().learn(index, received),
             Record::Changed(algorithm, change) => self.changes[*algorithm as usize] = Some(*change),
+            Record::System(sample) => self.system = Some(*sample),
             Record::Mark(..) | Record::Exchanged(..) | Record::Ahead(..) => {}
         }
     }

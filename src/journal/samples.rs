@@ -10,7 +10,7 @@ use crate::clock::{Change, ClockEvent, ErrorBound, Reading};
 use crate::ids::{Algorithm, Arc, BootId, NodeId};
 use crate::model::rng::{Purpose, Rng};
 use crate::node::Record;
-use crate::node::record::{Mark, Received, Sent};
+use crate::node::record::{Mark, Received, Sent, SystemSample};
 use crate::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
 use crate::time::{Domain, Local, Nanos, Ppb, Rate, Time};
 use crate::topology::Impairment;
@@ -130,8 +130,11 @@ pub fn record() -> BoxedStrategy<Record> {
         sent.prop_map(|(at, to, sequence, due)| Record::Sent(Sent { at, to, sequence, due })),
         received(),
         (time(), sequence(), exchange).prop_map(|(at, sequence, exchange)| Record::Exchanged(at, sequence, exchange)),
-        (0..4_u8, change()).prop_map(|(code, change)| Record::Changed(Algorithm::from_code(code).unwrap(), change)),
+        (0..5_u8, change()).prop_map(|(code, change)| Record::Changed(Algorithm::from_code(code).unwrap(), change)),
         (time(), time()).prop_map(|(at, l)| Record::Ahead(at, l)),
+        (time(), time(), number()).prop_map(|(at, reading, error)| {
+            Record::System(SystemSample { at, reading, error: Nanos(error) }) //
+        }),
     ]
     .boxed()
 }

@@ -63,6 +63,17 @@ pub struct Received {
     pub claims: Claims,
 }
 
+/// The host's system clock, compared with its local clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SystemSample {
+    /// The local clock.
+    pub at: Time<Local>,
+    /// What the system clock showed then, in ns since 1970.
+    pub reading: Time<Synced>,
+    /// How far the two instants may be apart.
+    pub error: Nanos,
+}
+
 /// One line of a node's record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Record {
@@ -79,6 +90,9 @@ pub enum Record {
     Changed(Algorithm, Change),
     /// The hybrid clock's `l` is ahead of its physical clock from this instant on, until that clock overtakes it.
     Ahead(Time<Local>, Time<Synced>),
+    /// The host's system clock was read. The node never uses it: its driver writes this down where it is no other
+    /// node's clock as well.
+    System(SystemSample),
 }
 
 impl Record {
@@ -89,6 +103,7 @@ impl Record {
             Self::Sent(sent) => sent.at,
             Self::Received(received) => received.at,
             Self::Changed(_, change) => change.reading.line.start,
+            Self::System(sample) => sample.at,
         }
     }
 }

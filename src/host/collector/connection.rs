@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::attendance;
 use super::counters::Count;
 use super::store::{Appended, Store};
 use super::{Shared, Slot};
@@ -67,6 +68,7 @@ impl Connection {
     async fn welcome(stream: TcpStream, shared: &Arc<Shared>, known: &Known) -> Result<Self, Count> {
         let who = known.identity();
         let (shared, slot) = (Arc::clone(shared), shared.slot(who));
+        shared.attendance.send_modify(|attendance| attendance.came(who.node, who.boot));
         let mut connection = Self { stream, shared, who, slot, next: 0 };
         connection.next = connection.on_disk(|store| Ok(store.next())).await?;
         let welcome = known.welcome(&mut connection.stream, &connection.shared.key, connection.next);
@@ -110,7 +112,7 @@ impl Connection {
     }
 
     fn is_closed(&self) -> bool {
-        self.shared.closed.borrow().contains(&(self.who.node, self.who.boot))
+        self.shared.attendance.borrow().is_closed(self.who.node, self.who.boot)
     }
 
     /// Writes a group of whole frames, syncs once, and acks.
@@ -137,9 +139,13 @@ impl Connection {
     }
 
     async fn close(&mut self) -> Result<(), Count> {
-        let is_new = self.shared.closed.send_if_modified(|closed| closed.insert((self.who.node, self.who.boot)));
+        let (dir, who) = (self.shared.dir.clone(), self.who);
+        self.on_disk(move |_| attendance::mark(&dir, who)).await?;
+        // The agent hears of it first: a collector that waits for its last agent may be gone a moment later.
+        self.answer(Answer::Closed(self.next)).await?;
+        let is_new = self.shared.attendance.send_if_modified(|attendance| attendance.close(who.node, who.boot));
         self.shared.counts.add_many(Count::Closed, u64::from(is_new));
-        self.answer(Answer::Closed(self.next)).await
+        Ok(())
     }
 
     async fn answer(&mut self, answer: Answer) -> Result<(), Count> {

@@ -1,11 +1,12 @@
 //! The collector: takes in the journals of all agents over TCP. It reads nothing of whom it does not know, bounds every
 //! size before it allocates, and acks a frame only when that is on its disk.
 
+mod attendance;
 mod connection;
 pub mod counters;
 mod store;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +19,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use self::attendance::Attendance;
 use self::counters::{Count, Counts};
 use self::store::Store;
+use super::lock::Lock;
 use super::ship::hello::Identity;
 use crate::ids::{BootId, NodeId};
 use crate::probe::wire::Key;
@@ -61,7 +64,7 @@ struct Shared {
     cluster: u64,
     counts: Counts,
     stores: Mutex<Stores>,
-    closed: watch::Sender<BTreeSet<(NodeId, BootId)>>,
+    attendance: watch::Sender<Attendance>,
 }
 
 impl Shared {
@@ -89,6 +92,7 @@ pub struct Collector {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
+    _lock: Lock,
 }
 
 impl Collector {
@@ -96,21 +100,24 @@ impl Collector {
     /// tokio runtime.
     ///
     /// # Errors
-    /// If the folder cannot be made or the address is taken.
+    /// If the folder cannot be made or belongs to another collector, or the address is taken.
     pub async fn bind(addr: SocketAddr, dir: &Path, key: Key, cluster: u64) -> anyhow::Result<Self> {
+        let lock = Lock::take(dir, "collector.lock")?;
         let dir = dir.join("journals");
         std::fs::create_dir_all(&dir)
             .with_context(|| format!("folder `{}` cannot be made: choose one you may write", dir.display()))?;
         let listener = TcpListener::bind(addr)
             .await
             .with_context(|| format!("address `{addr}` cannot be listened at: choose a free port of this host"))?;
-        let (closed, _) = watch::channel(BTreeSet::new());
+        let known = Attendance::read(&dir)
+            .with_context(|| format!("folder `{}` cannot be read: choose another", dir.display()))?;
+        let (attendance, _) = watch::channel(known);
         let (counts, stores) = (Counts::default(), Mutex::new(BTreeMap::new()));
-        let shared = Arc::new(Shared { dir, key, cluster, counts, stores, closed });
+        let shared = Arc::new(Shared { dir, key, cluster, counts, stores, attendance });
         let (stop, stopped) = watch::channel(false);
         let addr = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
-        Ok(Self { addr, shared, stop, accepting })
+        Ok(Self { addr, shared, stop, accepting, _lock: lock })
     }
 
     /// Where it listens.
@@ -133,20 +140,12 @@ impl Collector {
         self.shared.counts.count(count)
     }
 
-    /// The boots that have closed cleanly since this collector started, now and at every change.
-    pub fn closed(&self) -> watch::Receiver<BTreeSet<(NodeId, BootId)>> {
-        self.shared.closed.subscribe()
-    }
-
-    /// Waits until so many nodes have closed cleanly, or until `stop` is done.
+    /// Waits until so many nodes are done, or until `stop` is. A node is done when its newest boot has closed cleanly,
+    /// also if an earlier collector heard of it.
     pub async fn wait(&self, nodes: usize, stop: impl Future<Output = ()>) -> Ended {
-        let mut closed = self.closed();
-        let enough = |closed: &BTreeSet<(NodeId, BootId)>| {
-            let distinct: BTreeSet<NodeId> = closed.iter().map(|(node, _)| *node).collect();
-            distinct.len() >= nodes
-        };
+        let mut attendance = self.shared.attendance.subscribe();
         tokio::select! {
-            _ = closed.wait_for(enough) => Ended::AllClosed,
+            _ = attendance.wait_for(|attendance| attendance.done() >= nodes) => Ended::AllClosed,
             () = stop => Ended::Stopped,
         }
     }

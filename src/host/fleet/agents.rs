@@ -229,8 +229,8 @@ fn setup(plan: &Plan, node: NodeId, declared: Declaration, collector: SocketAddr
     AgentSetup {
         node,
         listen: anywhere,
-        order_listen: anywhere,
-        collector,
+        order_listen: Some(anywhere),
+        collector: Some(collector.to_string()),
         spool: plan.dir.join("spool"),
         run: plan.run.clone(),
         oscillator: Some(declared),

@@ -2,12 +2,12 @@
 //! collector or the network, the spool stays, and shipping goes on where the collector's disk ends.
 
 pub mod hello;
+pub mod leftovers;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,8 +36,8 @@ const LAST_BACKOFF: Duration = Duration::from_secs(5);
 /// What is shipped, and where to.
 #[derive(Clone, Debug)]
 pub struct Shipment {
-    /// The collector's address.
-    pub collector: SocketAddr,
+    /// The collector's host and port.
+    pub collector: String,
     /// The cluster's key.
     pub key: Key,
     /// The cluster's id.
@@ -50,6 +50,8 @@ pub struct Shipment {
     pub spool: PathBuf,
     /// How long shipping may go on after the spool was closed.
     pub close_deadline: Duration,
+    /// Told when the collector has welcomed the first time.
+    pub welcomed: watch::Sender<bool>,
 }
 
 /// How a shipment ended.
@@ -166,6 +168,7 @@ impl Shipper {
             .await
             .context("the collector did not welcome in time")??;
         self.shipped.connections += 1;
+        self.shipment.welcomed.send_replace(true);
         self.acked.send_replace(next);
         self.place.rewind(next);
         let (read, write) = stream.split();

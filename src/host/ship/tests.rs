@@ -1,5 +1,6 @@
 //! Agent and collector together, over real TCP and real files.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ fn spool(dir: &TempDir) -> (Spool, Sender) {
 
 fn shipment(collector: SocketAddr, spool: &Path) -> Shipment {
     let (node, boot, close_deadline) = (NodeId(3), BootId(9), Duration::from_secs(20));
-    Shipment { collector, key: key(1), cluster: CLUSTER, node, boot, spool: spool.to_owned(), close_deadline }
+    let (collector, spool, welcomed) = (collector.to_string(), spool.to_owned(), watch::channel(false).0);
+    Shipment { collector, key: key(1), cluster: CLUSTER, node, boot, spool, close_deadline, welcomed }
 }
 
 /// Writes in small steps, so that there are many frames.

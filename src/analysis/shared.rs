@@ -1,0 +1,127 @@
+//! What the agents of a run have in common. In a lab one hand configured them all; on real hosts each agent was told its
+//! own links only, so that the run's graph is the union of what they say.
+
+use std::collections::BTreeMap;
+
+use super::run::Span;
+use crate::ids::{Arc, NodeId};
+use crate::journal::RunConfig;
+use crate::topology::Impairment;
+
+/// The run's configuration: that of the first node, with the links of all of them. `None` without spans.
+pub fn config(spans: &BTreeMap<NodeId, Span<'_>>) -> Option<RunConfig> {
+    let mut headers = spans.values().map(|span| &span.run.header.run);
+    let first = headers.next()?.clone();
+    let nodes = headers.map(|run| run.nodes).fold(first.nodes, u32::max);
+    let arcs = union(spans);
+    let topology = if arcs.len() == first.arcs.len() { first.topology } else { named(nodes, &arcs) };
+    Some(RunConfig { nodes, arcs, topology, ..first })
+}
+
+/// Every arc that any agent knows of. Its receiver knows best what is configured for it.
+fn union(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<(Arc, Impairment)> {
+    let mut arcs = BTreeMap::new();
+    for (node, span) in spans {
+        for (arc, settings) in &span.run.header.run.arcs {
+            if arc.to == *node {
+                arcs.insert(*arc, *settings);
+            } else {
+                arcs.entry(*arc).or_insert(*settings);
+            }
+        }
+    }
+    arcs.into_iter().collect()
+}
+
+fn named(nodes: u32, arcs: &[(Arc, Impairment)]) -> String {
+    let all = u64::from(nodes) * u64::from(nodes.saturating_sub(1));
+    if arcs.len() as u64 == all { "full" } else { "declared" }.to_owned()
+}
+
+/// Names the nodes that ran with other settings than the first, links aside.
+pub fn disagreements(config: &RunConfig, spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
+    let alike = |run: &RunConfig| {
+        let RunConfig { nodes, topology, arcs, .. } = config.clone();
+        RunConfig { nodes, topology, arcs, ..run.clone() } == *config
+    };
+    let other = spans.iter().filter(|(_, span)| !alike(&span.run.header.run)).map(|(node, _)| node);
+    let first = spans.keys().next();
+    let say = |node: &NodeId| {
+        first.map(|first| format!("node {node} ran with another configuration: that of node {first} is used"))
+    };
+    other.filter_map(say).collect()
+}
+
+/// Which nodes share a kernel, and with it all its clocks: what no measurement between them can undo.
+pub fn kernels(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
+    let mut kernels: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (node, span) in spans {
+        let boot_id = span.run.header.host.kernel_boot_id.as_str();
+        if !matches!(boot_id, "" | "unknown") {
+            kernels.entry(boot_id).or_default().push(node.to_string());
+        }
+    }
+    let shared = kernels.into_iter().filter(|(_, nodes)| nodes.len() > 1);
+    let say = |(boot_id, nodes): (&str, Vec<String>)| {
+        format!(
+            "these agents share one kernel clock: nodes {} (boot id {boot_id}); between them `free` and `system` are one \
+             clock read twice and say nothing of synchronisation",
+            nodes.join(", ")
+        )
+    };
+    shared.map(say).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::run::{AgentRun, choose};
+    use crate::analysis::testing::journal;
+    use crate::time::Nanos;
+
+    /// Nodes of a line, each of which was told of its own links only.
+    fn line(nodes: u32) -> Vec<AgentRun> {
+        let mut runs: Vec<AgentRun> = (0..nodes).map(|node| journal(node, nodes, 0)).collect();
+        for run in &mut runs {
+            let me = run.header.node;
+            run.header.run.nodes = (me.0 + 2).min(nodes);
+            run.header.run.topology = "declared".to_owned();
+            run.header
+                .run
+                .arcs
+                .retain(|(arc, _)| (arc.from == me || arc.to == me) && arc.from.0.abs_diff(arc.to.0) == 1);
+        }
+        runs
+    }
+
+    #[test]
+    fn the_graph_is_the_union_of_what_the_agents_say() {
+        let mut runs = line(4);
+        runs[1].header.run.arcs.iter_mut().for_each(|(_, settings)| settings.mu = Nanos(7));
+        let (spans, _) = choose(&runs);
+        let config = config(&spans).unwrap();
+        assert_eq!((config.nodes, config.arcs.len(), config.topology.as_str()), (4, 6, "declared"));
+        let credited = config.arcs.iter().filter(|(_, settings)| settings.mu == Nanos(7));
+        assert!(credited.map(|(arc, _)| arc.to).eq([NodeId(1), NodeId(1)]), "the receiver's word counts");
+        assert_eq!(disagreements(&config, &spans), Vec::<String>::new());
+    }
+
+    #[test]
+    fn other_settings_are_named() {
+        let mut runs = line(3);
+        runs[2].header.run.tau = Nanos(5);
+        let (spans, _) = choose(&runs);
+        let found = disagreements(&config(&spans).unwrap(), &spans);
+        assert_eq!(found, ["node 2 ran with another configuration: that of node 0 is used"]);
+    }
+
+    #[test]
+    fn agents_of_one_kernel_are_named_and_those_of_unknown_ones_are_not() {
+        let mut runs = line(4);
+        runs[0].header.host.kernel_boot_id = "unknown".to_owned();
+        runs[3].header.host.kernel_boot_id = "other".to_owned();
+        let (spans, _) = choose(&runs);
+        let found = kernels(&spans);
+        assert!(found.len() == 1 && found[0].contains("nodes 1, 2 (boot id b)"), "{found:?}");
+    }
+}

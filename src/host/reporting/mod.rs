@@ -1,0 +1,91 @@
+//! The collector as a program: it receives journals, and reports what they say as soon as they are complete. A lab
+//! steers it over standard input and output; on a real host it waits for its agents, or until it is told to stop.
+
+pub mod config;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use self::config::{Settings, Standalone};
+use super::collector::counters::Count;
+use super::collector::{Collector, Ended};
+use super::control::{FromCollector, Lines, ToCollector, say};
+use super::program::{Malformed, UNKNOWN};
+use super::signals::Stop;
+use super::{key, results, settings};
+use crate::probe::wire::Key;
+
+/// How the collector is told what to do.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Take orders from a lab over standard input and output
+    #[arg(long, exclusive = true)]
+    controlled: bool,
+    /// File with the settings below, as `key = value` (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Runs the collector.
+///
+/// # Errors
+/// What went wrong, for standard error.
+pub fn main(args: &Args) -> Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if args.controlled {
+        return runtime.block_on(run_controlled());
+    }
+    let settings = args.settings.clone().or(settings::load(args.config.as_deref())?);
+    let plan = settings.check()?;
+    let key = key::find(settings.key_file.as_deref())?;
+    runtime.block_on(run(plan, key))
+}
+
+/// Serves a lab: listens until it says that no more will come, then analyses. When the input ends the lab is gone.
+async fn run_controlled() -> Result<u8> {
+    let key = key::from_environment()?;
+    let (mut input, mut output) = (Lines::new(tokio::io::stdin()), tokio::io::stdout());
+    let Some(ToCollector::Setup { listen, dir, cluster }) = input.next().await? else {
+        bail!("the first control line must be the setup");
+    };
+    let collector = Collector::bind(listen, &dir, key, cluster).await?;
+    say(&mut output, &FromCollector::Listening { address: collector.local_addr() }).await?;
+    let Some(ToCollector::Finish) = input.next().await? else { bail!("the lab is gone") };
+    collector.stop().await;
+    let analysed = results::analyse_run(std::slice::from_ref(&dir), &dir)?;
+    say(&mut output, &FromCollector::Done { exit_code: analysed.exit_code, text: analysed.text }).await?;
+    Ok(0)
+}
+
+/// Listens until all agents are done or somebody asks to stop, then reports. The exit code is that of the verdict.
+async fn run(plan: Standalone, key: Key) -> Result<u8> {
+    let mut stop = Stop::listen()?;
+    let Standalone { listen, dir, cluster, agents } = plan;
+    let collector = Collector::bind(listen, &dir, key, cluster).await?;
+    eprintln!("collector: listens on {}, journals in {}", collector.local_addr(), collector.journals().display());
+    match collector.wait(agents.unwrap_or(usize::MAX), stop.asked()).await {
+        Ended::AllClosed => eprintln!("collector: every agent has shipped its journal to the end"),
+        Ended::Stopped => eprintln!("collector: told to stop: what was received is reported"),
+    }
+    say_counts(&collector);
+    collector.stop().await;
+    let analysed = match results::analyse_run(std::slice::from_ref(&dir), &dir) {
+        Err(why) if why.is::<Malformed>() => {
+            eprintln!("collector: no agent has shipped anything: there is nothing to report");
+            return Ok(UNKNOWN);
+        }
+        other => other?,
+    };
+    print!("{}", analysed.text);
+    println!("{}", dir.display());
+    Ok(analysed.exit_code)
+}
+
+fn say_counts(collector: &Collector) {
+    let counted = Count::ALL.iter().map(|count| (count.name(), collector.count(*count)));
+    let counted = counted.filter(|(_, many)| *many > 0).map(|(name, many)| format!("{name} {many}"));
+    eprintln!("collector: counted {}", counted.collect::<Vec<_>>().join(", "));
+}
