@@ -24,6 +24,7 @@ pub mod affine;
 pub mod analysis;
 pub mod causal;
 pub mod clock;
+pub mod compare;
 pub mod host;
 pub mod ids;
 pub mod journal;

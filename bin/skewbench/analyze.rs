@@ -26,7 +26,6 @@ pub struct Args {
 /// Analyses and prints what was found.
 pub fn run(args: &Args) -> Result<u8> {
     let analysed = results::analyse_run(&args.journals, &args.out)?;
-    out::report(&analysed.text, args.volume)?;
-    out::put(&format!("{}\n", args.out.display()))?;
+    out::report(&analysed.text, &args.out, args.volume)?;
     Ok(analysed.exit_code)
 }

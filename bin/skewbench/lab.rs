@@ -94,7 +94,9 @@ pub fn run(args: Args) -> Result<u8> {
     let topology = args.topology()?;
     let dir = prepare_dir(&args)?;
     let seed = args.seed.map_or_else(|| random_bytes().map(u64::from_le_bytes), Ok)?;
-    out::put(&format!("seed {seed}{}\n", if args.seed.is_none() { " (drawn; --seed repeats it)" } else { "" }))?;
+    if !args.volume.json {
+        out::put(&format!("seed {seed}{}\n", if args.seed.is_none() { " (drawn; --seed repeats it)" } else { "" }))?;
+    }
     let plan = args.plan(&topology, &dir, seed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(steer(&plan, args.volume))?;
@@ -231,8 +233,7 @@ fn conclude(plan: &Plan, outcome: &fleet::Outcome, volume: Volume) -> Result<u8>
             (analysed.exit_code, analysed.text)
         }
     };
-    out::report(&text, volume)?;
-    out::put(&format!("{}\n", plan.dir.display()))?;
+    out::report(&text, &plan.dir, volume)?;
     Ok(if text.is_empty() { UNKNOWN } else { exit_code })
 }
 
@@ -260,7 +261,7 @@ impl Progress {
             }
             Stage::Analysing => ("collecting and analysing".to_owned(), Nanos::from_seconds(1)),
         };
-        if self.volume.quiet {
+        if !self.volume.is_chatty() {
             return;
         }
         if !std::io::stderr().is_terminal() {

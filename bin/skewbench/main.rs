@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a program reads files and the time of day")]
 
 mod analyze;
+mod compare;
 mod doctor;
 mod help;
 mod lab;
@@ -26,8 +27,9 @@ Examples:
   skewbench lab --delay 5ms --jitter 1ms          the same over a network with real delays
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+  skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
-Exit codes: 0 the bound held, 1 it was violated, 2 malformed flag or configuration,
+Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
 3 missing or unreadable input, port, peer or key, 4 unknown.";
 
 #[derive(Subcommand)]
@@ -42,6 +44,8 @@ enum Command {
     Completions(help::Completions),
     /// Print the manual page
     Man,
+    /// Put runs or bench files side by side: what is worse beyond the spread?
+    Compare(compare::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => help::completions(&args, Cli::command()),
         Command::Man => help::man(Cli::command()),
+        Command::Compare(args) => compare::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

@@ -1,8 +1,10 @@
 //! What is printed: whole or quietly, in colour where a person looks, and without complaint into a pipe that was closed.
 
+use std::fs;
 use std::io::{ErrorKind, Write, stdout};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use console::style;
 
 /// How much of a report is printed.
@@ -11,6 +13,16 @@ pub struct Volume {
     /// Print the one sentence and the folder only, and no progress
     #[arg(short, long)]
     pub quiet: bool,
+    /// Print the results as JSON instead: the bytes of report.json
+    #[arg(long, conflicts_with = "quiet")]
+    pub json: bool,
+}
+
+impl Volume {
+    /// Whether people read along: not if a program reads the JSON, or if little is wanted.
+    pub const fn is_chatty(self) -> bool {
+        !self.quiet && !self.json
+    }
 }
 
 /// Prints text. A reader that has seen enough is no error.
@@ -22,11 +34,18 @@ pub fn put(text: &str) -> Result<()> {
     }
 }
 
-/// Prints a report: all of it, or its last paragraph, which is the one sentence.
-pub fn report(text: &str, volume: Volume) -> Result<()> {
+/// Prints what a run came to and where it is: the whole report, its last paragraph, which is the one sentence, or the
+/// JSON that was written.
+pub fn report(text: &str, folder: &Path, volume: Volume) -> Result<()> {
+    if volume.json {
+        let path = folder.join("report.json");
+        let json = fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
+        return put(&json);
+    }
     let last = text.rfind("\n\n").map_or(text, |at| &text[at + 2..]);
     let shown = if volume.quiet { last } else { text };
-    put(&shown.lines().map(painted).collect::<String>())
+    let shown: String = shown.lines().map(painted).collect();
+    put(&format!("{shown}{}\n", folder.display()))
 }
 
 /// A line of a report with its verdict in colour. Colours are used on a terminal only, and not with NO_COLOR.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::run::{End, Span};
 use super::truth::Truth;
-use crate::ids::NodeId;
-use crate::node::Mark;
+use crate::ids::{Arc, NodeId};
+use crate::node::{Mark, Record};
 use crate::time::{Local, Nanos, Time, True};
 
 /// A span on one node's local clock, both ends included.
@@ -54,6 +54,25 @@ impl Horizon {
 /// Where no truth is known each node is judged by its own span.
 pub fn own_spans(spans: &BTreeMap<NodeId, Span<'_>>) -> BTreeMap<NodeId, LocalSpan> {
     spans.iter().map(|(node, span)| (*node, span.began..=span.ended)).collect()
+}
+
+/// Where no truth is known: when the sender of each arc knew, on its own clock, that the receiver was there. What was sent
+/// before the receiver began, or after it ended as it should, is no loss. From a receiver that fell silent everything
+/// after is; arcs whose sender never heard of the receiver are not among these.
+pub fn alive(spans: &BTreeMap<NodeId, Span<'_>>) -> BTreeMap<Arc, LocalSpan> {
+    let mut alive: BTreeMap<Arc, LocalSpan> = BTreeMap::new();
+    for (node, span) in spans {
+        for record in span.run.records() {
+            let Record::Received(received) = record else { continue };
+            let Some(peer) = spans.get(&received.from).filter(|peer| peer.run.header.boot == received.boot) else {
+                continue;
+            };
+            let last = if peer.end == End::Silence { span.ended.max(received.at) } else { received.at };
+            let known = alive.entry(Arc { from: *node, to: received.from }).or_insert(received.at..=last);
+            *known = *known.start()..=last.max(*known.end());
+        }
+    }
+    alive
 }
 
 /// Says by name which nodes cut the run short.

@@ -22,7 +22,7 @@ impl PerMille {
     }
 
     /// The rank, from one, of this quantile among `count` samples (nearest rank).
-    fn rank(self, count: u64) -> u64 {
+    pub fn rank(self, count: u64) -> u64 {
         let rank = (u128::from(count) * u128::from(self.0)).div_ceil(1_000).max(1);
         u64::try_from(rank).unwrap_or(u64::MAX)
     }

@@ -50,6 +50,11 @@ impl Series {
         (0..firsts).flat_map(move |i| (i + 1..count).map(move |j| (i, j)))
     }
 
+    /// The cells of `algorithm`, in order of time.
+    pub fn of(&self, algorithm: Algorithm) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(move |cell| cell.algorithm == algorithm)
+    }
+
     /// Adds one algorithm's clocks over a run of `length` ns.
     pub fn add(&mut self, algorithm: Algorithm, tracks: &[Track], length: f64) {
         let line = NUMBER_BYTES * (3 + self.pairs().count());

@@ -6,7 +6,7 @@ use super::arcs::{self, ArcRow, Context};
 use super::clocks::Clocks;
 use super::envelope::sweep;
 use super::facts;
-use super::horizon::{Horizon, LocalSpan, cuts, own_spans};
+use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
 use super::ordering::{self, OrderRow, Reports};
 use super::premise;
 use super::run::{AgentRun, Span, choose};
@@ -64,7 +64,7 @@ impl<'a> Run<'a, '_> {
         let length = |span: &LocalSpan| *span.end() - *span.start();
         let duration = within.values().map(length).min().unwrap_or(Nanos::ZERO).max(Nanos::ZERO);
         summary.duration = Some(duration);
-        let traffic = self.traffic(&within, None);
+        let traffic = self.traffic(&within, &alive(self.spans), None);
         let context = Context { truth: None, premises: None, run: duration, tau: self.config.tau };
         summary.arcs = self.arcs(&traffic, &context);
         summary.rows = Algorithm::ALL.map(Row::unknown).to_vec();
@@ -73,7 +73,8 @@ impl<'a> Run<'a, '_> {
 
     fn with_truth(&self, horizon: &Horizon, truth: &Truth, summary: &mut Summary) {
         let run = horizon.length();
-        let traffic = self.traffic(&horizon.on_clocks(self.spans, truth), Some((truth, horizon)));
+        let within = horizon.on_clocks(self.spans, truth);
+        let traffic = self.traffic(&within, &BTreeMap::new(), Some((truth, horizon)));
         let premises = self.premises(&traffic, run);
         let context = Context { truth: Some(truth), premises: premises.as_ref(), run, tau: self.config.tau };
         summary.arcs = self.arcs(&traffic, &context);
@@ -95,11 +96,12 @@ impl<'a> Run<'a, '_> {
     fn traffic(
         &self,
         within: &BTreeMap<NodeId, LocalSpan>,
+        alive: &BTreeMap<Arc, LocalSpan>,
         truth: Option<(&Truth, &Horizon)>,
     ) -> BTreeMap<Arc, Traffic<'a>> {
         let truth = truth.map(|(truth, horizon)| (truth, horizon.start));
         let arcs = self.config.arcs.iter().map(|(arc, _)| *arc);
-        Collector { spans: self.spans, within, truth }.collect(arcs)
+        Collector { spans: self.spans, within, alive, truth }.collect(arcs)
     }
 
     /// The premises that the run fulfilled, with the best xi.
@@ -152,7 +154,12 @@ impl<'a> Run<'a, '_> {
         failed.extend(premise::set_back(clocks.readings()));
         failed.extend(premise::ignored(self.spans, clocks.readings()));
         let physical = clocks.of(Algorithm::Ntp);
-        let theorem = premise::hybrid(&clocks.hybrid_leads(), physical, &sweep(physical, 0.0, end));
+        // Without the clocks of every node nobody knows where an l came from.
+        let theorem = if self.is_complete() {
+            premise::hybrid(&clocks.hybrid_leads(), physical, &sweep(physical, 0.0, end))
+        } else {
+            Vec::new()
+        };
         let eps = summary.row(Algorithm::Lamport).and_then(|row| row.skew).map(|skew| skew.max);
         summary.verdict = self.verdict(eps, summary.promise.as_ref());
         if let (Some(promise), Some(eps)) = (&mut summary.promise, eps) {
@@ -167,12 +174,16 @@ impl<'a> Run<'a, '_> {
         summary.notes.extend(self.gaps(summary, eps));
     }
 
+    /// Whether every node left a journal.
+    fn is_complete(&self) -> bool {
+        self.spans.len() as u64 >= u64::from(self.config.nodes)
+    }
+
     /// A missing node can only add to eps, so that it hides a promise kept but not a promise broken.
     fn verdict(&self, eps: Option<Nanos>, promise: Option<&Promise>) -> Verdict {
-        let complete = self.spans.len() as u64 >= u64::from(self.config.nodes);
         match eps.zip(promise.map(|promise| promise.bounds.safe)) {
             Some((eps, safe)) if eps > safe => Verdict::Violated,
-            Some(_) if complete => Verdict::Within,
+            Some(_) if self.is_complete() => Verdict::Within,
             _ => Verdict::Unknown,
         }
     }

@@ -222,8 +222,39 @@ fn without_oscillators_nothing_is_claimed() {
     assert!(summary.rows.iter().all(|row| row.skew.is_none()));
     assert!(summary.rows.iter().map(|row| row.algorithm).eq(Algorithm::ALL), "also the system clock");
     assert!(summary.notes.iter().any(|note| note.starts_with("these agents share one kernel clock: nodes 0, 1")));
-    assert_eq!((summary.arcs[0].sent, summary.arcs[0].delay, summary.arcs[0].late), (100, None, None));
+    // The first message left before its sender had heard of the receiver.
+    assert_eq!((summary.arcs[0].sent, summary.arcs[0].received), (99, 99));
+    assert_eq!((summary.arcs[0].delay, summary.arcs[0].late), (None, None));
     assert_eq!(summarise("r", &[]).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn without_truth_what_a_receiver_could_not_hear_is_no_loss() {
+    let both = |runs: &mut [AgentRun]| {
+        for (slot, sequence) in (20..50).zip(1..) {
+            message(runs, (1, 0), sequence, slot * 100 * MS, 200_000, 0);
+        }
+        for (slot, sequence) in (0..100).zip(1..) {
+            let at = slot * 100 * MS + MS;
+            if (20..50).contains(&slot) {
+                message(runs, (0, 1), sequence, at, 200_000, 0);
+            } else {
+                let sent = crate::node::Sent { at: local(0, at), to: NodeId(1), sequence, due: None };
+                add(&mut runs[0], Record::Sent(sent));
+            }
+        }
+    };
+    let mut runs = vec![journal(0, 2, 0), journal(1, 2, 0)];
+    both(&mut runs);
+    runs.iter_mut().for_each(|run| run.header.oscillator = None);
+    let lost = |runs: &[AgentRun]| {
+        let arc = summarise("r", runs).arcs[0].clone();
+        (arc.sent, arc.received)
+    };
+    end(&mut runs[0], 10 * S);
+    assert_eq!(lost(&runs), (80, 30), "node 1 fell silent: all since it was heard of first");
+    add(&mut runs[1], Record::Mark(local(0, 5 * S), Mark::Stopped));
+    assert_eq!(lost(&runs), (29, 29), "node 1 ended as it should");
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct Collector<'a, 'b> {
     pub spans: &'b BTreeMap<NodeId, Span<'a>>,
     /// The run on each node's clock.
     pub within: &'b BTreeMap<NodeId, LocalSpan>,
+    /// On the sender's clock, the part of the run in which an arc is judged, where that is less than the whole.
+    pub alive: &'b BTreeMap<Arc, LocalSpan>,
     /// True time and the run's start, where known.
     pub truth: Option<(&'b Truth, Time<True>)>,
 }
@@ -89,8 +91,10 @@ impl<'a> Collector<'a, '_> {
 
     fn add(&self, node: NodeId, record: &'a Record, traffic: &mut BTreeMap<Arc, Traffic<'a>>) {
         match record {
-            Record::Sent(sent) if self.holds(node, sent.at) => {
-                traffic.get_mut(&Arc { from: node, to: sent.to }).into_iter().for_each(|arc| add_sent(arc, sent));
+            Record::Sent(sent) => {
+                let arc = Arc { from: node, to: sent.to };
+                let found = traffic.get_mut(&arc).filter(|_| self.judges(arc, sent.at));
+                found.into_iter().for_each(|found| add_sent(found, sent));
             }
             Record::Received(received) => {
                 let arc = Arc { from: received.from, to: node };
@@ -109,7 +113,7 @@ impl<'a> Collector<'a, '_> {
         if !self.spans.get(&arc.from).is_some_and(same_boot) {
             return;
         }
-        if self.holds(arc.from, received.sent) {
+        if self.judges(arc, received.sent) {
             traffic.received.push(self.message(arc, received));
         } else if self.within.get(&arc.from).is_some_and(|span| received.sent < *span.start())
             && self.holds(arc.to, received.at)
@@ -125,6 +129,11 @@ impl<'a> Collector<'a, '_> {
         });
         let shown = offset(received.at, received.sent);
         Message { sequence: received.sequence, credit: received.credit, shown, truth }
+    }
+
+    /// Whether what was sent over `arc` at `at` counts.
+    fn judges(&self, arc: Arc, at: Time<Local>) -> bool {
+        self.holds(arc.from, at) && self.alive.get(&arc).is_none_or(|span| span.contains(&at))
     }
 
     fn holds(&self, node: NodeId, at: Time<Local>) -> bool {

@@ -117,22 +117,36 @@ fn try_stamps() -> std::io::Result<Option<(u64, Nanos)>> {
     if !socket.kernel_stamps() {
         return Ok(None);
     }
-    let (mut both, mut errors) = (0, Vec::new());
-    for sequence in 1..=PACKETS {
-        let before = Pairing::now();
-        socket.send(&[0; 64], address, NodeId(0), sequence, before)?;
-        let deadline = raw_now() + Nanos::from_millis(5);
-        let (mut left, mut arrived): (Option<Paired>, Option<Paired>) = (None, None);
-        while raw_now() < deadline && (left.is_none() || arrived.is_none()) {
-            let after = Pairing::now();
-            left = left.or_else(|| socket.departure().and_then(|departure| pair(departure.stamp, &before, &after)));
-            arrived = arrived.or_else(|| socket.receive()?.stamp.and_then(|stamp| pair(stamp, &before, &after)));
-        }
-        both += u64::from(left.is_some() && arrived.is_some());
-        errors.extend(left.map(|stamp| stamp.error.0));
-    }
+    // The kernel switches receive stamps on in the background: give it time.
+    let warm = raw_now() + Nanos::from_millis(500);
+    let mut sequence = 0;
+    let mut next = |socket: &mut ProbeSocket| {
+        sequence += 1;
+        try_packet(socket, address, sequence)
+    };
+    while raw_now() < warm && next(&mut socket)?.is_none() {}
+    let packets = (0..PACKETS).map(|_| next(&mut socket)).collect::<std::io::Result<Vec<_>>>()?;
+    let mut errors: Vec<i64> = packets.into_iter().flatten().map(|error| error.0).collect();
     errors.sort_unstable();
-    Ok(Some((both, percentile(&errors, 0.5))))
+    Ok(Some((errors.len() as u64, percentile(&errors, 0.5))))
+}
+
+/// Sends one packet to itself: the pairing error of its stamps, if it was stamped at both ends.
+fn try_packet(socket: &mut ProbeSocket, address: SocketAddr, sequence: u64) -> std::io::Result<Option<Nanos>> {
+    let before = Pairing::now();
+    socket.send(&[0; 64], address, NodeId(0), sequence, before)?;
+    let deadline = raw_now() + Nanos::from_millis(5);
+    let (mut left, mut arrived): (Option<Paired>, Option<Paired>) = (None, None);
+    let mut received = false;
+    while raw_now() < deadline && (left.is_none() || !received) {
+        let after = Pairing::now();
+        left = left.or_else(|| socket.departure().and_then(|departure| pair(departure.stamp, &before, &after)));
+        if let Some(datagram) = socket.receive() {
+            received = true;
+            arrived = datagram.stamp.and_then(|stamp| pair(stamp, &before, &after));
+        }
+    }
+    Ok(left.zip(arrived).map(|(left, arrived)| left.error.max(arrived.error)))
 }
 
 /// Every network interface but loopback, as `ethtool -T` tells.

@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use super::program::Malformed;
 use crate::analysis::{AgentRun, Summary, Unreadable, summarise};
 use crate::journal::{Journals, run_id};
-use crate::report::{csv, terminal};
+use crate::report::{csv, html, json, terminal};
 
 /// How a journal file's name ends.
-const JOURNAL_EXTENSION: &str = "skj";
+pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// What an analysis came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +38,8 @@ pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
         ("arcs.csv", csv::arcs_csv(&summary)),
         ("epsilon.csv", csv::epsilon_csv(&summary)),
         ("ordering.csv", csv::ordering_csv(&summary)),
+        ("report.json", json::report_json(&summary)),
+        ("report.html", html::report_html(&summary)),
     ];
     for (name, bytes) in files {
         write_whole(&out.join(name), &bytes).with_context(|| format!("{}: cannot write", out.join(name).display()))?;
@@ -45,7 +47,11 @@ pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
     Ok(Analysed { exit_code: summary.verdict.exit_code(), text: terminal::report(&summary) })
 }
 
-fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
+/// What the journals in `paths` say, as [`analyse_run`] reports it.
+///
+/// # Errors
+/// As [`analyse_run`].
+pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
     let files = journal_files(paths)?;
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
     let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
@@ -111,7 +117,10 @@ fn unreadable_notes(unreadable: &crate::journal::Unreadable) -> Vec<String> {
 }
 
 /// Writes a file so that it is either the old one or the new one, whatever happens.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// The operating system's.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;

@@ -1,6 +1,7 @@
 //! The agent's spool: a thread that writes what the probe thread saw to a file, frame by frame. The probe thread never
 //! waits for it: what the thread cannot take at once stays in a bounded buffer, and what exceeds that is counted.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,8 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use tokio::sync::watch;
 
-use crate::journal::{Entry, Header, Writer, file_name};
+use crate::journal::{Entry, Header, Note, Writer, file_name};
 use crate::time::{Local, Time};
+
+/// Room that is kept below the cap for a last frame that says what was dropped.
+const LAST_WORDS_BYTES: u64 = 16 << 10;
 
 /// How a spool is kept.
 #[derive(Clone, Debug)]
@@ -215,6 +219,7 @@ struct Writing {
     covers_until: Time<Local>,
     said: Time<Local>,
     progress: watch::Sender<Progress>,
+    counters: BTreeMap<String, u64>,
     dropped_frames: u64,
     dropped_entries: u64,
 }
@@ -222,7 +227,8 @@ struct Writing {
 impl Writing {
     fn new(writer: Writer, file: SpoolFile, progress: watch::Sender<Progress>) -> Self {
         let (covers_until, said) = (Time::MIN, Time::MIN);
-        Self { writer, file, covers_until, said, progress, dropped_frames: 0, dropped_entries: 0 }
+        let counters = BTreeMap::new();
+        Self { writer, file, covers_until, said, progress, counters, dropped_frames: 0, dropped_entries: 0 }
     }
 
     fn run(mut self, batches: &Receiver<Batch>, flush_every: Duration, sync_every: Duration) -> SpoolReport {
@@ -245,12 +251,16 @@ impl Writing {
             }
         }
         self.flush();
+        self.say_dropped();
         self.file.sync();
         self.progress.send_modify(|progress| progress.closed = true);
         self.report()
     }
 
     fn take(&mut self, batch: Batch) {
+        if let Some(Entry::Note(Note::Counters(counters))) = batch.entries.last() {
+            self.counters.clone_from(counters);
+        }
         self.writer.extend(batch.entries);
         self.covers_until = self.covers_until.max(batch.covers_until);
     }
@@ -266,13 +276,39 @@ impl Writing {
         self.said = self.covers_until;
         let frames = self.writer.frames() - before;
         if self.file.append(&bytes) {
-            self.progress.send_modify(|progress| {
-                progress.frames += frames;
-                progress.bytes = self.file.bytes;
-            });
+            self.advance(frames);
         } else {
+            if self.dropped_frames == 0 {
+                let why = self.file.stopped.as_deref().unwrap_or_default();
+                eprintln!("agent: the journal ends here, probing goes on: {why}");
+            }
             self.dropped_frames += frames;
             self.dropped_entries += entries;
+        }
+    }
+
+    fn advance(&mut self, frames: u64) {
+        self.progress.send_modify(|progress| {
+            progress.frames += frames;
+            progress.bytes = self.file.bytes;
+        });
+    }
+
+    /// The last words of a journal that could not hold everything: what was dropped, after a gap in the numbers.
+    fn say_dropped(&mut self) {
+        if self.dropped_frames == 0 {
+            return;
+        }
+        let dropped =
+            [("journal_dropped_frames", self.dropped_frames), ("journal_dropped_entries", self.dropped_entries)];
+        for (name, count) in dropped {
+            *self.counters.entry(name.to_owned()).or_default() += count;
+        }
+        let (mut bytes, before) = (Vec::new(), self.writer.frames());
+        self.writer.extend([Entry::Note(Note::Counters(self.counters.clone()))]);
+        self.writer.cut(self.covers_until, &mut bytes);
+        if self.file.append_last(&bytes) {
+            self.advance(self.writer.frames() - before);
         }
     }
 
@@ -306,22 +342,35 @@ impl SpoolFile {
         if self.stopped.is_some() {
             return false;
         }
-        if let Err(error) = self.try_append(frames) {
-            // Half a frame may be there. If it cannot be cut off either, readers still pass over it.
-            let _ = self.file.set_len(self.bytes);
-            self.stopped = Some(error.to_string());
-            return false;
+        let cap = self.cap_bytes.saturating_sub(LAST_WORDS_BYTES);
+        match self.try_append(frames, cap) {
+            Ok(()) => true,
+            Err(error) => {
+                self.stopped = Some(error.to_string());
+                false
+            }
         }
-        self.bytes += frames.len() as u64;
-        self.is_dirty = true;
-        true
     }
 
-    fn try_append(&mut self, frames: &[u8]) -> io::Result<()> {
-        if self.bytes + frames.len() as u64 > self.cap_bytes {
+    /// Whether the file took all of `frames`, also if it took no others any more.
+    fn append_last(&mut self, frames: &[u8]) -> bool {
+        self.try_append(frames, self.cap_bytes).is_ok()
+    }
+
+    fn try_append(&mut self, frames: &[u8], cap: u64) -> io::Result<()> {
+        if self.bytes + frames.len() as u64 > cap {
             return Err(io::Error::other(format!("the cap of {} bytes is reached", self.cap_bytes)));
         }
-        self.file.write_all(frames)
+        let written = self.file.write_all(frames);
+        match written {
+            Ok(()) => {
+                self.bytes += frames.len() as u64;
+                self.is_dirty = true;
+            }
+            // Half a frame may be there. If it cannot be cut off either, readers still pass over it.
+            Err(_) => drop(self.file.set_len(self.bytes)),
+        }
+        written
     }
 
     fn sync(&mut self) {
@@ -386,13 +435,17 @@ mod tests {
         let (path, report) = (spool.path().to_owned(), spool.join());
         assert!(report.stopped.is_some() && report.dropped_entries == run.len() as u64, "{report:?}");
         let bytes = std::fs::read(path).unwrap();
-        assert!(bytes.len() <= 30_000 && Journals::read([&bytes[..]]).unreadable().is_nothing());
+        let journals = Journals::read([&bytes[..]]);
+        assert!(bytes.len() <= 30_000 && journals.unreadable().is_nothing());
+        let said = journals.iter().next().unwrap().entries().last();
+        let Some(Entry::Note(Note::Counters(counters))) = said else { panic!("{said:?}") };
+        assert_eq!(counters["journal_dropped_entries"], run.len() as u64);
     }
 
     #[test]
     fn a_full_disk_stops_the_file_and_nothing_else() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut file = SpoolFile::new(full, 1_000);
+        let mut file = SpoolFile::new(full, 1 << 20);
         assert!(!file.append(&[1]) && !file.append(&[1]));
         assert_eq!(file.bytes, 0);
         assert!(file.stopped.is_some());

@@ -32,7 +32,8 @@ pub const MAX_ENTRIES: usize = 1 << 16;
 pub const MAX_FRAME_BYTES: usize = HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
 const CRC_AT: usize = 45;
-/// Level 3 would save 1 to 2 % for 5 to 10 % more time, level 6 as much for 30 % more (`journal_speed`, 8,192 entries).
+/// Level 3 saved 1 to 2 % for 5 to 10 % more time, level 6 as much for 30 % more, in frames of 8,192 entries; change it
+/// and `cargo bench --bench journal` shows both again.
 const ZSTD_LEVEL: i32 = 1;
 
 /// Why bytes are no frame, or why entries do not fit one.
@@ -197,7 +198,6 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::journal::samples;
-    use crate::node::Record;
     use proptest::prelude::*;
 
     fn frame() -> Vec<u8> {
@@ -253,34 +253,6 @@ mod tests {
         let crc = checksum(&frame);
         frame[CRC_AT..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
         assert_eq!(open(&frame), Err(FrameError::Compression));
-    }
-
-    /// `cargo test --release --lib journal_speed -- --ignored --nocapture` prints what packing costs.
-    #[test]
-    #[ignore = "a measurement"]
-    #[expect(clippy::disallowed_methods, reason = "a measurement needs a clock")]
-    fn journal_speed() {
-        let entries = samples::run(9, 8_000);
-        let only = |wanted: fn(&Record) -> bool| {
-            let keep = |entry: &&Entry| matches!(entry, Entry::Record(record) if wanted(record));
-            entries.iter().filter(keep).cloned().collect::<Vec<_>>()
-        };
-        let received = only(|record| matches!(record, Record::Received(_)));
-        for (name, entries) in [("all", &entries), ("received", &received)] {
-            let began = std::time::Instant::now();
-            let seal = |chunk| seal((NodeId(1), BootId(2), 3), Time::ZERO, chunk).unwrap();
-            let frames: Vec<_> = entries.chunks(8_192).map(seal).collect();
-            let sealed = began.elapsed().as_secs_f64();
-            let count: usize = frames.iter().map(|frame| open(frame).unwrap().1.len()).sum();
-            let opened = began.elapsed().as_secs_f64() - sealed;
-            let small: usize = entries.chunks(128).map(|chunk| seal(chunk).len()).sum();
-            let (bytes, raw) = (frames.iter().map(Vec::len).sum::<usize>(), columns::encode(entries).len());
-            let per = |bytes: usize| bytes as f64 / count as f64;
-            let speed = |seconds: f64| count as f64 / seconds / 1e6;
-            println!("{name}: {count} entries, {:.2} B each ({:.1} B raw)", per(bytes), per(raw));
-            println!("{name}: {:.2} B each in frames of 128", per(small));
-            println!("{name}: {:.2} M/s sealed, {:.2} M/s opened", speed(sealed), speed(opened));
-        }
     }
 
     proptest! {

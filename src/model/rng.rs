@@ -19,6 +19,8 @@ pub enum Purpose {
     Scenario = 5,
     /// The fate of one chunk on an ordering connection.
     Stream = 6,
+    /// Drawing blocks of a measured series again, to see how far chance moves its statistics.
+    Bootstrap = 7,
 }
 
 /// A SplitMix64 generator.

@@ -25,14 +25,19 @@ pub fn report(summary: &Summary) -> String {
 
 /// What the run comes to, in one sentence.
 pub fn sentence(summary: &Summary) -> String {
+    sentence_with(summary, short)
+}
+
+/// The same with spans written by `span`.
+pub fn sentence_with(summary: &Summary, span: fn(Nanos) -> String) -> String {
     let eps = summary.row(Algorithm::Lamport).and_then(|row| row.skew).map(|skew| skew.max);
     let stayed = eps.map_or_else(
         || "How far apart these clocks were is unknown".to_owned(),
-        |eps| format!("These clocks stayed within {}", short(eps)),
+        |eps| format!("These clocks stayed within {}", span(eps)),
     );
     let promise = summary.promise.map_or_else(
         || "no bound can be promised".to_owned(),
-        |promise| format!("the bound promises {}", short(promise.bounds.safe)),
+        |promise| format!("the bound promises {}", span(promise.bounds.safe)),
     );
     let order = carried(summary).map_or_else(String::new, |order| format!(", {order}"));
     format!("{stayed}, {promise}{order}.")

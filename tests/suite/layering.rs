@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("journal", "time affine ids topology model probe clock causal node order"),
     ("analysis", "time affine ids topology model probe clock causal node order theory journal"),
     ("report", "time ids theory order analysis"),
+    ("compare", "time ids model analysis"),
     ("host", "time affine ids topology model probe clock causal node order theory journal analysis report"),
 ];
 

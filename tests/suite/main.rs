@@ -1,9 +1,18 @@
 //! Everything that is tested from outside: the pure core in virtual time, and the programs as a person runs them.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
+mod chromium;
+mod compare;
 mod executions;
+mod faults;
+mod hosts;
 mod lab;
 mod layering;
+mod netns;
+mod page;
 mod person;
 mod readme;
+mod security;
+mod virtual_journals;
 mod virtual_net;
+mod virtual_run;

@@ -66,3 +66,19 @@ fn quiet_prints_the_sentence_and_the_folder() {
     assert!(said.starts_with("seed 1\nThese clocks stayed within"), "{said}");
     assert!(!said.contains("premises") && text(&done.stderr).is_empty(), "{said}{}", text(&done.stderr));
 }
+
+#[test]
+fn reporting_commands_speak_json() {
+    let (folder, again) = (Folder::new("json"), Folder::new("json-again"));
+    let value = |output: Output| -> serde_json::Value {
+        serde_json::from_slice(&output.stdout).expect("JSON and nothing else")
+    };
+    let args = ["lab", "--seconds", "2", "--ordering", "off", "--seed", "1", "--json", "--out"];
+    let lab = value(skewbench().args(args).arg(folder.path()).output().expect("the lab starts"));
+    let analyze = skewbench().args(["analyze", "--json"]).arg(folder.path()).arg("--out").arg(again.path()).output();
+    assert_eq!(lab, value(analyze.expect("analyze starts")));
+    let compare =
+        value(skewbench().args(["compare", "--json"]).args([folder.path(); 2]).output().expect("compare starts"));
+    let rows = compare.as_array().expect("rows");
+    assert!(rows.iter().any(|row| row["column"] == "eps_true_ns_max" && row["ratio"] == 1.0), "{compare}");
+}

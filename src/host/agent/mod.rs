@@ -1,5 +1,5 @@
 //! The agent: what runs on a host. It probes on a thread of its own, journals on another, and steers and ships from this
-//! one. A lab steers it over standard input and output ([`controlled`]); on a real host it steers itself by its
+//! one. A lab steers it over standard input and output (`controlled`); on a real host it steers itself by its
 //! configuration ([`standalone`]).
 
 pub mod config;

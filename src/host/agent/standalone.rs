@@ -192,26 +192,31 @@ impl Rest {
     /// Ships once the present journal has been welcomed, so that the collector knows the newest start first.
     fn ship(self, mut welcomed: watch::Receiver<bool>) -> Shipping {
         let (left, remaining) = watch::channel(self.found.len());
+        let reached = welcomed.clone();
         let task = tokio::spawn(async move {
             let _ = welcomed.wait_for(|welcomed| *welcomed).await;
             leftovers::ship_all(self.found, &self.template, left).await;
         });
-        Shipping { task, remaining }
+        Shipping { task, reached, remaining }
     }
 }
 
 /// Shipping of leftovers under way.
 struct Shipping {
     task: tokio::task::JoinHandle<()>,
+    reached: watch::Receiver<bool>,
     remaining: watch::Receiver<usize>,
 }
 
 impl Shipping {
     async fn finish(mut self) {
-        let done = timeout(SHIPPING, self.remaining.wait_for(|remaining| *remaining == 0)).await.is_ok();
+        // A collector that was never reached is not waited for a second time.
+        let patience = if *self.reached.borrow() { SHIPPING } else { Duration::ZERO };
+        let _ = timeout(patience, self.remaining.wait_for(|remaining| *remaining == 0)).await;
         self.task.abort();
-        if !done {
-            eprintln!("agent: {} journals of earlier starts are still not shipped", *self.remaining.borrow());
+        let remaining = *self.remaining.borrow();
+        if remaining > 0 {
+            eprintln!("agent: {remaining} journals of earlier starts are still not shipped");
         }
     }
 }

@@ -200,10 +200,9 @@ fn a_dead_peer_stops_the_order_but_never_hangs_it() {
 fn another_key_is_refused() {
     let lab = Lab { keys: [1, 2, 1], ..LAB };
     let errors = agents(lab, async |_, mesh, _| mesh.err().map(|why| format!("{why:#}")));
-    for error in &errors[..2] {
-        assert!(error.as_ref().is_some_and(|error| error.contains("key")), "{errors:?}");
-    }
-    assert!(errors[2].is_some());
+    assert!(errors.iter().all(Option::is_some), "nobody joins such a mesh: {errors:?}");
+    // Whoever is told first gives up, and the others may then only find it gone.
+    assert!(errors.iter().flatten().any(|error| error.contains("key")), "{errors:?}");
 }
 
 #[test]
@@ -224,52 +223,4 @@ fn quantile_us(latency: &[(u64, u64)], share: f64) -> f64 {
         below >= wanted
     });
     found.map_or(0.0, |(value, _)| *value as f64 / 1e3)
-}
-
-fn print_row(reports: &[PhaseReport]) {
-    let (phase, k) = (reports[0].phase, reports.len() as f64);
-    let rate = reports.iter().map(|r| r.delivered_in_time as f64 * 1e9 / (r.ended_ns - r.began_ns) as f64);
-    let least = rate.fold(f64::MAX, f64::min);
-    let cpu = reports.iter().map(|r| r.cpu_ns as f64 / r.delivered as f64).sum::<f64>() / k;
-    let latency = reports.iter().flat_map(|r| r.latency.clone()).collect::<std::collections::BTreeSet<_>>();
-    let latency: Vec<_> = latency.into_iter().collect();
-    let inversions: u64 = reports.iter().filter_map(|r| r.inversions).sum();
-    println!(
-        "{:>16} {:>9} {least:>10.0}/s {cpu:>6.0} cpu-ns/command  p50 {:>8.0} us p99 {:>8.0} us  inverted {:.4} of {} agree {} drained {} forced {:?}",
-        phase.source.name(),
-        phase.load.name(),
-        quantile_us(&latency, 0.5),
-        quantile_us(&latency, 0.99),
-        inversions as f64 / reports.iter().map(|r| r.neighbours).sum::<u64>().max(1) as f64,
-        reports[0].neighbours,
-        reports.iter().all(|r| r.checkpoints == reports[0].checkpoints),
-        reports.iter().all(|r| r.drained),
-        reports.iter().map(|r| r.forced).collect::<Vec<_>>(),
-    );
-}
-
-/// `cargo test --release --lib ordering::tests::measure -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, not a test"]
-fn measure() {
-    let sources = [StampSource::Floor].into_iter().chain(StampSource::ORDERING);
-    let saturated: Vec<Phase> =
-        sources.zip(0..).map(|(source, index)| phase(index, source, Load::Saturated, 2_000 * MS)).collect();
-    for _ in 0..3 {
-        let rows = by_phase(run_phases(LAB, &saturated));
-        rows.iter().for_each(|reports| print_row(reports));
-        let half = |reports: &Vec<PhaseReport>| {
-            let least = reports.iter().map(|report| report.delivered_in_time).min().unwrap();
-            let load = Load::Open { commands_per_s: least / 2 / 3 / 2 };
-            Phase { load, duration_ns: 1_000 * MS, ..reports[0].phase }
-        };
-        let half: Vec<Phase> = rows.iter().map(half).collect();
-        by_phase(run_phases(LAB, &half)).iter().for_each(|reports| print_row(reports));
-    }
-    println!("2 ms from each to each:");
-    let lab = Lab { impairment: Some(Impairment { delay: Nanos(2 * MS), ..Impairment::default() }), ..LAB };
-    let load = Load::Open { commands_per_s: 250_000 };
-    let open: Vec<Phase> = saturated.iter().map(|phase| Phase { load, ..*phase }).collect();
-    by_phase(run_phases(lab, &open)).iter().for_each(|reports| print_row(reports));
-    by_phase(run_phases(lab, &saturated)).iter().for_each(|reports| print_row(reports));
 }

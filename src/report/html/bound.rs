@@ -1,0 +1,65 @@
+//! The bound: its four forms, and the premises that the run fulfilled.
+
+use super::table::Table;
+use super::words::{UNKNOWN, escape, known, plain, span};
+use crate::analysis::Summary;
+use crate::analysis::summary::Promise;
+use crate::theory::{TauCeiling, Term};
+
+/// The section's body.
+pub fn section(summary: &Summary) -> String {
+    let Some(promise) = &summary.promise else {
+        return "<p class=\"absent\">No bound can be promised: no premises are known to hold in this run.</p>\n"
+            .to_owned();
+    };
+    format!("<p>{}</p>\n{}{}", escape(&sentence(promise)), forms(promise), premises(promise))
+}
+
+fn sentence(promise: &Promise) -> String {
+    let advice = match promise.premises.dominant() {
+        Term::Drift => "the drift of the clocks between two messages (2dκτ): a shorter τ makes it smaller",
+        Term::Flight => "the drift of the clocks while messages are under way (2dκν)",
+        Term::Jitter => "delays that nobody can predict (dξ): better stamps or a quieter network make it smaller",
+        Term::Credit => "the credit that a message under way may be given (κμ)",
+    };
+    let used = promise.tightness.map_or_else(String::new, |share| {
+        format!(" The clocks used {} % of the tight form.", plain((share * 1e3).round() / 1e1))
+    });
+    format!("Most of the bound is {advice}.{used}")
+}
+
+fn forms(promise: &Promise) -> String {
+    let bounds = &promise.bounds;
+    let mut table =
+        Table::of_words("The bound in its four forms; the verdict stands on the safe one.", "form|formula|value|valid");
+    for (name, formula, value, valid) in [
+        ("safe", "d(2κ(τ+ν)+ξ) + κμ", bounds.safe, "always"),
+        ("tight", "2κd(τ+ν) + κμ + d·max(0, ξ−κν)", bounds.tight, "if every message has the same credit"),
+        ("seed", "d(2κ(τ+ν)+ξ)", bounds.seed, "not in general where dξ < μ"),
+        ("paper", "d(2κτ+ξ)", bounds.paper, "approximately, for delays far below τ"),
+    ] {
+        table.row("", [name, formula, &span(value), valid].map(str::to_owned).into());
+    }
+    table.finish()
+}
+
+fn premises(promise: &Promise) -> String {
+    let premises = &promise.premises;
+    let ceiling = match promise.tau_ceiling {
+        Some(TauCeiling::AtMost(tau)) => span(tau),
+        Some(other) => other.to_string(),
+        None => UNKNOWN.to_owned(),
+    };
+    let items = [
+        ("κ, drift of the worst clock", format!("{}\u{202f}ppm", premises.kappa.as_ppm())),
+        ("d, diameter", premises.diameter.to_string()),
+        ("τ, longest timely gap", span(premises.tau)),
+        ("μ, largest credit", span(premises.mu)),
+        ("ξ, unpredictable delay", span(premises.xi)),
+        ("ν = μ + ξ", span(premises.nu())),
+        ("longest τ without anomaly", ceiling),
+        ("smallest delay seen", known(promise.smallest_delay)),
+    ];
+    let item = |(name, value): (&str, String)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value));
+    format!("<dl class=\"facts\">{}</dl>\n", items.map(item).concat())
+}

@@ -1,0 +1,42 @@
+//! The key table: one row for each clock.
+
+use super::table::Table;
+use super::words::{UNKNOWN, percent, seconds, span};
+use crate::analysis::Summary;
+use crate::analysis::summary::Row;
+use crate::ids::Algorithm;
+
+/// The table.
+pub fn table(summary: &Summary) -> String {
+    let mut table = Table::new(
+        "ε is the largest distance between any two clocks at one instant, after the warm-up.",
+        "clock|ε p50|ε p99|ε max|bound|inside|bias|worst pair|at|converged|steps",
+    );
+    for row in &summary.rows {
+        table.row(&format!("key-dot c-{}", row.algorithm), cells(summary, row));
+    }
+    table.finish()
+}
+
+fn cells(summary: &Summary, row: &Row) -> Vec<String> {
+    let (skew, unknown) = (row.skew.as_ref(), || UNKNOWN.to_owned());
+    let promise = summary.promise.as_ref().filter(|_| row.algorithm == Algorithm::Lamport);
+    vec![
+        row.algorithm.to_string(),
+        skew.map_or_else(unknown, |skew| span(skew.p50)),
+        skew.map_or_else(unknown, |skew| span(skew.p99)),
+        skew.map_or_else(unknown, |skew| span(skew.max)),
+        promise.map_or_else(unknown, |promise| span(promise.bounds.safe)),
+        row.coverage.map_or_else(unknown, percent),
+        skew.map_or_else(unknown, |skew| span(skew.bias)),
+        skew.map_or_else(unknown, |skew| format!("{} – {}", skew.worst_pair.0, skew.worst_pair.1)),
+        skew.map_or_else(unknown, |skew| seconds(skew.worst_at_s)),
+        skew.map_or_else(unknown, |skew| seconds(skew.convergence_s)),
+        row.steps.map_or_else(unknown, |steps| steps.to_string()),
+    ]
+}
+
+/// What the columns mean, for those who ask.
+pub const LEGEND: &str = "<p class=\"small\"><b>inside</b>: share of time in which a stated limit held: for lamport the \
+    bound, for ntp each clock’s own. <b>bias</b>: mean offset of the most biased pair, positive where the higher id is \
+    ahead. <b>converged</b>: from then on ε stayed within its maximum of the window. <b>steps</b>: times a clock jumped.</p>\n";

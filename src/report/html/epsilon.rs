@@ -1,0 +1,152 @@
+//! Eps over time, every algorithm against the bound, on a logarithmic scale: a free clock is ms apart, a good one ns.
+
+use super::axes::{self, Plot};
+use super::figure::Named;
+use super::scale::Scale;
+use super::svg::{Drawing, through};
+use super::words::{listed, plain, seconds, span, tick};
+use crate::analysis::Summary;
+use crate::ids::Algorithm;
+use crate::time::{NANOS_PER_SECOND, Nanos};
+
+/// Points of a curve for each unit of width.
+const DENSITY: f64 = 0.6;
+/// Height of a line of labels.
+const LINE: f64 = 17.0;
+const HEIGHT: f64 = 400.0;
+
+/// One algorithm's eps: time in s, and the smallest and the largest eps of the cells around it, in ns.
+struct Curve {
+    algorithm: Algorithm,
+    points: Vec<(f64, f64, f64)>,
+}
+
+/// The figure.
+pub fn figure(summary: &Summary) -> String {
+    let caption = caption(summary);
+    let named = Named { id: "epsilon", title: "Epsilon over time", caption: &caption };
+    if summary.series.cells.is_empty() {
+        return named.absent();
+    }
+    named.responsive(|width| draw(summary, width))
+}
+
+fn caption(summary: &Summary) -> String {
+    if summary.series.cells.is_empty() {
+        return "Epsilon over time is not drawn: without true time nobody knows how far apart the clocks were."
+            .to_owned();
+    }
+    let apart = |algorithm: &Algorithm| {
+        let skew = summary.row(*algorithm)?.skew?;
+        Some(format!("{algorithm} within {}", span(skew.max)))
+    };
+    let apart: Vec<String> = Algorithm::ALL.iter().filter_map(apart).collect();
+    let warm_up = summary.warm_up.map_or_else(String::new, |warm| seconds(warm.as_seconds()));
+    let stayed = if apart.is_empty() {
+        "The run ended before the warm-up was over.".to_owned()
+    } else {
+        format!("After the warm-up of {warm_up} (shaded), clocks stayed together as follows: {}.", listed(&apart))
+    };
+    let promise = summary.promise.map_or_else(
+        || "No bound can be promised.".to_owned(),
+        |promise| {
+            let bound = span(promise.bounds.safe);
+            format!("The dashed line is the safe bound, {bound}, which theory promises of lamport alone.")
+        },
+    );
+    format!(
+        "The largest distance between any two clocks at each instant; each step of the scale is a factor of ten. {stayed} \
+         {promise} No spike is lost: each point shows the largest value around it."
+    )
+}
+
+fn draw(summary: &Summary, width: f64) -> Drawing {
+    let mut drawing = Drawing::new(width, HEIGHT);
+    let plot = Plot { left: 62.0, right: width - 98.0, top: 34.0, bottom: HEIGHT - 46.0 };
+    let curves = curves(summary, (plot.width() * DENSITY) as usize);
+    let end = summary.duration.map_or(1.0, Nanos::as_seconds);
+    let time = Scale::linear((0.0, end), (plot.left, plot.right));
+    let size = Scale::log(range(summary, &curves), (plot.bottom, plot.top));
+    warm_up(summary, &mut drawing, plot, &time);
+    axes::beside(&mut drawing, plot, &size, "ε, logarithmic", tick);
+    axes::below(&mut drawing, plot, &time, "seconds since the run began", plain);
+    let mut labels: Vec<(f64, String, String)> = Vec::new();
+    for curve in &curves {
+        let class = format!("c-{}", curve.algorithm);
+        trace(&mut drawing, &time, &size, curve, &class);
+        let last = curve.points.last().map_or(plot.bottom, |point| size.at(point.2));
+        labels.push((last, class, curve.algorithm.to_string()));
+    }
+    if let Some(promise) = &summary.promise {
+        let y = size.at(promise.bounds.safe.0 as f64);
+        drawing.line("bound", (plot.left, y), (plot.right, y));
+        labels.push((y, "bound".to_owned(), "bound".to_owned()));
+    }
+    name(&mut drawing, plot, labels);
+    drawing
+}
+
+fn curves(summary: &Summary, most: usize) -> Vec<Curve> {
+    let curve = |algorithm| Curve { algorithm, points: points(summary, algorithm, most.max(1)) };
+    Algorithm::ALL.map(curve).into_iter().filter(|curve| !curve.points.is_empty()).collect()
+}
+
+/// The cells of an algorithm in at most `most` groups.
+fn points(summary: &Summary, algorithm: Algorithm, most: usize) -> Vec<(f64, f64, f64)> {
+    let cells: Vec<(f64, f64)> = summary.series.of(algorithm).map(|cell| (cell.t_s, cell.eps_ns)).collect();
+    let group = |cells: &[(f64, f64)]| {
+        let low = cells.iter().map(|cell| cell.1).fold(f64::INFINITY, f64::min);
+        let high = cells.iter().map(|cell| cell.1).fold(0.0, f64::max);
+        (cells[0].0, low, high)
+    };
+    cells.chunks(cells.len().div_ceil(most).max(1)).map(group).collect()
+}
+
+/// From the smallest peak after the warm-up to the largest value at all.
+fn range(summary: &Summary, curves: &[Curve]) -> (f64, f64) {
+    let warm = summary.warm_up.map_or(0.0, Nanos::as_seconds);
+    let bound = summary.promise.map(|promise| promise.bounds.safe.0 as f64);
+    let all = || curves.iter().flat_map(|curve| &curve.points);
+    let settled = all().filter(|point| point.0 >= warm && point.2 > 0.0).map(|point| point.2).chain(bound);
+    let low = settled.fold(f64::INFINITY, f64::min);
+    let high = all().map(|point| point.2).chain(bound).fold(1.0, f64::max);
+    (low.min(high), high)
+}
+
+fn warm_up(summary: &Summary, drawing: &mut Drawing, plot: Plot, time: &Scale) {
+    let Some(warm) = summary.warm_up else { return };
+    let right = time.at(warm.0 as f64 / NANOS_PER_SECOND as f64);
+    drawing.rect("shade", (plot.left, plot.top), (right - plot.left, plot.bottom - plot.top));
+    if right - plot.left > 64.0 {
+        drawing.text("tick", (plot.left + 8.0, plot.bottom - 9.0), "warm-up");
+    }
+}
+
+fn trace(drawing: &mut Drawing, time: &Scale, size: &Scale, curve: &Curve, class: &str) {
+    let high = || curve.points.iter().map(|(at, _, high)| (time.at(*at), size.at(*high)));
+    let low = curve.points.iter().rev().map(|(at, low, _)| (time.at(*at), size.at(*low)));
+    if curve.points.iter().any(|(_, low, high)| low < high) {
+        drawing.path(&format!("area {class}"), &(through(high().chain(low)) + "Z"));
+    }
+    drawing.path(&format!("curve {class}"), &through(high()));
+}
+
+/// Labels beside the ends of their curves, moved apart where they would touch.
+fn name(drawing: &mut Drawing, plot: Plot, mut labels: Vec<(f64, String, String)>) {
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut free, mut places) = (plot.top + 4.0, Vec::new());
+    for (y, ..) in &labels {
+        places.push(y.max(free));
+        free = places.last().map_or(free, |place| place + LINE);
+    }
+    let mut limit = plot.bottom;
+    for place in places.iter_mut().rev() {
+        *place = place.min(limit);
+        limit = *place - LINE;
+    }
+    for ((y, class, text), place) in labels.iter().zip(places) {
+        drawing.line("lead", (plot.right + 2.0, *y), (plot.right + 8.0, place));
+        drawing.line(&format!("key {class}"), (plot.right + 9.0, place), (plot.right + 23.0, place));
+        drawing.text("name", (plot.right + 28.0, place + 4.0), text);
+    }
+}

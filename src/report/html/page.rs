@@ -1,0 +1,111 @@
+//! The page: the verdict and the answer first, then the clocks, the figures, the tables, the limits, and the facts.
+
+use super::words::{escape, seconds, span};
+use super::{arcs, bound, clocks, distribution, epsilon, facts, heatmap, lateness, limits, ordering};
+use crate::analysis::{Summary, Verdict};
+use crate::report::terminal::sentence_with;
+use crate::time::Nanos;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Nothing may be loaded, whatever a browser would like to: the style is in the page, and there is no script.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// Notes on the first screen.
+const REASONS: usize = 5;
+
+/// The whole page.
+pub fn page(summary: &Summary) -> String {
+    let sections: String = sections(summary).into_iter().map(|(title, body)| section(title, &body)).collect();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n{}<body>\n<main>\n{}{sections}</main>\n</body>\n</html>\n",
+        head(summary),
+        first(summary)
+    )
+}
+
+fn head(summary: &Summary) -> String {
+    let title = escape(&format!("{} – skewbench {}", summary.verdict.name(), brief(&summary.facts.run_id)));
+    format!(
+        "<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<style>\n{STYLE}</style>\n</head>\n"
+    )
+}
+
+/// What fits the first screen: verdict, answer, and the clocks.
+fn first(summary: &Summary) -> String {
+    let (name, sentence) = (summary.verdict.name(), escape(&sentence_with(summary, span)));
+    let (badge, mark) = match summary.verdict {
+        Verdict::Within => ("within", "✓"),
+        Verdict::Violated => ("violated", "✕"),
+        Verdict::Unknown => ("unknown", "?"),
+    };
+    let facts = escape(&told(summary));
+    let why = escape(&why(summary));
+    format!(
+        "<header>\n<p class=\"brow\"><span class=\"badge {badge}\"><span aria-hidden=\"true\">{mark}</span> {name}</span> \
+         <span class=\"told\">{facts}</span></p>\n<h1>{sentence}</h1>\n<p class=\"why\">{why}</p>\n{}</header>\n{}{}",
+        reasons(summary),
+        clocks::table(summary),
+        clocks::LEGEND
+    )
+}
+
+/// Where the verdict is not what one hopes for, the first notes that say why.
+fn reasons(summary: &Summary) -> String {
+    let item = |note: &String| format!("<li>{}</li>\n", escape(note));
+    let notes: String = summary.notes.iter().take(REASONS).map(item).collect();
+    if summary.verdict == Verdict::Within || notes.is_empty() {
+        return String::new();
+    }
+    format!("<ul class=\"reasons\">\n{notes}</ul>\n")
+}
+
+fn told(summary: &Summary) -> String {
+    let facts = &summary.facts;
+    let length = summary.duration.map_or_else(String::new, |length| format!(" · {}", seconds(length.as_seconds())));
+    format!(
+        "skewbench {} · {} nodes, {} · τ {}{length}",
+        brief(&facts.run_id),
+        facts.nodes,
+        facts.topology,
+        span(facts.tau)
+    )
+}
+
+/// The first letters of a name that is a hash.
+fn brief(run_id: &str) -> String {
+    run_id.chars().take(8).collect()
+}
+
+fn why(summary: &Summary) -> String {
+    let window = summary.duration.zip(summary.warm_up).map(|(run, warm)| (run - warm).max(Nanos::ZERO));
+    let window = window.map_or_else(String::new, |window| format!(" of {}", seconds(window.as_seconds())));
+    match summary.verdict {
+        Verdict::Within => format!("At every instant of the window{window}, Lamport’s clocks kept the safe bound."),
+        Verdict::Violated => format!(
+            "Within the window{window}, Lamport’s clocks exceeded the safe bound. These notes say which premise failed."
+        ),
+        Verdict::Unknown => "Whether Lamport’s clocks kept a bound cannot be told. These notes say why.".to_owned(),
+    }
+}
+
+fn sections(summary: &Summary) -> [(&'static str, String); 9] {
+    [
+        ("How far apart the clocks were", epsilon::figure(summary)),
+        ("Who was ahead of whom, and for how long", distribution::figure(summary)),
+        ("Which node was off", heatmap::figure(summary)),
+        ("What theory promises", bound::section(summary)),
+        ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
+        ("How punctually probes were sent", lateness::figure(summary)),
+        ("What ordering costs", ordering::figure(summary) + &ordering::table(summary)),
+        ("What this run cannot tell", limits::section(summary)),
+        ("The run", facts::section(summary)),
+    ]
+}
+
+fn section(title: &str, body: &str) -> String {
+    format!("<section>\n<h2>{}</h2>\n{body}</section>\n", escape(title))
+}
