@@ -11,12 +11,13 @@
 //! 1. [`time`] and [`affine`]: instants that carry their clock in their type, and the maps between clocks.
 //! 2. [`probe`]: what a message says, and the [`probe::Exchange`] that a request and its reply make.
 //! 3. [`node`]: the contract (inputs in, outputs out, one pending wake), and the state machine behind it. Its drivers are
-//!    the agent's loop in [`host::probing`] and the virtual network of the tests.
+//!    the agent's loop in [`host::probing`] and the simulator's in [`sim::network`].
 //! 4. [`clock`]: one algorithm a file; start with [`clock::lamport`]. [`causal`] has the hybrid clock on top.
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
 //!    bounds.
-//! 7. [`host`]: everything that touches the operating system, and nothing else does.
+//! 7. [`sim`]: the same nodes in virtual time, where truth is known.
+//! 8. [`host`]: everything that touches the operating system, and nothing else does.
 //!
 //! [`ids`], [`topology`] and [`model`] are shared by all: names, graphs, and declared worlds.
 
@@ -33,6 +34,7 @@ pub mod node;
 pub mod order;
 pub mod probe;
 pub mod report;
+pub mod sim;
 pub mod theory;
 pub mod time;
 pub mod topology;

@@ -268,7 +268,7 @@ fn decimal_times(number: &str, scale: i64) -> Option<i64> {
     if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction) || fraction.len() > 18 {
         return None;
     }
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let part: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let part = part * i128::from(scale) / 10_i128.pow(fraction.len() as u32);
     let total = i128::from(whole) * i128::from(scale) + part;
@@ -314,7 +314,14 @@ impl Rate {
 
     /// The rate nearest to `ppb`, never larger in size, so that a declared limit stays a limit.
     pub const fn from_ppb(ppb: Ppb) -> Self {
-        Self(((ppb.0 as i128 * (1 << Self::BITS)) / 1_000_000_000) as i64)
+        let units = (ppb.0 as i128 * (1 << Self::BITS)) / 1_000_000_000;
+        Self(if units > i64::MAX as i128 {
+            i64::MAX
+        } else if units < i64::MIN as i128 {
+            i64::MIN
+        } else {
+            units as i64
+        })
     }
 
     /// The rate nearest to a dimensionless number (1e-6 is one part per million); not-a-number gives zero.
@@ -348,9 +355,10 @@ impl Rate {
         Self(units.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
     }
 
-    /// The rate held between `-limit` and `limit`.
+    /// The rate held between `-limit` and `limit`; the limit's sign is of no account.
     pub fn clamp_to(self, limit: Self) -> Self {
-        Self(self.0.clamp(-limit.0, limit.0))
+        let limit = limit.0.saturating_abs();
+        Self(self.0.clamp(-limit, limit))
     }
 }
 
@@ -392,6 +400,16 @@ mod tests {
     }
 
     #[test]
+    fn the_exact_form_of_every_span_comes_back() {
+        for ns in [i64::MIN, i64::MIN + 1, -1, 0, 1, i64::MAX] {
+            assert_eq!(String::from(Nanos(ns)).parse(), Ok(Nanos(ns)));
+        }
+        for too_large in ["9223372036854775808ns", "-9223372036854775809ns", "18446744073709551615min"] {
+            assert!(too_large.parse::<Nanos>().is_err(), "{too_large}");
+        }
+    }
+
+    #[test]
     fn a_decimal_is_exact_where_a_float_is_not() {
         assert_eq!("1699999999.123456789s".parse(), Ok(Nanos(1_699_999_999_123_456_789)));
     }
@@ -412,6 +430,9 @@ mod tests {
         assert_eq!(late + Nanos(1), late);
         assert_eq!(Time::<Local>::MIN - late, Nanos(i64::MIN));
         assert_eq!(Rate(i64::MAX).over(Nanos::MAX), Nanos::MAX);
+        assert_eq!(Rate::from_ppb(Ppb(i64::MAX)), Rate(i64::MAX), "no limit turns into its opposite");
+        assert_eq!(Rate::from_ppb(Ppb(i64::MIN)), Rate(i64::MIN));
+        assert_eq!(Rate(7).clamp_to(Rate(i64::MIN)), Rate(7));
         assert_eq!(Nanos::MAX.mean(Nanos::MAX), Nanos::MAX);
     }
 }

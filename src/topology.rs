@@ -1,7 +1,7 @@
 //! Who exchanges probes with whom: links, arcs, the directed diameter, and what is configured for each arc: the delays
 //! that a lab injects, and the minimum delay that is known.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ impl Impairment {
         *self == Self { mu: self.mu, ..Self::default() }
     }
 }
+
+/// Most nodes of a run. What costs a step for each node and event stays bearable below it.
+pub const MAX_NODES: u32 = 1_024;
 
 /// A directed graph of nodes in which every arc has its reverse.
 #[derive(Clone, PartialEq, Debug)]
@@ -82,6 +85,11 @@ impl Topology {
     /// # Errors
     /// Names the line, the value and the mend.
     pub fn parse(name: &str, text: &str, nodes: u32, default: Impairment) -> Result<Self, BadTopology> {
+        if nodes > MAX_NODES {
+            return Err(BadTopology(format!(
+                "topology {name}: {nodes} nodes are too many: at most {MAX_NODES} can be"
+            )));
+        }
         let mut arcs = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -133,31 +141,40 @@ impl Topology {
 }
 
 /// The directed diameter of a graph: the longest of the shortest paths, in arcs; `None` if some node cannot reach
-/// another. Cost: one breadth-first search a node.
+/// another, if an arc names another node, or with more than [`MAX_NODES`]. Cost: one breadth-first search a node.
 pub fn diameter(nodes: impl IntoIterator<Item = NodeId>, arcs: impl IntoIterator<Item = Arc>) -> Option<u32> {
-    let mut next: BTreeMap<NodeId, Vec<NodeId>> = nodes.into_iter().map(|node| (node, Vec::new())).collect();
+    let nodes = nodes.into_iter().take(MAX_NODES as usize + 1);
+    let places: BTreeMap<NodeId, usize> = nodes.zip(0..).collect();
+    let mut next = vec![Vec::new(); places.len()];
     for arc in arcs {
-        next.get_mut(&arc.from)?.push(arc.to);
+        next[*places.get(&arc.from)?].push(*places.get(&arc.to)?);
     }
-    let mut longest = 0;
-    for &start in next.keys() {
-        let mut distance = BTreeMap::from([(start, 0)]);
-        let mut queue = VecDeque::from([start]);
-        while let Some(node) = queue.pop_front() {
-            let beyond = distance[&node] + 1;
-            for &peer in &next[&node] {
-                distance.entry(peer).or_insert_with(|| {
-                    queue.push_back(peer);
-                    beyond
-                });
+    for peers in &mut next {
+        peers.sort_unstable();
+        peers.dedup();
+    }
+    let few = places.len() <= MAX_NODES as usize;
+    let mut farthest = (0..next.len()).map(|start| farthest(&next, start));
+    few.then(|| farthest.try_fold(0, |longest, found| Some(longest.max(found?))))?
+}
+
+/// How far the farthest node is from `start`, in arcs; `None` if some node is out of reach.
+fn farthest(next: &[Vec<usize>], start: usize) -> Option<u32> {
+    let mut distances = vec![None; next.len()];
+    distances[start] = Some(0);
+    let mut reached = vec![start];
+    let mut turn = 0;
+    while turn < reached.len() && reached.len() < next.len() {
+        let node = reached[turn];
+        for &peer in &next[node] {
+            if distances[peer].is_none() {
+                distances[peer] = distances[node].map(|distance: u32| distance + 1);
+                reached.push(peer);
             }
         }
-        if distance.len() < next.len() {
-            return None;
-        }
-        longest = longest.max(distance.values().copied().max().unwrap_or(0));
+        turn += 1;
     }
-    Some(longest)
+    (reached.len() == next.len()).then(|| reached.last().and_then(|last| distances[*last]))?
 }
 
 fn parse_arc(line: &str, nodes: u32, default: Impairment) -> Result<(Arc, Impairment), String> {
@@ -217,6 +234,20 @@ mod tests {
         let ring = (0..4).map(|i| Arc { from: NodeId(i), to: NodeId((i + 1) % 4) });
         assert_eq!(diameter((0..4).map(NodeId), ring), Some(3));
         assert_eq!(diameter((0..2).map(NodeId), [Arc { from: NodeId(0), to: NodeId(1) }]), None);
+    }
+
+    #[test]
+    fn no_graph_costs_more_than_its_size_allows() {
+        let arc = |from, to| Arc { from: NodeId(from), to: NodeId(to) };
+        let unknown = [arc(0, 1), arc(1, 0), arc(1, 9)];
+        assert_eq!(diameter((0..2).map(NodeId), unknown), None, "an arc to a node that is none");
+        assert_eq!(diameter((0..u32::MAX).map(NodeId), unknown), None);
+        let crowd = (0..=MAX_NODES).map(|i| arc(i, (i + 1) % (MAX_NODES + 1)));
+        assert_eq!(diameter((0..=MAX_NODES).map(NodeId), crowd), None);
+        let again = [arc(0, 1), arc(1, 0)].into_iter().cycle().take(200_000);
+        assert_eq!(diameter((0..2).map(NodeId), again), Some(1));
+        let error = Topology::parse("x", "0,1", u32::MAX, Impairment::default()).unwrap_err().to_string();
+        assert!(error.contains("4294967295") && error.contains("1024"), "{error}");
     }
 
     #[test]

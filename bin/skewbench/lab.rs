@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,6 +17,7 @@ use skewbench::probe::wire::Key;
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 
+use crate::folder;
 use crate::out::{self, Volume};
 
 /// Claims further than this from the own clock are refused: NTP's own panic threshold.
@@ -92,7 +93,7 @@ pub struct Args {
 /// Runs the lab and prints what it found.
 pub fn run(args: Args) -> Result<u8> {
     let topology = args.topology()?;
-    let dir = prepare_dir(&args)?;
+    let dir = folder::prepare(args.out.as_deref(), args.force)?;
     let seed = args.seed.map_or_else(|| random_bytes().map(u64::from_le_bytes), Ok)?;
     if !args.volume.json {
         out::put(&format!("seed {seed}{}\n", if args.seed.is_none() { " (drawn; --seed repeats it)" } else { "" }))?;
@@ -175,28 +176,6 @@ impl Args {
             },
         })
     }
-}
-
-/// Makes the folder for the results. One that holds files is refused unless `--force` says otherwise; then what an
-/// earlier run left there is removed, and nothing else.
-fn prepare_dir(args: &Args) -> Result<PathBuf> {
-    let dir = args.out.clone().unwrap_or_else(|| {
-        let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        Path::new("skewbench-out").join(now.replace(':', "-"))
-    });
-    let holds_files = fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
-    if holds_files && !args.force {
-        let text = format!("--out {}: the folder holds files: choose another, or add --force", dir.display());
-        return Err(Malformed(text).into());
-    }
-    for part in ["journals", "spool"] {
-        let part = dir.join(part);
-        if part.exists() {
-            fs::remove_dir_all(&part).with_context(|| format!("--out {}", part.display()))?;
-        }
-    }
-    fs::create_dir_all(&dir).with_context(|| format!("--out {}: cannot make the folder", dir.display()))?;
-    Ok(dir.canonicalize()?)
 }
 
 /// Runs the fleet with a progress bar; the first Ctrl-C stops it cleanly.

@@ -2,11 +2,14 @@
 #![expect(clippy::disallowed_methods, reason = "a program reads files and the time of day")]
 
 mod analyze;
+mod attack;
 mod compare;
 mod doctor;
+mod folder;
 mod help;
 mod lab;
 mod out;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -26,6 +29,8 @@ Examples:
   skewbench lab                                   three agents on this host, ten seconds, then ordering
   skewbench lab --delay 5ms --jitter 1ms          the same over a network with real delays
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
+  skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
+  skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
@@ -36,6 +41,8 @@ Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 m
 enum Command {
     /// Run the main job on this host: a collector and agents as real processes over real sockets
     Lab(lab::Args),
+    /// Run a scenario in virtual time, or an adversary against the bound
+    Sim(sim::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
     /// Say what this host can do, what each lack costs in accuracy, and the mend
@@ -56,6 +63,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     program::exit_code(match cli.command {
         Command::Lab(args) => lab::run(args),
+        Command::Sim(args) => sim::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => help::completions(&args, Cli::command()),

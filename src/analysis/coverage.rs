@@ -22,18 +22,28 @@ pub fn of_claims(tracks: &[Track], claims: &[Claims], reference: usize, from: f6
 
 /// Covered and stated time of one clock, in ns.
 fn one(track: &Track, reference: &Track, claims: &Claims, from: f64, to: f64) -> (f64, f64) {
+    if claims.iter().all(|(_, claim)| claim.is_none()) {
+        return (0.0, 0.0);
+    }
     let starts = track.legs().iter().chain(reference.legs()).map(|leg| leg.start).chain(claims.iter().map(|c| c.0));
     let mut starts: Vec<f64> = starts.filter(|at| *at > from && *at < to).chain([from]).collect();
     starts.sort_by(f64::total_cmp);
     starts.dedup();
     let (mut covered, mut stated, mut claim) = (0.0, 0.0, 0);
+    let (mut own, mut its) = (track.index_at(from), reference.index_at(from));
     for (index, start) in starts.iter().copied().enumerate() {
         let end = starts.get(index + 1).copied().unwrap_or(to);
         while claims.get(claim).is_some_and(|(at, _)| *at <= start) {
             claim += 1;
         }
+        let follow = |index: &mut usize, track: &Track| {
+            while track.legs().get(*index + 1).is_some_and(|next| next.start <= start) {
+                *index += 1;
+            }
+            track.legs()[*index]
+        };
+        let (a, b) = (follow(&mut own, track), follow(&mut its, reference));
         let Some(bound) = claim.checked_sub(1).and_then(|last| claims[last].1) else { continue };
-        let (a, b) = (track.legs()[track.index_at(start)], reference.legs()[reference.index_at(start)]);
         let (error, slope) = (a.at(start) - b.at(start), a.slope - b.slope);
         let above = negative(error - bound.at(start), slope - bound.slope, end - start);
         let below = negative(-error - bound.at(start), -slope - bound.slope, end - start);

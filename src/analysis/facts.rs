@@ -28,7 +28,7 @@ pub fn of(run_id: &str, config: &RunConfig, spans: &BTreeMap<NodeId, Span<'_>>) 
         reference: config.reference,
         hosts: crowds.len() as u32,
         cores: hosts().map(|host| host.cores).min().unwrap_or(0),
-        crowded_hosts: crowds.values().filter(|(agents, cores)| agents > cores).count() as u32,
+        crowded_hosts: crowds.values().filter(|(agents, cores)| *cores > 0 && agents > cores).count() as u32,
         kernel: hosts()
             .next()
             .map(|host| format!("{} {}", host.kernel, host.clock_source).trim().to_owned())
@@ -37,9 +37,7 @@ pub fn of(run_id: &str, config: &RunConfig, spans: &BTreeMap<NodeId, Span<'_>>) 
     }
 }
 
-/// The directed diameter. A graph of fewer arcs than nodes is not strongly connected, however many it claims.
+/// The directed diameter, however many nodes and arcs are claimed.
 pub fn diameter(config: &RunConfig) -> Option<u32> {
-    let few = config.nodes > 1 && config.arcs.len() < config.nodes as usize;
-    let arcs = config.arcs.iter().map(|(arc, _)| *arc);
-    (!few).then(|| topology::diameter((0..config.nodes).map(NodeId), arcs)).flatten()
+    topology::diameter((0..config.nodes).map(NodeId), config.arcs.iter().map(|(arc, _)| *arc))
 }

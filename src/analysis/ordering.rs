@@ -36,17 +36,20 @@ pub struct OrderRow {
     pub floor_commands_per_s: Option<f64>,
 }
 
+/// Most phases of a run that are told of; a lab runs ten. For each of them eps is swept over the whole run.
+const MAX_PHASES: usize = 64;
+
 /// Every agent's report of one phase.
 pub type Reports<'a> = Vec<(NodeId, &'a PhaseReport)>;
 
-/// Reports by phase: one for each agent, the last where there are several.
+/// Reports by phase: one for each agent, the last where there are several. Of too many phases the first ones.
 pub fn by_phase<'a>(reports: impl IntoIterator<Item = (NodeId, &'a PhaseReport)>) -> Vec<Reports<'a>> {
     let mut found: BTreeMap<_, BTreeMap<NodeId, &PhaseReport>> = BTreeMap::new();
     for (node, report) in reports {
         let key = (report.phase.source, report.phase.load.name() != "saturated", report.phase.index);
         found.entry(key).or_default().insert(node, report);
     }
-    found.into_values().map(|agents| agents.into_iter().collect()).collect()
+    found.into_values().take(MAX_PHASES).map(|agents| agents.into_iter().collect()).collect()
 }
 
 /// One row for each phase that orders. `agents` is how many took part in the run; `eps` measures the physical clock of

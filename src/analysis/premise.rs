@@ -7,10 +7,11 @@ use super::envelope::Stretch;
 use super::reading::{GRAIN, Readings};
 use super::run::Span;
 use super::track::Track;
-use crate::ids::{Algorithm, NodeId};
+use crate::ids::{Algorithm, Arc, NodeId};
 use crate::journal::RunConfig;
+use crate::model::oscillator::{Happening, Turn};
 use crate::node::Record;
-use crate::time::Nanos;
+use crate::time::{Nanos, Time};
 use crate::topology::Impairment;
 
 /// Messages credited with more than their delay make clocks run away (theory §1.4).
@@ -25,13 +26,56 @@ pub fn credits(arcs: &[ArcRow]) -> Vec<String> {
 /// A clock must keep within its own declared limit (PC1).
 pub fn rates(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
     let exceeds = |(node, span): (&NodeId, &Span<'_>)| {
-        let (limit, real) = (span.run.header.kappa_ppb, span.run.header.oscillator?.kappa());
+        let (limit, real) = (span.run.header.kappa_ppb, span.run.header.oscillator.as_ref()?.kappa());
         let (real_ppm, limit_ppm) = (real.as_ppm(), limit.as_ppm());
         (real > limit).then(|| {
             format!("premise failed: node {node}: its clock may drift {real_ppm} ppm, declared are {limit_ppm}")
         })
     };
     spans.iter().filter_map(exceeds).collect()
+}
+
+/// A clock whose oscillator jumped or stood still did not keep within any limit (PC1).
+pub fn unsteady(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (node, span) in spans {
+        let turns = span.run.header.oscillator.iter().flat_map(|declared| &declared.turns);
+        for Turn { after, what } in turns.take(20) {
+            let what = match what {
+                Happening::Step(by) => format!("jumped by {by}"),
+                Happening::Stop => "stood still".to_owned(),
+                Happening::Drift(_) => continue,
+            };
+            notes.push(format!("premise failed: node {node}: its local clock {what} at {:.3} s", after.as_seconds()));
+        }
+    }
+    notes
+}
+
+/// A message carries what the sender's clock shows (IR2'). A node that tells others something else is two-faced; the
+/// earliest instant there is tells nothing.
+pub fn told(spans: &BTreeMap<NodeId, Span<'_>>, readings: &BTreeMap<NodeId, Readings>) -> Vec<String> {
+    let mut lies: BTreeMap<Arc, (u64, Nanos)> = BTreeMap::new();
+    for (to, span) in spans {
+        for record in span.run.records() {
+            let Record::Received(received) = record else { continue };
+            let told = received.claims.of(Algorithm::Lamport);
+            let sender = spans.get(&received.from).filter(|sender| sender.run.header.boot == received.boot);
+            let (Some(told), Some(_), Some(own)) = (told, sender, readings.get(&received.from)) else { continue };
+            let (before, after) = (own.lamport().before(received.sent), own.lamport().at(received.sent));
+            let excess = (told.reading - after).max(before - told.reading);
+            if excess > GRAIN && told.reading > Time::MIN {
+                let lie = lies.entry(Arc { from: received.from, to: *to }).or_default();
+                *lie = (lie.0 + 1, lie.1.max(excess));
+            }
+        }
+    }
+    let say = |(arc, (count, most)): (Arc, (u64, Nanos))| {
+        format!(
+            "premise failed: arc {arc}: {count} messages told another reading than the sender's clock showed, by up to {most}"
+        )
+    };
+    lies.into_iter().map(say).collect()
 }
 
 /// Lamport's clocks never go back (IR2').
@@ -123,7 +167,7 @@ pub fn settling(config: &RunConfig, warm_up: Nanos) -> Option<String> {
 }
 
 /// The largest distance from `from` in arcs.
-fn hops_from(from: NodeId, arcs: &[(crate::ids::Arc, Impairment)]) -> Option<u32> {
+fn hops_from(from: NodeId, arcs: &[(Arc, Impairment)]) -> Option<u32> {
     let mut next: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
     for (arc, _) in arcs {
         next.entry(arc.from).or_default().push(arc.to);

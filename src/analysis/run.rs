@@ -6,6 +6,7 @@ use crate::ids::NodeId;
 use crate::journal::{Entry, Header, Note};
 use crate::node::{Mark, Record};
 use crate::time::{Local, Time};
+use crate::topology::MAX_NODES;
 
 /// What could not be read of a journal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -111,7 +112,10 @@ pub fn choose(runs: &[AgentRun]) -> (BTreeMap<NodeId, Span<'_>>, Vec<String>) {
     }
     let mut notes = Vec::new();
     let mut chosen = BTreeMap::new();
-    for (node, mut spans) in boots {
+    if boots.len() > MAX_NODES as usize {
+        notes.push(format!("{} nodes left journals: those of the first {MAX_NODES} are used", boots.len()));
+    }
+    for (node, mut spans) in boots.into_iter().take(MAX_NODES as usize) {
         spans.sort_by_key(|span| (-(span.run.covers_until - span.began), span.run.header.boot));
         if spans.len() > 1 {
             notes.push(format!("node {node} has {} journals (restarted?): its longest span is used", spans.len()));

@@ -54,7 +54,7 @@ impl<'a> Run<'a, '_> {
     fn without_truth(&self, summary: &mut Summary) {
         summary.notes.push(
             "true time is unknown, and with it eps and the verdict: only the agents of a lab, on one host, declare their \
-             oscillators"
+             oscillators, and none may claim to cover far more time than its entries account for"
                 .to_owned(),
         );
         summary.notes.extend(shared::kernels(self.spans));
@@ -151,6 +151,8 @@ impl<'a> Run<'a, '_> {
     fn conclude(&self, summary: &mut Summary, clocks: &Clocks<'_>, end: f64) {
         let mut failed = premise::credits(&summary.arcs);
         failed.extend(premise::rates(self.spans));
+        failed.extend(premise::unsteady(self.spans));
+        failed.extend(premise::told(self.spans, clocks.readings()));
         failed.extend(premise::set_back(clocks.readings()));
         failed.extend(premise::ignored(self.spans, clocks.readings()));
         let physical = clocks.of(Algorithm::Ntp);

@@ -16,7 +16,14 @@ pub const MS: i64 = 1_000_000;
 
 /// A journal of `node` among `nodes` whose oscillator is the identity but for `offset`, which measures from 0 to 10 s.
 pub fn journal(node: u32, nodes: u32, offset: i64) -> AgentRun {
-    let declared = Declaration { offset: Nanos(offset), drift_ppb: Ppb(0), wander_ppb: Ppb(0), epoch_ns: 0, seed: 1 };
+    let declared = Declaration {
+        offset: Nanos(offset),
+        drift_ppb: Ppb(0),
+        wander_ppb: Ppb(0),
+        epoch_ns: 0,
+        seed: 1,
+        ..Declaration::default()
+    };
     let header = Header {
         node: NodeId(node),
         boot: BootId(1),
@@ -100,7 +107,7 @@ pub fn count(run: &mut AgentRun, name: &str, count: u64) {
 }
 
 fn offset(run: &AgentRun) -> i64 {
-    run.header.oscillator.map_or(0, |declared| declared.offset.0)
+    run.header.oscillator.as_ref().map_or(0, |declared| declared.offset.0)
 }
 
 /// A change of `run`'s clock at true time `at`: from then on it is ahead of true time by `ahead` and gains `ppm`.

@@ -31,6 +31,14 @@ pub const MAX_ENTRIES: usize = 1 << 16;
 /// Most bytes of a whole frame.
 pub const MAX_FRAME_BYTES: usize = HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
+/// So many entries a frame may hold whatever its size; beyond, each takes two bytes of the payload at least. Real ones
+/// take six and more (`results/`). Without this a megabyte could swell to tens of gigabytes in memory.
+const FREE_ENTRIES: usize = 64;
+/// So many raw bytes a payload may inflate to whatever its size, and beyond so many times its size. Real ones inflate
+/// to the threefold.
+const FREE_RAW_BYTES: usize = 4_096;
+const MAX_INFLATION: usize = 256;
+
 const CRC_AT: usize = 45;
 /// Level 3 saved 1 to 2 % for 5 to 10 % more time, level 6 as much for 30 % more, in frames of 8,192 entries; change it
 /// and `cargo bench --bench journal` shows both again.
@@ -101,9 +109,10 @@ impl FrameHeader {
     }
 
     fn is_within_bounds(&self) -> bool {
-        self.payload_bytes as usize <= MAX_PAYLOAD_BYTES
-            && self.raw_bytes as usize <= MAX_RAW_BYTES
-            && self.entries as usize <= MAX_ENTRIES
+        let (payload, raw, entries) = (self.payload_bytes as usize, self.raw_bytes as usize, self.entries as usize);
+        payload <= MAX_PAYLOAD_BYTES
+            && raw <= MAX_RAW_BYTES.min(FREE_RAW_BYTES + payload * MAX_INFLATION)
+            && entries <= MAX_ENTRIES.min(FREE_ENTRIES + payload / 2)
     }
 
     /// Length of the whole frame.
@@ -155,7 +164,7 @@ pub fn open(bytes: &[u8]) -> Result<(FrameHeader, Vec<Entry>), FrameError> {
 /// The frame that holds `entries`.
 ///
 /// # Errors
-/// [`FrameError::Oversize`] if they are too many for one.
+/// [`FrameError::Oversize`] if they are too many for one, or so alike that they take up next to no space.
 pub fn seal(
     (node, boot, number): (NodeId, BootId, u64),
     covers_until: Time<Local>,
@@ -170,8 +179,12 @@ pub fn seal(
         return Err(FrameError::Oversize);
     }
     let (count, raw_bytes, payload_bytes) = (entries.len() as u32, raw.len() as u32, payload.len() as u32);
+    let header = FrameHeader { node, boot, number, entries: count, covers_until, raw_bytes, payload_bytes };
+    if !header.is_within_bounds() {
+        return Err(FrameError::Oversize);
+    }
     let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
-    FrameHeader { node, boot, number, entries: count, covers_until, raw_bytes, payload_bytes }.write(&mut frame);
+    header.write(&mut frame);
     frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(&payload);
     let crc = checksum(&frame);
@@ -198,6 +211,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::journal::samples;
+    use crate::node::Record;
     use proptest::prelude::*;
 
     fn frame() -> Vec<u8> {
@@ -247,12 +261,43 @@ mod tests {
         let bomb = zstd::bulk::compress(&vec![0; 8 << 20], 1).unwrap();
         let mut frame = frame();
         frame.truncate(HEADER_BYTES);
+        frame[25..29].copy_from_slice(&1_u32.to_le_bytes());
         frame[37..41].copy_from_slice(&1000_u32.to_le_bytes());
         frame[41..45].copy_from_slice(&(bomb.len() as u32).to_le_bytes());
         frame.extend_from_slice(&bomb);
         let crc = checksum(&frame);
         frame[CRC_AT..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
         assert_eq!(open(&frame), Err(FrameError::Compression));
+    }
+
+    #[test]
+    fn a_frame_that_swells_beyond_reason_is_refused_from_its_header_alone() {
+        let declare = |raw: u32, entries: u32| {
+            let mut frame = frame();
+            frame.truncate(HEADER_BYTES);
+            frame[25..29].copy_from_slice(&entries.to_le_bytes());
+            frame[37..41].copy_from_slice(&raw.to_le_bytes());
+            frame[41..45].copy_from_slice(&1_000_u32.to_le_bytes());
+            FrameHeader::parse(&frame).map(|_| ())
+        };
+        assert_eq!(declare(4_096 + 256_000, 64 + 500), Ok(()));
+        assert_eq!(declare(4_097 + 256_000, 0), Err(FrameError::Oversize));
+        assert_eq!(declare(0, 65 + 500), Err(FrameError::Oversize));
+    }
+
+    #[test]
+    fn entries_that_are_all_alike_are_spread_until_they_weigh_something() {
+        let alike = vec![Entry::Record(Record::Mark(Time::ZERO, crate::node::Mark::Stopped)); 4_096];
+        assert_eq!(seal((NodeId(1), BootId(2), 3), Time::ZERO, &alike), Err(FrameError::Oversize));
+        let mut writer = crate::journal::Writer::new(samples::header(1, 2));
+        let mut file = Vec::new();
+        writer.extend(alike.iter().cloned());
+        writer.cut(Time::ZERO, &mut file);
+        let journals = crate::journal::Journals::read([&file[..]]);
+        let read: Vec<Entry> = journals.iter().flat_map(|journal| journal.entries()).collect();
+        let alike_bytes = alike.len();
+        assert_eq!((read, writer.lost()), (alike, 0));
+        assert!(file.len() > alike_bytes, "{} bytes", file.len());
     }
 
     proptest! {

@@ -14,7 +14,7 @@ const WANDER_STEP: Nanos = Nanos::from_seconds(1);
 const WANDER_STEPS: usize = 1_000_000;
 
 /// What is declared of one node's oscillator. Together with the seed it fixes the local clock at every instant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Declaration {
     /// Local minus true time at `epoch`.
     pub offset: Nanos,
@@ -26,12 +26,67 @@ pub struct Declaration {
     pub epoch_ns: i64,
     /// The run's seed.
     pub seed: u64,
+    /// Size of the wander's random walk, in parts per billion per square root of a second; a tenth of its limit where none
+    /// is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wander_ppb_per_sqrt_s: Option<f64>,
+    /// What happens to it in time, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
+}
+
+/// Something that happens to an oscillator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Turn {
+    /// True time since the epoch.
+    pub after: Nanos,
+    /// What happens.
+    pub what: Happening,
+}
+
+/// What may happen to an oscillator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happening {
+    /// The constant part of (rate − 1) is this from now on; a clock that stood still runs again.
+    Drift(Ppb),
+    /// The reading jumps ahead by this much. A local clock never goes back: a negative jump is none.
+    Step(Nanos),
+    /// The clock stands still until the next `Drift`.
+    Stop,
 }
 
 impl Declaration {
-    /// The largest |rate − 1| this oscillator can have: its kappa.
+    /// How many pieces the map has that reaches to `until`, at most: what it costs.
+    pub fn pieces_until(&self, until: Time<True>) -> usize {
+        let steps = (until - Time::from_nanos(self.epoch_ns)).0 / WANDER_STEP.0;
+        let wanders = self.wander_ppb != Ppb(0);
+        let wander = if wanders { usize::try_from(steps).map_or(1, |steps| steps.min(WANDER_STEPS) + 1) } else { 1 };
+        wander.saturating_add(self.turns.len())
+    }
+
+    /// No true time at which the local clock first shows `reading` is later than this. The largest, if the rate could
+    /// reach zero.
+    pub fn latest(&self, reading: Time<Local>) -> Time<True> {
+        let start: Time<True> = Time::from_nanos(self.epoch_ns);
+        // Whatever happens to the clock can hold it back until the last of it, and by all that it steps.
+        let held = self.turns.iter().map(|turn| turn.after).fold(Nanos::ZERO, Nanos::max);
+        let stepped = self.turns.iter().fold(Nanos::ZERO, |sum, turn| match turn.what {
+            Happening::Step(step) => sum + step.abs(),
+            _ => sum,
+        });
+        let start = start + held;
+        let local = reading - shifted(Time::<True>::from_nanos(self.epoch_ns), self.offset) + stepped;
+        let slowest = i128::from(Ppb::ONE.0.saturating_sub(self.kappa().0).max(0));
+        let span = (i128::from(local.0.max(0)) * i128::from(Ppb::ONE.0)).checked_div(slowest);
+        start + span.and_then(|span| i64::try_from(span).ok()).map_or(Nanos::MAX, |span| Nanos(span) + Nanos(1))
+    }
+
+    /// The largest |rate − 1| this oscillator can have while it neither jumps nor stands still: its kappa.
     pub fn kappa(&self) -> Ppb {
-        Ppb(self.drift_ppb.abs().0.saturating_add(self.wander_ppb.abs().0))
+        let drift = |turn: &Turn| if let Happening::Drift(drift) = turn.what { Some(drift.abs()) } else { None };
+        let drift = self.turns.iter().filter_map(drift).fold(self.drift_ppb.abs(), Ppb::max);
+        Ppb(drift.0.saturating_add(self.wander_ppb.abs().0))
     }
 }
 
@@ -42,15 +97,23 @@ pub struct Oscillator {
     map: Map<True, Local>,
     rng: Rng,
     wander: f64,
+    /// When the wander next changes.
+    wanders: Time<True>,
+    /// How many turns have happened.
+    turned: usize,
+    /// The constant part of (rate − 1); `None` while the clock stands still.
+    drift: Option<Ppb>,
 }
 
 impl Oscillator {
     /// The local clock of `node` as declared. Before the epoch it runs at the constant drift.
-    pub fn new(declared: Declaration, node: NodeId) -> Self {
+    pub fn new(mut declared: Declaration, node: NodeId) -> Self {
+        declared.turns.sort_by_key(|turn| turn.after);
         let start = Time::from_nanos(declared.epoch_ns);
         let first = Line { start, value: shifted(start, declared.offset), rate: Rate::from_ppb(declared.drift_ppb) };
         let rng = Rng::stream(declared.seed, Purpose::Wander, u64::from(node.0));
-        Self { declared, map: Map::new(first), rng, wander: 0.0 }
+        let (wanders, drift) = (start + WANDER_STEP, Some(declared.drift_ppb));
+        Self { declared, map: Map::new(first), rng, wander: 0.0, wanders, turned: 0, drift }
     }
 
     /// What was declared of it.
@@ -67,11 +130,17 @@ impl Oscillator {
     /// The true time at which the local clock first shows `reading`.
     pub fn true_time(&mut self, reading: Time<Local>) -> Time<True> {
         loop {
-            match self.next_step() {
+            match self.next_break() {
                 Some((end, value)) if reading >= value => self.extend_to(end),
                 _ => return self.map.when(reading),
             }
         }
+    }
+
+    /// Whether the clock stands still at true time `at`.
+    pub fn is_stopped(&mut self, at: Time<True>) -> bool {
+        self.extend_to(at);
+        self.map.piece_at(at).rate <= Rate::STOPPED
     }
 
     /// The whole map up to `until`, for exact comparison of clocks.
@@ -80,24 +149,57 @@ impl Oscillator {
         &self.map
     }
 
-    /// Where the wander next changes, in both clocks; `None` if it never does.
-    fn next_step(&self) -> Option<(Time<True>, Time<Local>)> {
+    /// Where the rate or the reading next changes, in both clocks; `None` if neither ever does.
+    fn next_break(&self) -> Option<(Time<True>, Time<Local>)> {
         let pieces = self.map.pieces();
-        let last = pieces.last().filter(|_| self.declared.wander_ppb != Ppb(0) && pieces.len() <= WANDER_STEPS)?;
-        let end = last.start + WANDER_STEP;
-        Some((end, last.at(end)))
+        let wanders = self.declared.wander_ppb != Ppb(0) && pieces.len() <= WANDER_STEPS;
+        let end = wanders.then_some(self.wanders).into_iter().chain(self.next_turn().map(|(at, _)| at)).min()?;
+        Some((end, pieces.last()?.at(end)))
     }
 
-    /// Adds pieces until one covers `at`. Each second the wander takes a normal step of a tenth of its limit and is
-    /// held inside the limit.
+    fn next_turn(&self) -> Option<(Time<True>, Happening)> {
+        let turn = self.declared.turns.get(self.turned)?;
+        Some((Time::from_nanos(self.declared.epoch_ns) + turn.after.max(Nanos::ZERO), turn.what))
+    }
+
+    /// Adds pieces until one covers `at`.
     fn extend_to(&mut self, at: Time<True>) {
-        while let Some((start, value)) = self.next_step().filter(|(end, _)| *end <= at) {
-            let bound = Rate::from_ppb(self.declared.wander_ppb.abs());
-            let limit = bound.as_ratio();
-            self.wander = (self.wander + self.rng.normal() * limit / 10.0).clamp(-limit, limit);
-            let rate = Rate::from_ppb(self.declared.drift_ppb) + Rate::from_ratio(self.wander).clamp_to(bound);
-            self.map.push(Line { start, value, rate });
+        while let Some((start, value)) = self.next_break().filter(|(end, _)| *end <= at) {
+            let jump = self.turn(start);
+            self.wander(start);
+            self.map.push(Line { start, value: value + jump, rate: self.rate() });
         }
+    }
+
+    /// Lets everything happen that is due at `now`, and returns how far the reading jumps.
+    fn turn(&mut self, now: Time<True>) -> Nanos {
+        let mut jump = Nanos::ZERO;
+        while let Some((_, what)) = self.next_turn().filter(|(at, _)| *at <= now) {
+            self.turned += 1;
+            match what {
+                Happening::Drift(drift) => self.drift = Some(drift),
+                Happening::Step(by) => jump += by.max(Nanos::ZERO),
+                Happening::Stop => self.drift = None,
+            }
+        }
+        jump
+    }
+
+    /// Each second the wander takes a normal step of its declared size and is held inside the limit.
+    fn wander(&mut self, now: Time<True>) {
+        if self.wanders > now {
+            return;
+        }
+        let limit = Rate::from_ppb(self.declared.wander_ppb.abs()).as_ratio();
+        let step = self.declared.wander_ppb_per_sqrt_s.map_or(limit / 10.0, |ppb| ppb / 1e9);
+        self.wander = (self.wander + self.rng.normal() * step).clamp(-limit, limit);
+        self.wanders += WANDER_STEP;
+    }
+
+    fn rate(&self) -> Rate {
+        let bound = Rate::from_ppb(self.declared.wander_ppb.abs());
+        let wander = Rate::from_ratio(self.wander).clamp_to(bound);
+        self.drift.map_or(Rate::STOPPED, |drift| Rate::from_ppb(drift) + wander)
     }
 }
 
@@ -118,6 +220,7 @@ pub fn deal(nodes: u32, offset: Nanos, drift: Ppb, wander: Ppb, epoch_ns: i64, s
         wander_ppb: wander,
         epoch_ns,
         seed,
+        ..Declaration::default()
     };
     offsets.into_iter().zip(drifts).map(declare).collect()
 }
@@ -133,6 +236,7 @@ mod tests {
             wander_ppb: Ppb(1_000),
             epoch_ns: 5_000,
             seed: 3,
+            ..Declaration::default()
         };
         Oscillator::new(declared, NodeId(1))
     }
@@ -157,6 +261,47 @@ mod tests {
             let found = back.true_time(ahead.local(at));
             assert!((found - at).abs() <= Nanos(1), "{found:?} for {at:?}");
         }
+    }
+
+    #[test]
+    fn what_a_map_costs_is_known_before_it_is_made() {
+        let mut made = wandering();
+        let declared = made.declared().clone();
+        for reading in [0, 59_500_000_000, 3_600_000_000_000].map(Time::from_nanos) {
+            let latest = declared.latest(reading);
+            assert!(latest >= made.true_time(reading), "{latest:?}");
+            assert!(declared.pieces_until(latest) >= made.map_until(latest).pieces().len());
+        }
+        assert_eq!(declared.pieces_until(Time::MAX), WANDER_STEPS + 1);
+        let stopped = Declaration { drift_ppb: Ppb(i64::MIN), ..declared.clone() };
+        assert_eq!((stopped.latest(Time::MAX), declared.latest(Time::MAX)), (Time::MAX, Time::MAX));
+    }
+
+    #[test]
+    fn what_happens_to_a_clock_happens_when_it_is_declared() {
+        let turn = |seconds, what| Turn { after: Nanos::from_seconds(seconds), what };
+        let turns = vec![
+            turn(1, Happening::Drift(Ppb(1_000_000))),
+            turn(2, Happening::Step(Nanos(5_000))),
+            turn(3, Happening::Stop),
+            turn(5, Happening::Drift(Ppb(0))),
+        ];
+        let mut clock = Oscillator::new(Declaration { turns, ..Declaration::default() }, NodeId(0));
+        let mut at = |ms| clock.local(Time::ZERO + Nanos::from_millis(ms)).as_nanos();
+        assert_eq!([at(1_000), at(1_999), at(2_000)], [1_000_000_000, 1_999_998_999, 2_001_004_999]);
+        assert_eq!([at(3_000), at(4_999), at(6_000)], [3_002_004_998, 3_002_004_998, 4_002_004_998]);
+        assert_eq!(clock.declared().kappa(), Ppb(1_000_000));
+        let back = |clock: &mut Oscillator, ns| clock.true_time(Time::from_nanos(ns)).as_nanos();
+        assert_eq!(back(&mut clock, 3_002_004_999), 5_000_000_001, "a clock that stands still reaches nothing");
+        assert!((back(&mut clock, 2_001_002_000) - 2_000_000_000).abs() <= 1, "a jump reaches all inside it at once");
+    }
+
+    #[test]
+    fn a_declaration_of_an_earlier_version_can_be_read() {
+        let text = r#"{"offset":"5ns","drift_ppb":3,"wander_ppb":2,"epoch_ns":1,"seed":9}"#;
+        let declared: Declaration = serde_json::from_str(text).unwrap();
+        assert_eq!((declared.drift_ppb, declared.turns.len()), (Ppb(3), 0));
+        assert_eq!(serde_json::to_string(&declared).unwrap(), text, "and is written as it was");
     }
 
     #[test]

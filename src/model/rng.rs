@@ -21,6 +21,18 @@ pub enum Purpose {
     Stream = 6,
     /// Drawing blocks of a measured series again, to see how far chance moves its statistics.
     Bootstrap = 7,
+    /// How far a message's stamps are off, and how long it waits for its receiver.
+    Stamp = 13,
+    /// A simulated node's offset.
+    Offset = 8,
+    /// A simulated node's drift.
+    Drift = 9,
+    /// A simulated node's temperature.
+    Temperature = 10,
+    /// A random graph.
+    Shape = 11,
+    /// When an arc is crowded.
+    Burst = 12,
 }
 
 /// A SplitMix64 generator.

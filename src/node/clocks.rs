@@ -1,7 +1,7 @@
 //! The clocks of one node, all fed with the same messages and exchanges.
 
 use super::{Counter, Counters, Record};
-use crate::affine::offset;
+use crate::affine::{offset, shifted};
 use crate::causal::{Hlc, HlcStamp};
 use crate::clock::{Change, Clock, Lamport, Message, Ntp, Reading, ntp};
 use crate::ids::{Algorithm, NodeId};
@@ -60,6 +60,14 @@ impl Clocks {
         offset(claim.reading, self.shows(algorithm, at)).abs() <= self.plausible
     }
 
+    /// Whether an exchange could be true, by the same limit: a claim may be plausible and yet be carried to anywhere by
+    /// the peer's stamps and rate.
+    fn believes_exchange(&self, exchange: &Exchange) -> bool {
+        let [.., received] = exchange.stamps();
+        let peer = exchange.sample_of(Algorithm::Ntp).map(|sample| shifted(received, sample.offset));
+        peer.is_none_or(|peer: Time<Synced>| (peer - self.shows(Algorithm::Ntp, received)).abs() <= self.plausible)
+    }
+
     /// A message arrived. Claims that are not plausible are counted and kept from their clock.
     pub fn on_message(
         &mut self,
@@ -89,8 +97,17 @@ impl Clocks {
         trust
     }
 
-    /// An exchange was completed.
-    pub fn on_exchange(&mut self, at: Time<Local>, exchange: &Exchange, record: impl FnMut(Record)) {
+    /// An exchange was completed. One that is not plausible is counted and kept from the clocks.
+    pub fn on_exchange(
+        &mut self,
+        at: Time<Local>,
+        exchange: &Exchange,
+        counters: &mut Counters,
+        record: impl FnMut(Record),
+    ) {
+        if !self.believes_exchange(exchange) {
+            return counters.add(Counter::Implausible);
+        }
         self.each(at, record, |clock| clock.on_exchange(at, exchange));
     }
 

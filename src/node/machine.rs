@@ -163,7 +163,8 @@ impl Node {
             }
             self.outputs.push_back(Output::Record(Record::Exchanged(at, reply, exchange)));
             if trusted {
-                self.clocks.on_exchange(at, &exchange, |record| self.outputs.push_back(Output::Record(record)));
+                let record = |record| self.outputs.push_back(Output::Record(record));
+                self.clocks.on_exchange(at, &exchange, &mut self.counters, record);
             }
         }
     }

@@ -151,7 +151,7 @@ counters! {
     TooOld = "too_old",
     /// New probes that arrived after a later one of their arc.
     Reordered = "reordered",
-    /// Claims beyond the plausibility limit; no clock moved.
+    /// Claims and exchanges beyond the plausibility limit; no clock moved.
     Implausible = "implausible_claim",
     /// Replies to no open request.
     Unasked = "unasked_reply",

@@ -43,7 +43,7 @@ impl Schedule {
         let rate = self.commands_per_s.max(1);
         let after = match number.checked_mul(NANOS_PER_SECOND as u64) {
             Some(scaled) => scaled / rate,
-            None => number / rate * NANOS_PER_SECOND as u64,
+            None => (number / rate).saturating_mul(NANOS_PER_SECOND as u64),
         };
         self.began + Nanos(i64::try_from(after).unwrap_or(i64::MAX))
     }

@@ -68,6 +68,7 @@ fn facts(summary: &Summary) -> String {
     let crowded = if facts.crowded_hosts > 0 { ": fewer cores than agents, which disturbs timing" } else { "" };
     let system = if facts.kernel.is_empty() { String::new() } else { format!(", {}", facts.kernel) };
     let hosts = format!("{} with at least {} cores{system}{crowded}", plural(facts.hosts, "host"), facts.cores);
+    let hosts = if facts.cores == 0 { "none: simulated in virtual time".to_owned() } else { hosts };
     text += &wrapped("hosts    ", &hosts);
     text +=
         &wrapped("stamps   ", &format!("exchanges by worst stamp: {kernel} kernel, {hardware} hardware, {user} user"));

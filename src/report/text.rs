@@ -19,8 +19,11 @@ pub fn line(cells: &[(&str, i32)]) -> String {
     text + "\n"
 }
 
-/// Text after a label, broken at spaces; the label's width indents what follows.
+/// Text after a label, broken at spaces; the label's width indents what follows. Control characters, by which a hostile
+/// journal could command the terminal, are left out.
 pub fn wrapped(label: &str, text: &str) -> String {
+    let harmless: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    let text: String = harmless.chars().filter(|c| !c.is_control()).collect();
     let indent = " ".repeat(label.len());
     let (mut lines, mut current) = (String::new(), label.to_owned());
     for word in text.split_whitespace() {
@@ -67,6 +70,12 @@ pub fn thousands(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_journal_cannot_command_the_terminal() {
+        let text = wrapped("note ", "node\u{1b}[2J\u{9b}1m\tnamed\u{7}\r\nso");
+        assert_eq!(text, "note node[2J1m named so\n");
+    }
 
     #[test]
     fn numbers_are_short_and_grouped() {

@@ -16,11 +16,12 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("causal", "time"),
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
-    ("theory", "time"),
+    ("theory", "time ids topology"),
     ("journal", "time affine ids topology model probe clock causal node order"),
     ("analysis", "time affine ids topology model probe clock causal node order theory journal"),
     ("report", "time ids theory order analysis"),
     ("compare", "time ids model analysis"),
+    ("sim", "time affine ids topology model probe clock causal node order theory journal analysis"),
     ("host", "time affine ids topology model probe clock causal node order theory journal analysis report"),
 ];
 

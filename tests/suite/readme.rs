@@ -69,4 +69,5 @@ fn the_test_command_is_the_one_that_continuous_integration_calls() {
     let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
     assert!(read("README.md").contains("scripts/check"));
     assert!(read(".ci/run").contains("exec scripts/check"));
+    assert!(read(".ci/run").contains("scripts/fuzz 60"), "a minute for each fuzz target");
 }

@@ -51,13 +51,13 @@ fn mark(net: &mut Net, mark: Mark) {
 }
 
 fn agent_run(net: &mut Net, index: usize, config: &RunConfig) -> AgentRun {
-    let declared = *net.clocks[index].declared();
+    let declared = net.clocks[index].declared().clone();
     let host = HostFacts { cores: 2, kernel_boot_id: "virtual".into(), kernel_stamps: true, ..HostFacts::default() };
     let header = Header {
         node: NodeId(index as u32),
         boot: BootId(1),
         run: config.clone(),
-        oscillator: Some(declared),
+        oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
         host,
     };

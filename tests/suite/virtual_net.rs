@@ -49,15 +49,6 @@ impl World {
     }
 }
 
-/// A message that was received, in true time.
-#[derive(Clone, Copy, Debug)]
-pub struct Delivery {
-    pub arc: Arc,
-    pub sent: Time<True>,
-    pub received: Time<True>,
-    pub credit: Nanos,
-}
-
 #[derive(Clone, Debug)]
 enum Event {
     Wake,
@@ -69,7 +60,6 @@ pub struct Net {
     pub world: World,
     pub nodes: Vec<Node>,
     pub clocks: Vec<Oscillator>,
-    pub deliveries: Vec<Delivery>,
     pub records: Vec<Vec<Record>>,
     pub now: Time<True>,
     impairments: BTreeMap<Arc, Impairment>,
@@ -108,7 +98,6 @@ impl Net {
             world,
             nodes,
             clocks,
-            deliveries: Vec::new(),
             now: start,
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
@@ -144,13 +133,6 @@ impl Net {
         self.now = until;
     }
 
-    /// Largest minus smallest reading over all nodes at an instant between the last event and the next.
-    pub fn spread(&mut self, algorithm: Algorithm, at: Time<True>) -> Nanos {
-        let shown = (0..self.nodes.len()).map(|index| self.nodes[index].shows(algorithm, self.clocks[index].local(at)));
-        let shown: Vec<_> = shown.collect();
-        *shown.iter().max().unwrap() - *shown.iter().min().unwrap()
-    }
-
     /// Error of a node's clock against the reference node's, now.
     pub fn error(&mut self, algorithm: Algorithm, node: usize) -> Nanos {
         let at = self.now;
@@ -178,14 +160,7 @@ impl Net {
         while let Some(output) = self.nodes[index].poll() {
             match output {
                 Output::Send(probe) => self.send(index, probe),
-                Output::Record(record) => {
-                    if let Record::Received(received) = record {
-                        let arc = Arc { from: received.from, to: NodeId(index as u32) };
-                        let sent = self.clocks[received.from.0 as usize].true_time(received.sent);
-                        self.deliveries.push(Delivery { arc, sent, received: self.now, credit: received.credit });
-                    }
-                    self.records[index].push(record);
-                }
+                Output::Record(record) => self.records[index].push(record),
             }
         }
     }

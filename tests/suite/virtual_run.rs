@@ -37,7 +37,7 @@ fn journal(net: &Net, node: usize, end: Time<Local>) -> AgentRun {
 }
 
 fn header(net: &Net, node: usize) -> Header {
-    let declared = *net.clocks[node].declared();
+    let declared = net.clocks[node].declared().clone();
     Header {
         node: NodeId(node as u32),
         boot: BootId(1),
@@ -53,7 +53,7 @@ fn header(net: &Net, node: usize) -> Header {
             plausible: Nanos::from_seconds(1_000),
             git_commit: "virtual".to_owned(),
         },
-        oscillator: Some(declared),
+        oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
         host: HostFacts { cores: 8, kernel_boot_id: "virtual".into(), kernel_stamps: true, ..HostFacts::default() },
     }

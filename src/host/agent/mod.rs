@@ -91,7 +91,7 @@ impl Agent {
             node: setup.node,
             boot,
             run: setup.run.clone(),
-            oscillator: setup.oscillator,
+            oscillator: setup.oscillator.clone(),
             kappa_ppb: setup.kappa_ppb,
             host: facts::gather(socket.kernel_stamps()),
         };
@@ -185,7 +185,7 @@ fn shipment(
 }
 
 fn local_clock(setup: &AgentSetup) -> LocalClock {
-    match setup.oscillator {
+    match setup.oscillator.clone() {
         Some(declared) => LocalClock::declared(Oscillator::new(declared, setup.node)),
         None => LocalClock::undisciplined(Nanos(wall_now_ns()) - (raw_now() - Time::ZERO)),
     }

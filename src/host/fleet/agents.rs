@@ -64,7 +64,7 @@ impl Agents {
         };
         for (node, declared) in (0..).map(NodeId).zip(&plan.oscillators) {
             let (mut agent, output) = Steered::start(plan, format!("agent {node}"), "agent")?;
-            agent.tell(&ToAgent::Setup(Box::new(setup(plan, node, *declared, collector)))).await;
+            agent.tell(&ToAgent::Setup(Box::new(setup(plan, node, declared, collector)))).await;
             tokio::spawn(relay(node, Lines::new(output), sender.clone()));
             all.agents.insert(node, agent);
             all.alive.insert(node);
@@ -224,7 +224,7 @@ impl Agents {
     }
 }
 
-fn setup(plan: &Plan, node: NodeId, declared: Declaration, collector: SocketAddr) -> AgentSetup {
+fn setup(plan: &Plan, node: NodeId, declared: &Declaration, collector: SocketAddr) -> AgentSetup {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     AgentSetup {
         node,
@@ -233,7 +233,7 @@ fn setup(plan: &Plan, node: NodeId, declared: Declaration, collector: SocketAddr
         collector: Some(collector.to_string()),
         spool: plan.dir.join("spool"),
         run: plan.run.clone(),
-        oscillator: Some(declared),
+        oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
     }
 }

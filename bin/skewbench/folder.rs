@@ -1,0 +1,33 @@
+//! The folder that results go to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use skewbench::host::program::Malformed;
+
+/// Makes the folder for the results, `skewbench-out/<now>` if none is given. One that holds files is refused unless
+/// `force`; then what an earlier run left there is removed, and nothing else.
+pub fn prepare(out: Option<&Path>, force: bool) -> Result<PathBuf> {
+    let dir = out.map_or_else(
+        || {
+            let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+            Path::new("skewbench-out").join(now.replace(':', "-"))
+        },
+        Path::to_owned,
+    );
+    let holds_files = fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
+    if holds_files && !force {
+        let text = format!("--out {}: the folder holds files: choose another, or add --force", dir.display());
+        return Err(Malformed(text).into());
+    }
+    for part in ["journals", "spool"] {
+        let part = dir.join(part);
+        if part.exists() {
+            fs::remove_dir_all(&part).with_context(|| format!("--out {}", part.display()))?;
+        }
+    }
+    fs::create_dir_all(&dir).with_context(|| format!("--out {}: cannot make the folder", dir.display()))?;
+    Ok(dir.canonicalize()?)
+}

@@ -1,0 +1,73 @@
+//! Texts that people and labs write: topology files, spans, control lines and configurations.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use skewbench::host::control::{FromAgent, FromCollector, ToAgent, ToCollector};
+use skewbench::ids::Algorithm;
+use skewbench::model::Oscillator;
+use skewbench::model::oscillator::Declaration;
+use skewbench::order::report::Phase;
+use skewbench::order::schedule::Schedule;
+use skewbench::probe::wire::Key;
+use skewbench::time::{Nanos, Time};
+use skewbench::topology::{Impairment, Topology};
+use skewbench_fuzz::{Bytes, seeds};
+
+fuzz_target!(init: seeds::write("text"), |data: &[u8]| {
+    let mut bytes = Bytes(data);
+    let kind = bytes.byte();
+    let Ok(text) = std::str::from_utf8(bytes.0) else { return };
+    match kind % 4 {
+        0 => topology(text),
+        1 => words(text),
+        2 => control(text),
+        _ => configuration(text),
+    }
+});
+
+fn topology(text: &str) {
+    for nodes in [0, 3, 64, u32::MAX] {
+        if let Ok(topology) = Topology::parse("fuzzed", text, nodes, Impairment::default()) {
+            assert!(topology.diameter().is_some() && topology.nodes() == nodes);
+            assert!(topology.arcs().all(|(arc, _)| arc.from != arc.to && arc.to.0 < nodes));
+        }
+    }
+}
+
+fn words(text: &str) {
+    if let Ok(span) = text.parse::<Nanos>() {
+        assert_eq!(String::from(span).parse(), Ok(span), "the exact form comes back");
+        let _ = span.to_string();
+    }
+    let _ = (text.parse::<Algorithm>(), Key::from_hex(text));
+}
+
+fn control(text: &str) {
+    if let Ok(ToAgent::Setup(setup)) = serde_json::from_str(text) {
+        setup.oscillator.iter().for_each(oscillate);
+    }
+    if let Ok(ToAgent::Phase(phase)) = serde_json::from_str(text) {
+        plan(&phase);
+    }
+    let _ = (serde_json::from_str::<FromAgent>(text), serde_json::from_str::<ToCollector>(text));
+    let _ = serde_json::from_str::<FromCollector>(text);
+}
+
+fn oscillate(declared: &Declaration) {
+    let mut oscillator = Oscillator::new(*declared, skewbench::ids::NodeId(1));
+    let near = Time::from_nanos(declared.epoch_ns) + Nanos::from_seconds(100);
+    let reading = oscillator.local(near);
+    let _ = oscillator.true_time(reading);
+}
+
+fn plan(phase: &Phase) {
+    if let Some(schedule) = Schedule::of(phase, Time::ZERO) {
+        let _ = (schedule.due(Time::MAX), schedule.intended(schedule.total()), schedule.intended(u64::MAX));
+    }
+}
+
+/// Point this at every type that is read from a file that people write.
+fn configuration(text: &str) {
+    let _ = toml::from_str::<toml::Table>(text);
+    let _ = toml::from_str::<Impairment>(text);
+}

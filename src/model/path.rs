@@ -1,0 +1,107 @@
+//! One arc of a declared network: what happens to each message on it, as a function of (seed, arc, message, time). Nothing
+//! is remembered between messages, so that no message shifts what another one meets.
+
+use super::jitter::{Bursts, Jitter};
+use super::rng::{Purpose, Rng};
+use crate::ids::Arc;
+use crate::time::Nanos;
+
+/// A declared arc.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Path {
+    /// What its draws come from.
+    pub stream: u64,
+    /// Minimum delay.
+    pub delay: Nanos,
+    /// What is added to it.
+    pub jitter: Jitter,
+    /// When still more is added.
+    pub bursts: Option<Bursts>,
+    /// Share of copies that are lost, 0 to 1.
+    pub loss: f64,
+    /// Share of messages of which a second copy is under way, 0 to 1.
+    pub duplication: f64,
+    /// From when on the minimum delay is another, in order.
+    pub routes: Vec<(Nanos, Nanos)>,
+    /// When everything that is sent is lost: from, until.
+    pub cuts: Vec<(Nanos, Nanos)>,
+}
+
+impl Path {
+    /// An arc with a constant delay and nothing else.
+    pub fn new(seed: u64, arc: Arc, delay: Nanos) -> Self {
+        let id = (u64::from(arc.from.0) << 32) | u64::from(arc.to.0);
+        Self {
+            stream: Rng::stream(seed, Purpose::Link, id).next(),
+            delay,
+            jitter: Jitter::Constant { span: Nanos::ZERO },
+            bursts: None,
+            loss: 0.0,
+            duplication: 0.0,
+            routes: Vec::new(),
+            cuts: Vec::new(),
+        }
+    }
+
+    /// The stream of `purpose` for message `id` on this arc.
+    pub const fn draws(&self, purpose: Purpose, id: u64) -> Rng {
+        Rng::stream(self.stream, purpose, id)
+    }
+
+    /// The delays of the copies of message `id` that arrive, if it is sent `after` the run's start.
+    pub fn deliveries(&self, id: u64, after: Nanos) -> impl Iterator<Item = Nanos> + use<> {
+        let mut rng = self.draws(Purpose::Link, id);
+        let copies = if rng.unit() < self.duplication { [true, true] } else { [true, false] };
+        let cut = self.cuts.iter().any(|(from, until)| (*from..*until).contains(&after));
+        let base = self.minimum(after) + self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(self.stream, after));
+        let fates = copies.map(|copy| {
+            let lost = rng.unit() < self.loss;
+            let delay = base + self.jitter.draw(&mut rng);
+            (copy && !lost && !cut).then_some(delay)
+        });
+        fates.into_iter().flatten()
+    }
+
+    /// The minimum delay of a message sent `after` the run's start.
+    pub fn minimum(&self, after: Nanos) -> Nanos {
+        let taken = self.routes.iter().take_while(|(from, _)| *from <= after);
+        taken.last().map_or(self.delay, |(_, delay)| *delay)
+    }
+
+    /// The smallest delay that the arc can ever have.
+    pub fn least(&self) -> Nanos {
+        self.routes.iter().map(|(_, delay)| *delay).fold(self.delay, Nanos::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::NodeId;
+
+    fn path() -> Path {
+        Path::new(9, Arc { from: NodeId(1), to: NodeId(2) }, Nanos(1_000))
+    }
+
+    #[test]
+    fn copies_are_lost_and_doubled_in_the_declared_shares() {
+        let path = Path { loss: 0.25, duplication: 0.5, ..path() };
+        let arrived: usize = (0..20_000).map(|id| path.deliveries(id, Nanos(0)).count()).sum();
+        assert!((arrived as f64 / 20_000.0 - 1.5 * 0.75).abs() < 0.02, "{arrived}");
+    }
+
+    #[test]
+    fn routes_change_and_cuts_cut_when_they_say() {
+        let path = Path { routes: vec![(Nanos(10), Nanos(500))], cuts: vec![(Nanos(20), Nanos(30))], ..path() };
+        let at = |after| path.deliveries(1, Nanos(after)).next();
+        assert_eq!([at(9), at(10), at(20), at(30)], [Some(Nanos(1_000)), Some(Nanos(500)), None, Some(Nanos(500))]);
+        assert_eq!(path.least(), Nanos(500));
+    }
+
+    #[test]
+    fn a_message_meets_the_same_whatever_else_is_sent() {
+        let path = Path { jitter: Jitter::Exponential { mean: Nanos(700) }, duplication: 0.3, ..path() };
+        let all: Vec<Vec<Nanos>> = (0..50).map(|id| path.deliveries(id, Nanos(0)).collect()).collect();
+        assert_eq!(path.deliveries(33, Nanos(0)).collect::<Vec<_>>(), all[33]);
+    }
+}

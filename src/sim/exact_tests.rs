@@ -1,0 +1,157 @@
+use super::*;
+use crate::theory::execution::{Course, Letter};
+
+/// Settings from kappa in ppb and seconds.
+fn settings(diameter: u32, kappa: i64, tau: f64, mu: f64, xi: f64) -> Settings {
+    let ns = |seconds: f64| Nanos((seconds * 1e9).round() as i64);
+    Settings { diameter, kappa: Ppb(kappa), tau: ns(tau), mu: ns(mu), xi: ns(xi) }
+}
+
+#[track_caller]
+fn reaches(adversary: Adversary, settings: Settings, ns: i64) -> Attack {
+    let attack = attack(adversary, settings).expect("premises");
+    let hops = i64::from(settings.diameter);
+    assert!((attack.reached.0 - ns).abs() <= 2 * hops, "{adversary} reached {:?} for {ns}: {attack:?}", attack.reached);
+    assert!(attack.reached <= attack.bounds.safe, "{attack:?}");
+    assert_eq!((attack.premises.tau, attack.premises.kappa), (settings.tau, settings.kappa));
+    attack
+}
+
+#[test]
+fn the_chain_reaches_what_the_table_says() {
+    // theory §1.3, table A: reached, and its ratios to paper, seed and tight.
+    for (d, kappa, tau, mu, xi, ns, ratios) in [
+        (1, 100_000, 1.0, 1e-3, 1e-4, 300_110, [1.00037, 0.99963, 0.99967]),
+        (3, 100_000, 1.0, 1e-3, 1e-4, 900_330, [1.00037, 0.99963, 0.99989]),
+        (5, 100_000, 1.0, 1e-3, 1e-4, 1_500_550, [1.00037, 0.99963, 0.99993]),
+        (4, 10_000_000, 1.0, 0.2, 0.05, 290_000_000, [1.0357, 0.9667, 0.9932]),
+        (3, 10_000, 0.1, 0.02, 0.005, 15_006_750, [1.00005, 0.99995, 0.99999]),
+        (3, 1_000_000, 1.0, 0.5, 0.0, 7_500_000, [1.25, 0.8333, 0.7895]),
+    ] {
+        let attack = reaches(Adversary::Chain, settings(d, kappa, tau, mu, xi), ns);
+        let bounds = [attack.bounds.paper, attack.bounds.seed, attack.bounds.tight];
+        for (bound, ratio) in bounds.into_iter().zip(ratios) {
+            assert!((attack.reached.as_seconds() / bound.as_seconds() - ratio).abs() < 5e-5, "{attack:?}");
+        }
+    }
+}
+
+#[test]
+fn two_sources_reach_the_tight_bound_itself() {
+    // theory §1.3, B.
+    for (d, kappa, mu, xi, ns) in [
+        (1, 10_000_000, 0.1, 0.02, 42_200_000),
+        (2, 10_000_000, 0.1, 0.02, 83_400_000),
+        (3, 10_000_000, 0.1, 0.02, 124_600_000),
+        (2, 100_000, 1e-3, 1e-4, 600_320),
+    ] {
+        let attack = reaches(Adversary::TwoSource, settings(d, kappa, 1.0, mu, xi), ns);
+        assert!(attack.tightness().unwrap() > 0.999_99, "{attack:?}");
+    }
+    // Below xi = kappa nu it does not, and the ring does.
+    let small = settings(1, 10_000_000, 1.0, 0.1, 0.0);
+    reaches(Adversary::TwoSource, small, 22_000_000);
+    reaches(Adversary::Ring, small, 23_000_000);
+}
+
+#[test]
+fn the_ring_and_mixed_credits_exceed_the_published_bound() {
+    // theory §1.2 item 1 and §1.3, C.
+    for (adversary, d, kappa, mu, xi, ns, seed) in [
+        (Adversary::Ring, 1, 10_000_000, 1.0, 0.0, 50_000_000, 40_000_000),
+        (Adversary::Ring, 1, 100_000, 0.1, 0.0, 230_000, 220_000),
+        (Adversary::Ring, 3, 10_000_000, 0.5, 0.0, 95_000_000, 90_000_000),
+        (Adversary::MixedMu, 1, 10_000_000, 1.0, 0.1, 151_000_000, 142_000_000),
+    ] {
+        let attack = reaches(adversary, settings(d, kappa, 1.0, mu, xi), ns);
+        assert_eq!(attack.bounds.seed, Nanos(seed));
+        assert!(attack.excess() > Nanos::ZERO, "{attack:?}");
+    }
+}
+
+#[test]
+fn every_adversary_comes_close_to_the_tight_bound_by_default() {
+    for adversary in Adversary::ALL {
+        let attack = attack(adversary, Settings::default()).unwrap();
+        assert!(attack.tightness().unwrap() >= 0.95, "{attack:?}");
+        assert!(attack.reached <= attack.bounds.safe);
+        let exceeds = matches!(adversary, Adversary::Ring | Adversary::MixedMu);
+        assert_eq!(attack.excess() > Nanos::ZERO, exceeds, "{attack:?}");
+    }
+}
+
+#[test]
+fn small_times_do_not_hurt() {
+    for adversary in Adversary::ALL {
+        for settings in [settings(1, 0, 1e-6, 0.0, 0.0), settings(64, 100_000, 1e-3, 1e-2, 1e-2)] {
+            let attack = attack(adversary, settings).expect("premises");
+            assert!(attack.reached <= attack.bounds.safe, "{attack:?}");
+        }
+    }
+}
+
+/// How fast clocks without drift run away, in ppb, when `nodes` of them send to each other in turn: `stagger` is how much
+/// later each begins, `delay` and `credit` are of a message from one to another.
+fn runaway(
+    nodes: usize,
+    tau: Nanos,
+    stagger: Nanos,
+    delay: impl Fn(usize, usize) -> Nanos,
+    credit: impl Fn(usize, usize) -> Nanos,
+) -> (i64, Nanos) {
+    let mut execution = driftless(nodes, tau.times(200));
+    for round in 0..200 {
+        for (from, to) in (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to))).filter(|(a, b)| a != b) {
+            let sent = tau.times(round) + stagger.times(from as i64);
+            let (delay, credit) = (delay(from, to), credit(from, to));
+            execution.messages.push(Letter { from, to, sent, delay, credit });
+        }
+    }
+    gain(&execution)
+}
+
+fn driftless(nodes: usize, end: Nanos) -> Execution {
+    Execution { clocks: vec![Course::steady(Nanos::ZERO, Ppb(0)); nodes], messages: Vec::new(), end }
+}
+
+/// How fast the clocks of an execution run away, in ppb, and their largest spread in its second half.
+fn gain(execution: &Execution) -> (i64, Nanos) {
+    let outcome = evaluate(execution, execution.end.over(2));
+    let gained = outcome.readings.iter().max().unwrap().0 - execution.end.0;
+    ((gained as f64 * 1e9 / execution.end.0 as f64).round() as i64, outcome.spread)
+}
+
+#[test]
+fn credits_above_delays_make_clocks_run_away_as_theory_says() {
+    let (second, us) = (Nanos::from_seconds(1), Nanos::from_micros);
+    let too_much = |nodes: usize, stagger: Nanos| runaway(nodes, second, stagger, |_, _| us(1_000), |_, _| us(1_010)).0;
+    let near = |ppb: i64, ppm: i64| assert!((ppb - ppm * 1_000).abs() <= ppm * 20, "{ppb} for {ppm} ppm");
+    near(too_much(2, second.over(2)), 20);
+    near(too_much(3, second.over(3)), 30);
+    near(too_much(5, second.over(5)), 50);
+    near(too_much(4, Nanos::ZERO), 10);
+    // Half of the least round trip: both ask in turn, and exchanges take 1 ms from 0 to 1 and 3 ms back, then 3 and 1.
+    let mut execution = driftless(2, second.times(200));
+    for round in 0..400 {
+        let (from, to, sent) = (round as usize % 2, 1 - round as usize % 2, second.over(2).times(round));
+        let request = Letter { from, to, sent, delay: us(1_000), credit: us(2_000) };
+        let reply = Letter { from: to, to: from, sent: sent + us(1_000), delay: us(3_000), credit: us(2_000) };
+        execution.messages.extend([request, reply]);
+    }
+    near(gain(&execution).0, 2_000);
+}
+
+#[test]
+fn only_a_curl_of_the_asymmetry_runs_away() {
+    let (second, us) = (Nanos::from_seconds(1), Nanos::from_micros);
+    let clockwise = |from: usize, to: usize| if (from + 1) % 3 == to { us(800) } else { us(1_200) };
+    let rate = |stagger| runaway(3, second, stagger, clockwise, |_, _| us(1_000)).0;
+    assert!((rate(second.over(3)) - 600_000).abs() < 12_000, "{}", rate(second.over(3)));
+    assert!((rate(Nanos::ZERO) - 200_000).abs() < 4_000, "{}", rate(Nanos::ZERO));
+    // The same size of asymmetry from potentials p = (0, 100, 300) us: no runaway, a steady spread of 300 us.
+    let p = [0, 100, 300];
+    let potential = |from: usize, to: usize| us(1_000 + p[from] - p[to]);
+    let (rate, spread) = runaway(3, second, second.over(3), potential, |_, _| us(1_000));
+    assert!(rate <= 1_500, "{rate}");
+    assert_eq!(spread, us(300));
+}

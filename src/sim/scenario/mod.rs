@@ -1,0 +1,193 @@
+//! A scenario: a declared world with what happens in it, as a TOML file says it. Every value has a unit: spans are texts
+//! such as `"100ms"`, rates end in `_ppm` or `_ppb`, shares in `_share`.
+
+mod check;
+mod events;
+mod links;
+mod oscillators;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use check::Refused;
+use check::{Checks, refuse};
+pub use events::Event;
+pub use links::{Link, OwnLink};
+pub use oscillators::{Oscillators, OwnOscillator, Temperature};
+
+use super::shapes::Shape;
+use crate::time::Nanos;
+
+/// No scenario has more nodes: each keeps a journal.
+const MOST_NODES: u32 = 1_024;
+/// No run has more slots of the probe grid.
+const MOST_SLOTS: i64 = 100_000_000;
+
+/// A declared world.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The span over which clocks are measured.
+    pub duration: Nanos,
+    /// The probe period.
+    pub tau: Nanos,
+    /// The seed, unless a flag gives another.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// The node that NTP-style clocks follow.
+    #[serde(default)]
+    pub reference: u32,
+    /// Claims further than this from the own clock are refused.
+    #[serde(default = "plausible")]
+    pub plausible: Nanos,
+    /// What becomes of credits that would make clocks run away.
+    #[serde(default)]
+    pub runaway: Runaway,
+    /// Who is linked to whom.
+    pub topology: Shape,
+    /// All local clocks.
+    #[serde(default)]
+    pub oscillators: Oscillators,
+    /// Local clocks that differ.
+    #[serde(default, rename = "oscillator")]
+    pub own_oscillators: Vec<OwnOscillator>,
+    /// All links.
+    #[serde(default)]
+    pub links: Link,
+    /// Links between islands.
+    pub wan: Option<Link>,
+    /// Directions of links that differ.
+    #[serde(default, rename = "link")]
+    pub own_links: Vec<OwnLink>,
+    /// How programs stamp messages.
+    #[serde(default)]
+    pub stamps: Stamps,
+    /// What happens in time.
+    #[serde(default, rename = "event")]
+    pub events: Vec<Event>,
+}
+
+/// What becomes of a scenario whose credits exceed the delays round some cycle (theory §1.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Runaway {
+    /// It is refused.
+    #[default]
+    Refused,
+    /// It is run, to see the clocks run away.
+    Shown,
+}
+
+/// How programs stamp messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stamps {
+    /// Who takes stamps.
+    pub by: Stamping,
+    /// The kernel's stamps are off by up to this, either way, and say so.
+    pub noise: Nanos,
+    /// A message waits for its program for up to this after it has arrived.
+    pub wait_within: Nanos,
+}
+
+/// Who takes stamps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stamping {
+    /// Kernel and program.
+    #[default]
+    Kernel,
+    /// The program alone.
+    User,
+}
+
+impl Default for Stamps {
+    fn default() -> Self {
+        Self { by: Stamping::Kernel, noise: Nanos::ZERO, wait_within: Nanos::ZERO }
+    }
+}
+
+const fn plausible() -> Nanos {
+    Nanos::from_seconds(1_000)
+}
+
+impl Scenario {
+    /// Reads a scenario from the text of a TOML file.
+    ///
+    /// # Errors
+    /// Names the key, its value and the mend.
+    pub fn parse(text: &str) -> Result<Self, Refused> {
+        let scenario: Self = toml::from_str(text).map_err(|error| Refused(error.to_string().trim_end().to_owned()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Whether there can be such a world.
+    ///
+    /// # Errors
+    /// Names the key, its value and the mend.
+    pub fn check(&self) -> Result<(), Refused> {
+        let nodes = self.check_shape()?;
+        self.check_time(nodes)?;
+        Checks("scenario").node("reference", self.reference, nodes)?;
+        Checks("scenario").span("plausible", self.plausible, Nanos(1))?;
+        Checks("stamps").span("noise", self.stamps.noise, Nanos::ZERO)?;
+        Checks("stamps").span("wait_within", self.stamps.wait_within, Nanos::ZERO)?;
+        self.oscillators.check(self.duration)?;
+        self.links.check("links")?;
+        self.wan.as_ref().map_or(Ok(()), |wan| wan.check("wan"))?;
+        for (index, own) in self.own_oscillators.iter().enumerate() {
+            own.check(&format!("oscillator[{index}]"), nodes)?;
+        }
+        for (index, own) in self.own_links.iter().enumerate() {
+            own.check(&format!("link[{index}]"))?;
+        }
+        self.events.iter().enumerate().try_for_each(|(index, event)| event.check(&format!("event[{index}]"), nodes))
+    }
+
+    fn check_shape(&self) -> Result<u32, Refused> {
+        let nodes = self.topology.nodes();
+        if !(2..=MOST_NODES).contains(&nodes) {
+            return Err(refuse("topology: nodes", nodes, &format!("choose from 2 to {MOST_NODES} nodes")));
+        }
+        let checks = Checks("topology");
+        match &self.topology {
+            Shape::Tree { branches: 0, .. } => Err(refuse("topology.branches", 0, "choose 1 or more")),
+            Shape::RandomRegular { degree, .. } if *degree == 0 || *degree >= nodes || (degree * nodes) % 2 == 1 => {
+                let mend = format!("choose from 1 to {}, so that degree times nodes is even", nodes - 1);
+                Err(refuse("topology.degree", degree, &mend))
+            }
+            Shape::Edges { edges, .. } => {
+                edges.iter().flat_map(|(a, b)| [*a, *b]).try_for_each(|node| checks.node("edges", node, nodes))
+            }
+            _ => Ok(()),
+        }?;
+        Ok(nodes)
+    }
+
+    fn check_time(&self, nodes: u32) -> Result<(), Refused> {
+        let checks = Checks("scenario");
+        checks.span("duration", self.duration, Nanos::from_millis(10))?;
+        checks.span("tau", self.tau, Nanos::from_micros(1))?;
+        if self.tau.times(10) > self.duration {
+            let mend = format!("choose from 1us to a tenth of the duration, {}", self.duration.over(10));
+            return Err(refuse("tau", self.tau, &mend));
+        }
+        let slots = (self.duration.0 / self.tau.0).saturating_mul(i64::from(nodes));
+        if slots > MOST_SLOTS {
+            let mend =
+                format!("{slots} slots of the probe grid are too many: choose a longer one, or a shorter duration");
+            return Err(refuse("tau", self.tau, &mend));
+        }
+        Ok(())
+    }
+}
+
+/// The name of a scenario's text: the first 16 hexadecimal digits of its SHA-256.
+pub fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

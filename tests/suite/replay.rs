@@ -1,0 +1,120 @@
+//! Online, simulated and replayed are the same: fresh clocks fed with what a journal says was received change as the journal
+//! says, bit for bit.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use skewbench::analysis::AgentRun;
+use skewbench::clock::{Change, Clock, Lamport, Message, Ntp, ntp};
+use skewbench::ids::Algorithm;
+use skewbench::model::Oscillator;
+use skewbench::node::Record;
+use skewbench::sim::{self, Scenario};
+use skewbench::time::{Nanos, Time};
+
+use crate::journals::agent_runs;
+
+fn simulated(text: &str, seed: u64) -> Vec<AgentRun> {
+    let journals = sim::run(&Scenario::parse(text).expect("a scenario"), seed, |_| ()).expect("a run");
+    agent_runs(journals.iter().map(|(_, bytes)| &bytes[..]))
+}
+
+/// A world that loses, doubles and reorders.
+const HARSH: &str = "duration = \"10s\"\ntau = \"50ms\"\n[topology]\nshape = \"ring\"\nnodes = 5\n\
+    [oscillators]\noffset_within = \"20ms\"\ndrift_within_ppm = 80\nwander_ppb_per_sqrt_s = 50.0\nwander_limit_ppm = 5\n\
+    [links]\ndelay = \"2ms\"\njitter = { kind = \"pareto\", scale = \"5ms\", alpha = 1.5 }\nloss_share = 0.2\n\
+    duplicate_share = 0.2\nmu = \"1.9ms\"\n[stamps]\nnoise = \"1us\"\nwait_within = \"200us\"\n";
+
+/// The clocks of one node, started afresh.
+struct Fresh {
+    clocks: [Box<dyn Clock>; 2],
+    changes: BTreeMap<Algorithm, Vec<Change>>,
+}
+
+impl Fresh {
+    fn new(run: &AgentRun) -> Self {
+        let header = &run.header;
+        let settings = ntp::Settings { node: header.node, reference: header.run.reference, poll: header.run.tau };
+        Self { clocks: [Box::new(Lamport::default()), Box::new(Ntp::new(settings))], changes: BTreeMap::new() }
+    }
+
+    fn each(&mut self, act: impl Fn(&mut dyn Clock) -> Option<Change>) {
+        for clock in &mut self.clocks {
+            let changed = act(clock.as_mut());
+            self.changes.entry(clock.algorithm()).or_default().extend(changed);
+        }
+    }
+
+    fn feed(&mut self, record: &Record) {
+        match record {
+            Record::Received(heard) => self.each(|clock| {
+                let claim = heard.claims.of(clock.algorithm())?;
+                clock.on_message(&Message { from: heard.from, at: heard.at, credit: heard.credit, claim })
+            }),
+            Record::Exchanged(at, _, exchange) => self.each(|clock| clock.on_exchange(*at, exchange)),
+            _ => {}
+        }
+    }
+}
+
+/// Slots of the probe grid, in order: the clocks hear of one before whatever else happens at it.
+fn slots(run: &AgentRun) -> VecDeque<Time<skewbench::time::Local>> {
+    let slot = |record: &Record| match record {
+        Record::Sent(sent) => sent.due.map(|_| sent.at),
+        _ => None,
+    };
+    run.records().filter_map(slot).collect()
+}
+
+#[test]
+fn online_and_replay_are_equal_bit_for_bit() {
+    let mut changes = 0;
+    for seed in 0..5 {
+        for run in simulated(HARSH, seed) {
+            let (mut fresh, mut slots) = (Fresh::new(&run), slots(&run));
+            let mut online: BTreeMap<Algorithm, Vec<Change>> = BTreeMap::new();
+            for record in run.records() {
+                let of_slot = !matches!(record, Record::Received(_));
+                while slots.front().is_some_and(|slot| *slot < record.at() || of_slot && *slot == record.at()) {
+                    let at = slots.pop_front().expect("a slot");
+                    fresh.each(|clock| clock.on_slot(at));
+                }
+                fresh.feed(record);
+                if let Record::Changed(algorithm, change) = record {
+                    online.entry(*algorithm).or_default().push(*change);
+                }
+            }
+            for algorithm in [Algorithm::Lamport, Algorithm::Ntp] {
+                let (there, here) = (online.entry(algorithm).or_default(), &fresh.changes[&algorithm]);
+                assert_eq!(there, here, "seed {seed}, node {}, {algorithm}", run.header.node);
+                changes += there.len();
+            }
+            let readings = online[&Algorithm::Lamport].iter().map(|change| change.reading.line);
+            let pairs = readings.clone().zip(readings.skip(1));
+            pairs.for_each(|(one, next)| assert!(next.value > one.at(next.start), "a Lamport clock never goes back"));
+        }
+    }
+    assert!(changes > 500, "{changes}: the clocks do something");
+}
+
+/// The law of all exchanges: with clocks that do not drift, the offset errs by no more than half the delay.
+#[test]
+fn the_error_of_an_offset_is_at_most_half_its_delay() {
+    let steady = HARSH.replace("drift_within_ppm = 80\nwander_ppb_per_sqrt_s = 50.0\nwander_limit_ppm = 5", "");
+    let steady = steady.replace("noise = \"1us\"", "noise = \"0s\"");
+    let mut seen = 0;
+    for run in simulated(&steady, 1) {
+        for record in run.records() {
+            let Record::Exchanged(_, _, exchange) = record else { continue };
+            let offset = |node: u32| {
+                let draw = sim::scenario::Oscillators { offset_within: Nanos::from_millis(20), ..Default::default() };
+                draw.draw(1, node).0
+            };
+            let (sample, truth) = (exchange.sample(), offset(exchange.peer.0) - offset(run.header.node.0));
+            assert!((sample.offset - truth).abs() <= sample.delay.over(2) + Nanos(1), "{exchange:?}");
+            seen += 1;
+        }
+        let clock = Oscillator::new(run.header.oscillator.clone().expect("simulated"), run.header.node);
+        assert_eq!(clock.declared().kappa().0, 0);
+    }
+    assert!(seen > 500, "{seen}");
+}

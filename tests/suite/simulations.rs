@@ -1,0 +1,221 @@
+//! Scenarios as a person runs them: the same bytes each time, streams that do not disturb each other, and a library that
+//! shows what it says.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use skewbench::analysis::AgentRun;
+use skewbench::ids::{Arc, NodeId};
+use skewbench::model::Oscillator;
+use skewbench::node::Record;
+use skewbench::sim::{self, Scenario};
+use skewbench::time::Nanos;
+
+use crate::journals::agent_runs;
+
+/// What the library's scenarios come to.
+const LIBRARY: &[(&str, i32)] = &[
+    ("asymmetric", 0),
+    ("bursts", 0),
+    ("contagion", 1),
+    ("crash", 0),
+    ("islands", 0),
+    ("lan", 0),
+    ("loss", 0),
+    ("partition", 0),
+    ("racing", 1),
+    ("random", 0),
+    ("route", 0),
+    ("runaway", 1),
+    ("stuck", 1),
+    ("suspend", 1),
+    ("temperature", 0),
+    ("tree", 0),
+    ("two-faced", 1),
+    ("wan", 0),
+];
+
+fn library() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/scenarios")
+}
+
+fn skewbench(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_skewbench")).args(args).output().expect("the program runs")
+}
+
+fn folder(name: &str) -> PathBuf {
+    let dir = std::env::temp_dir().join(format!("skewbench-sim-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    dir
+}
+
+/// Every file below `dir` with its bytes.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(dir).expect("below").to_owned();
+                found.insert(name, fs::read(&path).expect("a file"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_same_scenario_and_seed_give_the_same_bytes_in_every_file() {
+    let run = |name: &str, seed: &str| {
+        let (dir, scenario) = (folder(name), library().join("lan.toml"));
+        let output = skewbench(&["sim", scenario.to_str().unwrap(), "--seed", seed, "--out", dir.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let first = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned();
+        let found = files(&dir);
+        fs::remove_dir_all(dir).expect("removed");
+        (first, found)
+    };
+    let (first, one) = run("one", "7");
+    assert!(first.starts_with("seed 7, scenario "), "{first}");
+    assert_eq!(one.len(), 3 + 6, "{:?}", one.keys());
+    assert!(one == run("two", "7").1, "the same");
+    assert!(one != run("three", "8").1, "another seed");
+}
+
+#[test]
+fn every_scenario_of_the_library_says_what_it_shows_and_comes_to_it() {
+    let names: Vec<String> = {
+        let mut names: Vec<_> = fs::read_dir(library()).unwrap().map(|e| e.unwrap().path()).collect();
+        names.sort();
+        names.iter().map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names, LIBRARY.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    for (name, code) in LIBRARY {
+        let scenario = library().join(format!("{name}.toml"));
+        let text = fs::read_to_string(&scenario).unwrap();
+        assert!(text.starts_with("# ") && text.matches("# ").count() == 1, "{name}: one line says what it shows");
+        let dir = folder(name);
+        let output = skewbench(&["sim", scenario.to_str().unwrap(), "--out", dir.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(*code), "{name}: {told}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(!told.contains("this program is wrong"), "{name}: {told}");
+        fs::remove_dir_all(dir).expect("removed");
+    }
+}
+
+#[test]
+fn bad_scenarios_are_refused_with_code_2_and_missing_ones_with_3() {
+    let dir = folder("bad");
+    fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("bad.toml");
+    for (text, word) in [
+        (
+            "duration = \"1s\"\ntau = \"10ms\"\ntopology = { shape = \"edges\", nodes = 3, edges = [[0, 1]] }",
+            "add links",
+        ),
+        (
+            "duration = \"1s\"\ntau = \"10ms\"\n[topology]\nshape = \"ring\"\nnodes = 3\n[links]\ndelay = \"1ms\"\nmu = \"2ms\"",
+            "run away",
+        ),
+        (
+            "duration = \"1s\"\ntau = \"10ms\"\n[topology]\nshape = \"line\"\nnodes = 3\n[[link]]\nfrom = 0\nto = 2",
+            "0->2",
+        ),
+        ("duration =", "duration"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let output = skewbench(&["sim", file.to_str().unwrap(), "--out", dir.join("out").to_str().unwrap()]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), error.contains(word)), (Some(2), true), "{text}: {error}");
+    }
+    assert_eq!(skewbench(&["sim", dir.join("none.toml").to_str().unwrap()]).status.code(), Some(3));
+    fs::remove_dir_all(dir).expect("removed");
+}
+
+#[test]
+fn adversaries_reach_the_bound_and_say_which_one_they_exceed() {
+    for (name, reached, counterexample) in [
+        ("chain", 900_330, false),
+        ("two-source", 900_430, false),
+        ("ring", 600_700, true),
+        ("mixed-mu", 300_310, true),
+    ] {
+        let dir = folder(name);
+        let output = skewbench(&["sim", "--adversary", name, "--out", dir.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!((output.status.code(), told.contains("counterexample")), (Some(0), counterexample), "{told}");
+        assert!(told.contains(&format!("{reached} ns of eps")), "{told}");
+        let row = fs::read_to_string(dir.join("adversary.csv")).unwrap();
+        assert!(row.lines().nth(1).unwrap().starts_with(name) && row.contains(&format!(",{reached},")), "{row}");
+        fs::remove_dir_all(dir).expect("removed");
+    }
+    let bad = [
+        ["sim", "--adversary", "squid"],
+        ["sim", "--diameter", "3"],
+        ["sim", "--adversary=ring", "--xi=5us"],
+        ["sim", "--adversary=mixed-mu", "--diameter=2"],
+        ["sim", "--adversary=chain", "--tau=1ns"],
+        ["sim", "x.toml", "--mu=1ms"],
+    ];
+    bad.iter().for_each(|args| assert_eq!(skewbench(args).status.code(), Some(2), "{args:?}"));
+}
+
+fn simulated(text: &str) -> Vec<AgentRun> {
+    let scenario = Scenario::parse(text).expect("a scenario");
+    let journals = sim::run(&scenario, 5, |_| ()).expect("a run");
+    agent_runs(journals.iter().map(|(_, bytes)| &bytes[..]))
+}
+
+/// True delays of all messages, by arc and number, rounded to what integer clocks leave open.
+fn delays(runs: &[AgentRun]) -> BTreeMap<(Arc, u64), Nanos> {
+    let clock = |run: &AgentRun| Oscillator::new(run.header.oscillator.clone().unwrap(), run.header.node);
+    let mut clocks: Vec<Oscillator> = runs.iter().map(clock).collect();
+    let mut found = BTreeMap::new();
+    for run in runs {
+        for record in run.records() {
+            let Record::Received(m) = record else { continue };
+            let (from, to) = (m.from, run.header.node);
+            let sent = clocks[from.0 as usize].true_time(m.sent);
+            found.insert((Arc { from, to }, m.sequence), clocks[to.0 as usize].true_time(m.at) - sent);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_node_or_a_link_more_shifts_no_other_stream() {
+    let world = |nodes: u32, edges: &str| {
+        simulated(&format!(
+            "duration = \"3s\"\ntau = \"100ms\"\n[topology]\nshape = \"edges\"\nnodes = {nodes}\nedges = {edges}\n\
+             [oscillators]\noffset_within = \"5ms\"\ndrift_within_ppm = 50\nwander_ppb_per_sqrt_s = 5.0\nwander_limit_ppm = 1\n\
+             [oscillators.temperature]\nevery = \"300ms\"\nstep_ppm = 1.0\nlimit_ppm = 3.0\n\
+             [links]\ndelay = \"1ms\"\njitter = {{ kind = \"gamma\", mean = \"1ms\", shape = 2.0 }}\nloss_share = 0.1\n\
+             duplicate_share = 0.1\n[stamps]\nwait_within = \"1ms\"\n"
+        ))
+    };
+    let small = world(3, "[[0, 1], [1, 2]]");
+    for large in [world(4, "[[0, 1], [1, 2], [2, 3]]"), world(3, "[[0, 1], [1, 2], [0, 2]]")] {
+        for (one, other) in small.iter().zip(&large) {
+            assert_eq!(one.header.oscillator, other.header.oscillator);
+        }
+        let (before, after) = (delays(&small), delays(&large));
+        let common: Vec<_> = before.iter().filter_map(|(key, delay)| Some((delay, after.get(key)?))).collect();
+        assert!(common.len() * 10 > before.len() * 9, "{} of {}", common.len(), before.len());
+        assert!(common.iter().all(|(one, other)| (**one - **other).abs() <= Nanos(2)), "every message met the same");
+    }
+}
+
+#[test]
+fn a_restarted_node_is_another_boot_with_the_same_clock() {
+    let text = fs::read_to_string(library().join("crash.toml")).unwrap();
+    let runs = simulated(&text);
+    let boots: Vec<_> = runs.iter().map(|run| (run.header.node, run.header.boot.0)).collect();
+    assert_eq!(boots[..3], [(NodeId(0), 1), (NodeId(0), 2), (NodeId(1), 1)]);
+    assert_eq!(runs[0].header.oscillator, runs[1].header.oscillator);
+    assert!(runs[0].covers_until < runs[1].records().next().unwrap().at());
+}
