@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use skewbench::host::fleet::{self, Ordering, Plan, Spools, Stage};
-use skewbench::host::program::{Malformed, UNKNOWN, random_bytes};
+use skewbench::host::live::Live;
+use skewbench::host::program::{Malformed, UNKNOWN, asked_to_stop, random_bytes};
 use skewbench::host::{clock, results};
 use skewbench::ids::NodeId;
 use skewbench::journal::RunConfig;
@@ -86,6 +87,9 @@ pub struct Args {
     /// Write to DIR even if it holds files; results and journals in it are replaced
     #[arg(long)]
     force: bool,
+    /// Show eps against the bound, arcs and losses in the terminal as they happen
+    #[arg(long)]
+    live: bool,
     #[command(flatten)]
     volume: Volume,
 }
@@ -100,7 +104,7 @@ pub fn run(args: Args) -> Result<u8> {
     }
     let plan = args.plan(&topology, &dir, seed)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(steer(&plan, args.volume))?;
+    let outcome = runtime.block_on(steer(&plan, args.volume, args.live.then_some("skewbench lab")))?;
     conclude(&plan, &outcome, args.volume)
 }
 
@@ -178,19 +182,47 @@ impl Args {
     }
 }
 
-/// Runs the fleet with a progress bar; the first Ctrl-C stops it cleanly.
-async fn steer(plan: &Plan, volume: Volume) -> Result<fleet::Outcome> {
+/// Runs the fleet with a progress bar, or with the live view under a title; the first Ctrl-C stops it cleanly.
+async fn steer(plan: &Plan, volume: Volume, live: Option<&str>) -> Result<fleet::Outcome> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let live = live.and_then(|title| start_live(plan, title, &stop));
+    let is_live = live.is_some();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("stopping: what was gathered is reported");
+        if asked_to_stop().await.is_ok() {
+            if !is_live {
+                eprintln!("stopping: what was gathered is reported");
+            }
             let _ = stop.send(true);
         }
     });
     let mut progress = Progress::new(volume);
-    let outcome = fleet::run(plan, |stage| progress.show(stage), stopped).await;
+    let show = |stage| match &live {
+        Some(live) => {
+            let (what, length) = describe(stage);
+            live.stage(&what, Some(length));
+        }
+        None => progress.show(stage),
+    };
+    let outcome = fleet::run(plan, show, stopped).await;
     progress.end();
     outcome
+}
+
+/// The live view; without a terminal for it, one line says so and the plain progress stays.
+fn start_live(plan: &Plan, title: &str, stop: &tokio::sync::watch::Sender<bool>) -> Option<Live> {
+    let started = Live::start(&plan.dir, title, stop.clone());
+    started.inspect_err(|why| eprintln!("{why:#}: plain progress instead")).ok()
+}
+
+/// What a stage is, and how long it takes.
+fn describe(stage: Stage) -> (String, Nanos) {
+    match stage {
+        Stage::Probing(length) => ("measuring clocks".to_owned(), length),
+        Stage::Ordering(phase) => {
+            (format!("ordering by {}, {}", phase.source.name(), phase.load.name()), Nanos(phase.duration_ns))
+        }
+        Stage::Analysing => ("collecting and analysing".to_owned(), Nanos::from_seconds(1)),
+    }
 }
 
 /// Says what could not go right, then what was found, and last where it is.
@@ -233,13 +265,7 @@ impl Progress {
     }
 
     fn show(&mut self, stage: Stage) {
-        let (what, length) = match stage {
-            Stage::Probing(length) => ("measuring clocks".to_owned(), length),
-            Stage::Ordering(phase) => {
-                (format!("ordering by {}, {}", phase.source.name(), phase.load.name()), Nanos(phase.duration_ns))
-            }
-            Stage::Analysing => ("collecting and analysing".to_owned(), Nanos::from_seconds(1)),
-        };
+        let (what, length) = describe(stage);
         if !self.volume.is_chatty() {
             return;
         }

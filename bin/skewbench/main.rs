@@ -31,6 +31,7 @@ Examples:
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
   skewbench sim --adversary ring                  an execution that exceeds the published bound
+  skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 

@@ -46,6 +46,14 @@ impl<'a> Bytes<'a> {
         self.byte() & 1 == 1
     }
 
+    /// A number near `base`, as an honest agent would write; now and then any.
+    pub fn likely(&mut self, base: i64) -> i64 {
+        match self.byte() {
+            0..=15 => self.number(base),
+            _ => base.saturating_add(i64::from(i16::from_le_bytes(self.array()))),
+        }
+    }
+
     /// A number: near `base`, small, an extreme, or anything.
     pub fn number(&mut self, base: i64) -> i64 {
         match self.pick(12) {

@@ -8,7 +8,7 @@ use skewbench::model::oscillator::Declaration;
 use skewbench::node::{Counter, Mark, Received, Record, Sent};
 use skewbench::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
 use skewbench::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
-use skewbench::time::{Local, Ppb, Rate, Time};
+use skewbench::time::{Local, Nanos, Ppb, Rate, Time};
 use skewbench::topology::Impairment;
 
 use crate::Bytes;
@@ -18,7 +18,7 @@ const SECOND: i64 = 1_000_000_000;
 /// One journal: its header and what follows it, up to `limit` entries.
 pub fn journal(bytes: &mut Bytes<'_>, node: u32, limit: usize) -> (Header, Vec<Entry>, Time<Local>) {
     let header = header(bytes, node);
-    let covers_until = bytes.time(20 * SECOND);
+    let covers_until = Time::from_nanos(bytes.likely(20 * SECOND));
     let count = usize::from(u16::from_le_bytes(bytes.array())) % (limit + 1);
     let mut made = Maker { bytes, now: 0 };
     let next = |_| (!made.bytes.is_empty()).then(|| made.entry());
@@ -33,13 +33,13 @@ fn header(bytes: &mut Bytes<'_>, node: u32) -> Header {
         ..HostFacts::default()
     };
     let oscillator = (bytes.pick(8) > 0).then(|| Declaration {
-        offset: bytes.span(0),
-        drift_ppb: Ppb(bytes.number(50_000)),
-        wander_ppb: Ppb(if bytes.coin() { 0 } else { bytes.number(1_000) }),
-        epoch_ns: bytes.number(0),
+        offset: Nanos(bytes.likely(0)),
+        drift_ppb: Ppb(bytes.likely(0)),
+        wander_ppb: Ppb(if bytes.coin() { 0 } else { bytes.likely(0) }),
+        epoch_ns: bytes.likely(0),
         seed: bytes.whole() as u64,
     });
-    let kappa_ppb = Ppb(bytes.number(50_000));
+    let kappa_ppb = Ppb(bytes.likely(50_000));
     let boot = BootId(u64::from(bytes.pick(2)));
     Header { node: NodeId(node), boot, run: run(bytes), oscillator, kappa_ppb, host }
 }
@@ -57,7 +57,7 @@ fn run(bytes: &mut Bytes<'_>) -> RunConfig {
         nodes,
         topology: "made up".into(),
         arcs: arcs.into_iter().map(arc).collect(),
-        tau: bytes.span(SECOND / 10),
+        tau: Nanos(bytes.likely(SECOND / 10)),
         measured: bytes.coin().then(|| bytes.span(10 * SECOND)),
         reference: NodeId(bytes.id()),
         plausible: bytes.span(SECOND),

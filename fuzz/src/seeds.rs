@@ -46,9 +46,11 @@ fn probes() -> Vec<Vec<u8>> {
         claims: Claims::default(),
     };
     let codec = Codec::new(CLUSTER, &KEY);
-    let input = |probe: &Probe| [&[2, 0, 0][..], &codec.encode(probe)].concat();
+    let input = |probe: &Probe| [&[2, 4][..], &codec.encode(probe), &[0]].concat();
     let one = [input(&probe(Kind::Request, 1)), input(&probe(Kind::Reply(answer), 2))].concat();
-    vec![one.repeat(3), one]
+    // Four hundred rounds: a slot of the grid, and a reply to its request.
+    let round = [&[100, 0, 20, 5, 0, 255][..], &[0; 40]].concat();
+    vec![one.repeat(3), one, round.repeat(400)]
 }
 
 /// The committed reference run, whole and as loose frames.

@@ -16,8 +16,13 @@ fuzz_target!(init: seeds::write("analysis"), |data: &[u8]| {
     let count = 1 + u32::from(bytes.pick(4));
     let runs: Vec<AgentRun> = (0..count).map(|node| run(&mut bytes, node)).collect();
     let summary = summarise("fuzzed", &runs);
-    let _ = (csv::summary_csv(&summary), csv::arcs_csv(&summary), csv::epsilon_csv(&summary));
-    let _ = (csv::ordering_csv(&summary), terminal::report(&summary));
+    let _ = (csv::summary_csv(&summary), csv::arcs_csv(&summary), csv::ordering_csv(&summary));
+    let _ = terminal::report(&summary);
+    // What is large takes long: the fuzzer decides whether it is worth while.
+    if !bytes.coin() {
+        return;
+    }
+    let _ = csv::epsilon_csv(&summary);
     let backwards: Vec<AgentRun> = runs.into_iter().rev().collect();
     assert!(summarise("fuzzed", &backwards).verdict == summary.verdict, "the order of journals is of no account");
 });

@@ -41,6 +41,9 @@ pub struct AgentSetup {
     pub oscillator: Option<Declaration>,
     /// Limit on |rate − 1| of its local clock.
     pub kappa_ppb: Ppb,
+    /// The loopback address at which it serves metrics, if it does.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Where an agent can be reached.
@@ -116,6 +119,9 @@ pub enum ToCollector {
         dir: PathBuf,
         /// The cluster it serves.
         cluster: u64,
+        /// The loopback address at which it serves metrics, if it does.
+        #[serde(default)]
+        metrics: Option<SocketAddr>,
     },
     /// No more journals will come: analyse and report.
     Finish,

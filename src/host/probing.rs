@@ -15,6 +15,7 @@ use nix::sys::time::TimeSpec;
 
 use super::clock::{LocalClock, raw_now};
 use super::hold::Hold;
+use super::metrics::Meter;
 use super::pairing::{Paired, Pairing, pair};
 use super::published::Published;
 use super::socket::{Departure, ProbeSocket};
@@ -67,6 +68,8 @@ pub struct Probing {
     pub journal: Sender,
     /// Where readings are shown to the agent's other threads.
     pub published: Arc<Published>,
+    /// Where what happens is counted for a scraper.
+    pub meter: Arc<Meter>,
     /// Where commands come from.
     pub commands: Receiver<Command>,
 }
@@ -144,6 +147,7 @@ impl Loop {
             self.offered = now;
             let entries = std::mem::take(&mut self.entries);
             self.io.journal.offer(entries, self.io.clock.local(now));
+            self.io.meter.count(self.node.counters(), self.counts.send_failed, self.io.journal.dropped());
         }
     }
 
@@ -236,6 +240,7 @@ impl Loop {
                     if let Record::Changed(algorithm, _) = record {
                         self.io.published.publish(algorithm, self.node.reading(algorithm));
                     }
+                    self.io.meter.record(&record);
                     self.entries.push(Entry::Record(record));
                 }
             }

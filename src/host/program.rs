@@ -6,6 +6,7 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The bound held, or the target is safe.
 pub const WITHIN: u8 = 0;
@@ -37,6 +38,20 @@ pub fn exit_code(result: Result<u8>) -> ExitCode {
         if error.is::<Malformed>() { MALFORMED } else { MISSING }
     });
     ExitCode::from(code)
+}
+
+/// Waits until somebody asks this program to end: by Ctrl-C, by the system's polite signal, or by closing the terminal.
+///
+/// # Errors
+/// If signals cannot be listened to.
+pub async fn asked_to_stop() -> Result<()> {
+    let (mut terminated, mut hung_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = terminated.recv() => {}
+        _ = hung_up.recv() => {}
+    }
+    Ok(())
 }
 
 /// Random bytes from the operating system.

@@ -1,5 +1,6 @@
 //! Configuration of the host programs: a TOML file and flags that say the same keys; a flag comes before the file.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -104,6 +105,19 @@ impl TryFrom<NumberOrName> for Cluster {
             NumberOrName::Number(number) => Ok(Self(number)),
             NumberOrName::Name(name) => name.parse(),
         }
+    }
+}
+
+/// A loopback address, if one is given.
+///
+/// # Errors
+/// [`Malformed`] with key, value and mend.
+pub fn loopback(key: &str, value: Option<&str>) -> Result<Option<SocketAddr>> {
+    let Some(text) = value else { return Ok(None) };
+    let mend = "write a loopback address and a port, such as 127.0.0.1:9464";
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(Some(address)),
+        _ => Err(refuse(key, text, mend)),
     }
 }
 

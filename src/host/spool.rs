@@ -59,6 +59,8 @@ pub struct Progress {
     pub frames: u64,
     /// How many bytes they have.
     pub bytes: u64,
+    /// How many frames could not be written.
+    pub dropped_frames: u64,
     /// Whether nothing will be added.
     pub closed: bool,
 }
@@ -220,7 +222,6 @@ struct Writing {
     said: Time<Local>,
     progress: watch::Sender<Progress>,
     counters: BTreeMap<String, u64>,
-    dropped_frames: u64,
     dropped_entries: u64,
 }
 
@@ -228,7 +229,7 @@ impl Writing {
     fn new(writer: Writer, file: SpoolFile, progress: watch::Sender<Progress>) -> Self {
         let (covers_until, said) = (Time::MIN, Time::MIN);
         let counters = BTreeMap::new();
-        Self { writer, file, covers_until, said, progress, counters, dropped_frames: 0, dropped_entries: 0 }
+        Self { writer, file, covers_until, said, progress, counters, dropped_entries: 0 }
     }
 
     fn run(mut self, batches: &Receiver<Batch>, flush_every: Duration, sync_every: Duration) -> SpoolReport {
@@ -278,11 +279,11 @@ impl Writing {
         if self.file.append(&bytes) {
             self.advance(frames);
         } else {
-            if self.dropped_frames == 0 {
+            if self.progress.borrow().dropped_frames == 0 {
                 let why = self.file.stopped.as_deref().unwrap_or_default();
                 eprintln!("agent: the journal ends here, probing goes on: {why}");
             }
-            self.dropped_frames += frames;
+            self.progress.send_modify(|progress| progress.dropped_frames += frames);
             self.dropped_entries += entries;
         }
     }
@@ -296,11 +297,11 @@ impl Writing {
 
     /// The last words of a journal that could not hold everything: what was dropped, after a gap in the numbers.
     fn say_dropped(&mut self) {
-        if self.dropped_frames == 0 {
+        let dropped_frames = self.progress.borrow().dropped_frames;
+        if dropped_frames == 0 {
             return;
         }
-        let dropped =
-            [("journal_dropped_frames", self.dropped_frames), ("journal_dropped_entries", self.dropped_entries)];
+        let dropped = [("journal_dropped_frames", dropped_frames), ("journal_dropped_entries", self.dropped_entries)];
         for (name, count) in dropped {
             *self.counters.entry(name.to_owned()).or_default() += count;
         }
@@ -313,8 +314,8 @@ impl Writing {
     }
 
     fn report(self) -> SpoolReport {
-        let Progress { frames, bytes, .. } = *self.progress.borrow();
-        let (dropped_frames, dropped_entries) = (self.dropped_frames, self.dropped_entries);
+        let Progress { frames, bytes, dropped_frames, .. } = *self.progress.borrow();
+        let dropped_entries = self.dropped_entries;
         let (oversize_entries, sync_failures, stopped) =
             (self.writer.lost(), self.file.sync_failures, self.file.stopped);
         SpoolReport { frames, bytes, dropped_frames, dropped_entries, oversize_entries, sync_failures, stopped }

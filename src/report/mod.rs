@@ -1,9 +1,11 @@
-//! One summary as files, as a page and as text: functions over a [`Summary`](crate::analysis::Summary), and nothing else.
+//! One summary as files, as a page, as text and as a live picture: functions over a
+//! [`Summary`](crate::analysis::Summary), and nothing else.
 
 pub mod adversary;
 pub mod csv;
 pub mod html;
 pub mod json;
+pub mod live;
 pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;

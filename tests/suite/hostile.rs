@@ -249,6 +249,7 @@ fn no_debug_output_shows_the_key() {
         spool: "spool".into(),
         close_deadline: std::time::Duration::ZERO,
         welcomed: tokio::sync::watch::channel(false).0,
+        meter: std::sync::Arc::default(),
     };
     for said in [format!("{KEY:?}"), format!("{:?}", codec()), format!("{mesh:?}"), format!("{shipment:#?}")] {
         let said = said.to_lowercase();

@@ -11,6 +11,8 @@ mod journals;
 mod lab;
 mod laws;
 mod layering;
+mod live;
+mod metrics;
 mod monsters;
 mod netns;
 mod orphans;

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use crate::host::control::AgentSetup;
-use crate::host::settings::{Cluster, host_and_port, refuse, required};
+use crate::host::settings::{Cluster, host_and_port, loopback, refuse, required};
 use crate::host::spool::SpoolConfig;
 use crate::ids::{Arc, NodeId};
 use crate::journal::RunConfig;
@@ -96,6 +96,9 @@ pub struct Settings {
     /// Clock claims further than this from the own clock are refused [default: 1000s]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub plausible: Option<Nanos>,
+    /// Serve Prometheus metrics at this loopback address, such as 127.0.0.1:9464 [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<String>,
 }
 
 /// What an agent does, once every value has been looked at.
@@ -129,6 +132,7 @@ impl Settings {
             reference: self.reference.or(other.reference),
             kappa_ppm: self.kappa_ppm.or(other.kappa_ppm),
             plausible: self.plausible.or(other.plausible),
+            metrics: self.metrics.or(other.metrics),
         }
     }
 
@@ -153,6 +157,7 @@ impl Settings {
             run,
             oscillator: None,
             kappa_ppb: Ppb::from_ppm(kappa_ppm),
+            metrics: loopback("metrics", self.metrics.as_deref())?,
         };
         let peers = peers.iter().map(|peer| (NodeId(peer.id), peer.address.clone())).collect();
         Ok(Standalone { setup, peers, spool_cap_bytes: self.checked_cap()?, assumed: self.assumed() })

@@ -29,6 +29,7 @@ pub async fn run() -> Result<()> {
     let listener = listener(&setup).await?;
     let spool = SpoolConfig::new(&setup.spool);
     let agent = Agent::open(*setup, key, &spool)?;
+    let _endpoint = agent.serve_metrics().await?;
     serve(agent, listener, input, tokio::io::stdout()).await
 }
 

@@ -6,10 +6,10 @@ pub mod config;
 mod controlled;
 pub mod standalone;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,9 +20,10 @@ use super::clock::{LocalClock, raw_now, wall_now_ns};
 use super::control::AgentSetup;
 use super::facts;
 use super::hold::Hold;
+use super::metrics::{self, AgentPage, Endpoint, Meter};
 use super::probing::{Command, Probing};
 use super::published::Published;
-use super::ship::{Shipment, Shipped, ship};
+use super::ship::{ShipMeter, Shipment, Shipped, ship};
 use super::socket::ProbeSocket;
 use super::spool::{Sender, Spool, SpoolConfig, SpoolReport};
 use crate::ids::{BootId, NodeId};
@@ -80,6 +81,10 @@ struct Agent {
     socket: ProbeSocket,
     journal: Sender,
     spool: Spool,
+    clock: LocalClock,
+    published: Arc<Published>,
+    meter: Arc<Meter>,
+    shipping: Arc<ShipMeter>,
 }
 
 impl Agent {
@@ -96,17 +101,28 @@ impl Agent {
             host: facts::gather(socket.kernel_stamps()),
         };
         let (spool, journal) = Spool::start(header, spool)?;
-        Ok(Self { setup, key, boot, socket, journal, spool })
+        let (clock, published) = (local_clock(&setup), Arc::new(Published::default()));
+        let meter = Arc::new(Meter::new(setup.node, peers_of(&setup), Arc::clone(&published)));
+        let shipping = Arc::default();
+        Ok(Self { setup, key, boot, socket, journal, spool, clock, published, meter, shipping })
+    }
+
+    /// Serves metrics where the setup asks for them, as long as the endpoint lives.
+    async fn serve_metrics(&self) -> Result<Option<Endpoint>> {
+        let Some(listen) = self.setup.metrics else { return Ok(None) };
+        let (meter, shipping) = (Arc::clone(&self.meter), Arc::clone(&self.shipping));
+        let (clock, spool) = (Mutex::new(self.clock.clone()), self.spool.progress());
+        let page = AgentPage { node: self.setup.node, meter, clock, spool, shipping };
+        metrics::serve(listen, move || page.text()).await.map(Some)
     }
 
     /// Starts to probe the peers at `addresses` from raw instant `start` on, and to ship.
     fn start(self, addresses: BTreeMap<NodeId, SocketAddr>, start: Time<Raw>) -> Running {
-        let Self { setup, key, boot, socket, journal, spool } = self;
+        let Self { setup, key, boot, socket, journal, spool, clock, published, meter, shipping } = self;
         let (welcomed, watched) = watch::channel(false);
-        let shipment = shipment(&setup, &key, boot, &spool, welcomed);
+        let shipment =
+            shipment(&setup, &key, boot, &spool, welcomed).map(|shipment| Shipment { meter: shipping, ..shipment });
         let shipping = shipment.map(|shipment| tokio::spawn(ship(shipment, spool.progress())));
-        let clock = local_clock(&setup);
-        let published = Arc::new(Published::default());
         let config = node_config(&setup, boot, socket.kernel_stamps());
         let (commands, receiver) = mpsc::channel();
         let probing = Probing {
@@ -117,6 +133,7 @@ impl Agent {
             addresses,
             journal,
             published: Arc::clone(&published),
+            meter,
             commands: receiver,
         };
         let probing = std::thread::spawn(move || probing.run(config, start));
@@ -181,7 +198,14 @@ fn shipment(
         spool: spool.path().to_owned(),
         close_deadline: SHIPPING,
         welcomed,
+        meter: Arc::default(),
     })
+}
+
+/// The nodes at the other ends of the agent's arcs.
+fn peers_of(setup: &AgentSetup) -> BTreeSet<NodeId> {
+    let arcs = setup.run.arcs.iter().map(|(arc, _)| *arc);
+    arcs.filter(|arc| arc.to == setup.node).map(|arc| arc.from).collect()
 }
 
 fn local_clock(setup: &AgentSetup) -> LocalClock {

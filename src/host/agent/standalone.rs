@@ -41,6 +41,7 @@ pub async fn run(plan: Standalone, key: Key) -> Result<()> {
     let spool = SpoolConfig { cap_bytes: spool_cap_bytes, ..SpoolConfig::new(&setup.spool) };
     let measured = setup.run.measured;
     let agent = Agent::open(setup, key, &spool)?;
+    let _endpoint = agent.serve_metrics().await?;
     let rest = Rest::of(&agent)?;
     say_begin(&agent)?;
     let running = agent.start(addresses, raw_now() + HEAD_START);
@@ -168,7 +169,7 @@ fn say_end(ended: &Ended) -> Result<()> {
 fn template(node: NodeId, collector: String, key: Key, cluster: u64) -> Shipment {
     let (welcomed, _) = watch::channel(false);
     let (boot, spool, close_deadline) = (BootId(0), Default::default(), SHIPPING);
-    Shipment { collector, key, cluster, node, boot, spool, close_deadline, welcomed }
+    Shipment { collector, key, cluster, node, boot, spool, close_deadline, welcomed, meter: std::sync::Arc::default() }
 }
 
 /// What earlier starts of the agent left in the spool folder.

@@ -16,6 +16,7 @@ use super::{Shared, Slot};
 use crate::host::ship::hello::{self, Answer, END_BYTES, END_MAGIC, Identity, Known, Refused};
 use crate::journal::frame::{self, FrameError, FrameHeader};
 use crate::journal::scan::RawFrame;
+use crate::time::Nanos;
 
 /// The longest that an agent may take to prove who it is.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -136,6 +137,9 @@ impl Connection {
         counts.add_many(Count::Frames, appended.new);
         counts.add_many(Count::Bytes, appended.bytes);
         counts.add_many(Count::Duplicates, appended.duplicates);
+        if let Some(sync) = appended.sync {
+            self.shared.sync.add(Nanos(i64::try_from(sync.as_nanos()).unwrap_or(i64::MAX)));
+        }
     }
 
     async fn close(&mut self) -> Result<(), Count> {

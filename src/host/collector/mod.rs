@@ -4,6 +4,7 @@
 mod attendance;
 mod connection;
 pub mod counters;
+mod page;
 mod store;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use self::attendance::Attendance;
 use self::counters::{Count, Counts};
 use self::store::Store;
 use super::lock::Lock;
+use super::metrics::page::Histogram;
 use super::ship::hello::Identity;
 use crate::ids::{BootId, NodeId};
 use crate::probe::wire::Key;
@@ -63,6 +65,7 @@ struct Shared {
     key: Key,
     cluster: u64,
     counts: Counts,
+    sync: Histogram,
     stores: Mutex<Stores>,
     attendance: watch::Sender<Attendance>,
 }
@@ -112,8 +115,8 @@ impl Collector {
         let known = Attendance::read(&dir)
             .with_context(|| format!("folder `{}` cannot be read: choose another", dir.display()))?;
         let (attendance, _) = watch::channel(known);
-        let (counts, stores) = (Counts::default(), Mutex::new(BTreeMap::new()));
-        let shared = Arc::new(Shared { dir, key, cluster, counts, stores, attendance });
+        let (counts, sync, stores) = (Counts::default(), Histogram::default(), Mutex::new(BTreeMap::new()));
+        let shared = Arc::new(Shared { dir, key, cluster, counts, sync, stores, attendance });
         let (stop, stopped) = watch::channel(false);
         let addr = listener.local_addr()?;
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
@@ -133,6 +136,12 @@ impl Collector {
     /// All counts by name.
     pub fn counters(&self) -> BTreeMap<String, u64> {
         self.shared.counts.named()
+    }
+
+    /// What it shows to a scraper, now and at every call.
+    pub fn page(&self) -> impl Fn() -> String + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || page::text(&shared)
     }
 
     /// How often `count` happened.

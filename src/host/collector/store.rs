@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::host::frames::window;
 use crate::host::ship::hello::Identity;
@@ -32,6 +33,8 @@ pub struct Appended {
     pub bytes: u64,
     /// Frames that were there already.
     pub duplicates: u64,
+    /// How long it took until what was written was on the disk.
+    pub sync: Option<Duration>,
 }
 
 impl Store {
@@ -101,22 +104,27 @@ impl Store {
                 bytes.extend_from_slice(frame.bytes);
             }
         }
-        self.write(&bytes)?;
+        appended.sync = self.write(&bytes)?;
         (appended.new, appended.bytes) = (numbers.len() as u64, bytes.len() as u64);
         numbers.into_iter().for_each(|number| self.add(number));
         Ok(appended)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Returns how long the disk took, if there was anything to write.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<Option<Duration>> {
         if self.is_broken {
             return Err(io::Error::other("an earlier write failed and could not be undone"));
         }
         if bytes.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let written = self.file.write_all_at(bytes, self.bytes).and_then(|()| self.file.sync_data());
+        let written = self.file.write_all_at(bytes, self.bytes).and_then(|()| {
+            let began = Instant::now();
+            self.file.sync_data()?;
+            Ok(Some(began.elapsed()))
+        });
         match &written {
-            Ok(()) => self.bytes += bytes.len() as u64,
+            Ok(_) => self.bytes += bytes.len() as u64,
             // After a failed sync the kernel may call pages clean that never reached the disk. So they are cut off and,
             // when the agent ships them again, written anew.
             Err(_) => self.is_broken = self.file.set_len(self.bytes).is_err(),

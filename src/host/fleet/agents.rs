@@ -235,6 +235,7 @@ fn setup(plan: &Plan, node: NodeId, declared: &Declaration, collector: SocketAdd
         run: plan.run.clone(),
         oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
+        metrics: None,
     }
 }
 

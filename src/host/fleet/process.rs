@@ -113,7 +113,8 @@ impl CollectorProcess {
     pub(super) async fn start(plan: &Plan) -> Result<Self> {
         let (mut process, output) = Steered::start(plan, "collector".to_owned(), "collector")?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        process.tell(&ToCollector::Setup { listen, dir: plan.dir.clone(), cluster: plan.run.cluster }).await;
+        let (dir, cluster) = (plan.dir.clone(), plan.run.cluster);
+        process.tell(&ToCollector::Setup { listen, dir, cluster, metrics: None }).await;
         let mut lines = Lines::new(output);
         match timeout(OPENING, lines.next()).await {
             Ok(Ok(Some(FromCollector::Listening { address }))) => Ok(Self { process, lines, address }),

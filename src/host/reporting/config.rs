@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::host::settings::{Cluster, refuse, required};
+use crate::host::settings::{Cluster, loopback, refuse, required};
 
 /// Everything that can be set. A key of the file is the flag's name with `_` for `-`.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize, clap::Args)]
@@ -27,6 +27,9 @@ pub struct Settings {
     /// Report once so many agents have shipped their journals to the end [default: when told to stop]
     #[arg(long, value_name = "N")]
     pub agents: Option<usize>,
+    /// Serve Prometheus metrics at this loopback address, such as 127.0.0.1:9465 [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<String>,
 }
 
 /// What a collector does, once every value has been looked at.
@@ -40,6 +43,8 @@ pub struct Standalone {
     pub cluster: u64,
     /// How many agents it waits for; without it, until it is told to stop.
     pub agents: Option<usize>,
+    /// Where it serves metrics.
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -51,6 +56,7 @@ impl Settings {
             key_file: self.key_file.or(other.key_file),
             cluster: self.cluster.or(other.cluster),
             agents: self.agents.or(other.agents),
+            metrics: self.metrics.or(other.metrics),
         }
     }
 
@@ -66,7 +72,8 @@ impl Settings {
         if self.agents == Some(0) {
             return Err(refuse("agents", 0, "choose 1 or more, or leave it out"));
         }
-        Ok(Standalone { listen, dir, cluster: self.cluster.unwrap_or_default().0, agents: self.agents })
+        let metrics = loopback("metrics", self.metrics.as_deref())?;
+        Ok(Standalone { listen, dir, cluster: self.cluster.unwrap_or_default().0, agents: self.agents, metrics })
     }
 }
 

@@ -3,14 +3,18 @@
 
 pub mod config;
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use tokio::sync::watch;
 
 use self::config::{Settings, Standalone};
 use super::collector::counters::Count;
 use super::collector::{Collector, Ended};
 use super::control::{FromCollector, Lines, ToCollector, say};
+use super::live::Live;
+use super::metrics::{self, Endpoint};
 use super::program::{Malformed, UNKNOWN};
 use super::signals::Stop;
 use super::{key, results, settings};
@@ -25,6 +29,9 @@ pub struct Args {
     /// File with the settings below, as `key = value` (TOML)
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Show eps, arcs and losses in the terminal as journals come in
+    #[arg(long)]
+    live: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -41,17 +48,18 @@ pub fn main(args: &Args) -> Result<u8> {
     let settings = args.settings.clone().or(settings::load(args.config.as_deref())?);
     let plan = settings.check()?;
     let key = key::find(settings.key_file.as_deref())?;
-    runtime.block_on(run(plan, key))
+    runtime.block_on(run(plan, key, if args.live { Picture::Live } else { Picture::Plain }))
 }
 
 /// Serves a lab: listens until it says that no more will come, then analyses. When the input ends the lab is gone.
 async fn run_controlled() -> Result<u8> {
     let key = key::from_environment()?;
     let (mut input, mut output) = (Lines::new(tokio::io::stdin()), tokio::io::stdout());
-    let Some(ToCollector::Setup { listen, dir, cluster }) = input.next().await? else {
+    let Some(ToCollector::Setup { listen, dir, cluster, metrics }) = input.next().await? else {
         bail!("the first control line must be the setup");
     };
     let collector = Collector::bind(listen, &dir, key, cluster).await?;
+    let _endpoint = serve_metrics(&collector, metrics).await?;
     say(&mut output, &FromCollector::Listening { address: collector.local_addr() }).await?;
     let Some(ToCollector::Finish) = input.next().await? else { bail!("the lab is gone") };
     collector.stop().await;
@@ -61,12 +69,27 @@ async fn run_controlled() -> Result<u8> {
 }
 
 /// Listens until all agents are done or somebody asks to stop, then reports. The exit code is that of the verdict.
-async fn run(plan: Standalone, key: Key) -> Result<u8> {
+async fn run(plan: Standalone, key: Key, live: Picture) -> Result<u8> {
     let mut stop = Stop::listen()?;
-    let Standalone { listen, dir, cluster, agents } = plan;
+    let Standalone { listen, dir, cluster, agents, metrics } = plan;
     let collector = Collector::bind(listen, &dir, key, cluster).await?;
+    let _endpoint = serve_metrics(&collector, metrics).await?;
     eprintln!("collector: listens on {}, journals in {}", collector.local_addr(), collector.journals().display());
-    match collector.wait(agents.unwrap_or(usize::MAX), stop.asked()).await {
+    let (leave, left) = watch::channel(false);
+    let live = match live {
+        Picture::Live => start_live(&dir, &leave),
+        Picture::Plain => None,
+    };
+    let mut left = left;
+    let asked = async {
+        tokio::select! {
+            () = stop.asked() => {}
+            Ok(_) = left.wait_for(|left| *left) => {}
+        }
+    };
+    let ended = collector.wait(agents.unwrap_or(usize::MAX), asked).await;
+    drop(live);
+    match ended {
         Ended::AllClosed => eprintln!("collector: every agent has shipped its journal to the end"),
         Ended::Stopped => eprintln!("collector: told to stop: what was received is reported"),
     }
@@ -82,6 +105,30 @@ async fn run(plan: Standalone, key: Key) -> Result<u8> {
     print!("{}", analysed.text);
     println!("{}", dir.display());
     Ok(analysed.exit_code)
+}
+
+/// Whether a person watches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Picture {
+    /// In the terminal, as it happens.
+    Live,
+    /// Lines only.
+    Plain,
+}
+
+/// The live view; without a terminal for it, one line says so.
+fn start_live(dir: &Path, leave: &watch::Sender<bool>) -> Option<Live> {
+    let live = Live::start(dir, "skewbench collector", leave.clone());
+    let live = live.inspect_err(|why| eprintln!("{why:#}: going on without it")).ok()?;
+    live.stage("receiving journals", None);
+    Some(live)
+}
+
+async fn serve_metrics(collector: &Collector, listen: Option<SocketAddr>) -> Result<Option<Endpoint>> {
+    match listen {
+        Some(listen) => metrics::serve(listen, collector.page()).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 fn say_counts(collector: &Collector) {

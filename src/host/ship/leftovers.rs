@@ -77,7 +77,7 @@ fn survey(path: &Path, cluster: u64) -> std::io::Result<Option<Progress>> {
         frames += window.frames.len() as u64;
         offset = window.next_offset;
     }
-    Ok(belongs.then_some(Progress { frames, bytes, closed: true }))
+    Ok(belongs.then_some(Progress { frames, bytes, closed: true, ..Progress::default() }))
 }
 
 /// Says that a journal needs no more shipping.

@@ -3,12 +3,14 @@
 
 pub mod hello;
 pub mod leftovers;
+mod meter;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use self::hello::{Answer, Identity};
+pub use self::meter::ShipMeter;
 use super::frames::{Window, window};
 use super::spool::Progress;
 use crate::ids::{BootId, NodeId};
@@ -52,6 +55,8 @@ pub struct Shipment {
     pub close_deadline: Duration,
     /// Told when the collector has welcomed the first time.
     pub welcomed: watch::Sender<bool>,
+    /// Where the shipment says how far it is.
+    pub meter: Arc<ShipMeter>,
 }
 
 /// How a shipment ended.
@@ -170,6 +175,7 @@ impl Shipper {
         self.shipped.connections += 1;
         self.shipment.welcomed.send_replace(true);
         self.acked.send_replace(next);
+        self.shipment.meter.welcomed(next);
         self.place.rewind(next);
         let (read, write) = stream.split();
         let acked = &self.acked;
@@ -177,7 +183,7 @@ impl Shipper {
         let mut sending = Sending { shipment: &self.shipment, place: &mut self.place, sent: &sent, wanted: next };
         tokio::select! {
             result = sending.run(write, self.progress.clone(), acked.subscribe()) => result,
-            result = receive(read, acked, &sent) => result,
+            result = receive(read, acked, &sent, &self.shipment.meter) => result,
         }
     }
 
@@ -208,6 +214,7 @@ impl Sending<'_> {
                 let frames = self.next_window(now.bytes).await?;
                 self.sent.fetch_max(self.place.next, Ordering::Relaxed);
                 write.write_all(&frames).await?;
+                self.shipment.meter.shipped_up_to(self.place.next);
             }
             if now.closed || progress.changed().await.is_err() {
                 break;
@@ -230,7 +237,12 @@ impl Sending<'_> {
 }
 
 /// The half of a connection that hears acks, until the collector confirms the end.
-async fn receive(mut read: ReadHalf<'_>, acked: &watch::Sender<u64>, sent: &AtomicU64) -> anyhow::Result<()> {
+async fn receive(
+    mut read: ReadHalf<'_>,
+    acked: &watch::Sender<u64>,
+    sent: &AtomicU64,
+    meter: &ShipMeter,
+) -> anyhow::Result<()> {
     loop {
         if timeout(SILENCE, read.readable()).await.is_err() {
             ensure!(*acked.borrow() >= sent.load(Ordering::Relaxed), "the collector acks nothing: check its disk");
@@ -240,7 +252,10 @@ async fn receive(mut read: ReadHalf<'_>, acked: &watch::Sender<u64>, sent: &Atom
         let cut = "the collector closed the connection: its counters say why";
         timeout(SILENCE, read.read_exact(&mut bytes)).await.context("half an ack")?.context(cut)?;
         match Answer::from_bytes(bytes) {
-            Some(Answer::Acked(next)) => drop(acked.send_replace(next)),
+            Some(Answer::Acked(next)) => {
+                meter.acked_up_to(next);
+                acked.send_replace(next);
+            }
             Some(Answer::Closed(_)) => return Ok(()),
             None => bail!("the collector's answer has no meaning: it is of another version"),
         }

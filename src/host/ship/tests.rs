@@ -58,7 +58,17 @@ fn spool(dir: &TempDir) -> (Spool, Sender) {
 fn shipment(collector: SocketAddr, spool: &Path) -> Shipment {
     let (node, boot, close_deadline) = (NodeId(3), BootId(9), Duration::from_secs(20));
     let (collector, spool, welcomed) = (collector.to_string(), spool.to_owned(), watch::channel(false).0);
-    Shipment { collector, key: key(1), cluster: CLUSTER, node, boot, spool, close_deadline, welcomed }
+    Shipment {
+        collector,
+        key: key(1),
+        cluster: CLUSTER,
+        node,
+        boot,
+        spool,
+        close_deadline,
+        welcomed,
+        meter: Arc::default(),
+    }
 }
 
 /// Writes in small steps, so that there are many frames.
@@ -85,7 +95,7 @@ fn collected(dir: &TempDir) -> Vec<u8> {
 fn complete(path: &Path) -> watch::Receiver<Progress> {
     let bytes = std::fs::read(path).unwrap();
     let frames = crate::journal::scan(&bytes).frames.last().map_or(0, |last| last.header.number + 1);
-    watch::channel(Progress { frames, bytes: bytes.len() as u64, closed: true }).1
+    watch::channel(Progress { frames, bytes: bytes.len() as u64, closed: true, ..Progress::default() }).1
 }
 
 /// A spool file with some frames.
