@@ -3,12 +3,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use skewbench::host::control::{FromAgent, FromCollector, ToAgent, ToCollector};
+use skewbench::host::{agent, reporting, settings};
 use skewbench::ids::Algorithm;
 use skewbench::model::Oscillator;
 use skewbench::model::oscillator::Declaration;
 use skewbench::order::report::Phase;
 use skewbench::order::schedule::Schedule;
 use skewbench::probe::wire::Key;
+use skewbench::sim::Scenario;
 use skewbench::time::{Nanos, Time};
 use skewbench::topology::{Impairment, Topology};
 use skewbench_fuzz::{Bytes, seeds};
@@ -54,7 +56,7 @@ fn control(text: &str) {
 }
 
 fn oscillate(declared: &Declaration) {
-    let mut oscillator = Oscillator::new(*declared, skewbench::ids::NodeId(1));
+    let mut oscillator = Oscillator::new(declared.clone(), skewbench::ids::NodeId(1));
     let near = Time::from_nanos(declared.epoch_ns) + Nanos::from_seconds(100);
     let reading = oscillator.local(near);
     let _ = oscillator.true_time(reading);
@@ -66,8 +68,13 @@ fn plan(phase: &Phase) {
     }
 }
 
-/// Point this at every type that is read from a file that people write.
+/// Every type that is read from a file that people write.
 fn configuration(text: &str) {
-    let _ = toml::from_str::<toml::Table>(text);
-    let _ = toml::from_str::<Impairment>(text);
+    if let Ok(settings) = settings::parse::<agent::config::Settings>(text) {
+        let _ = settings.check();
+    }
+    if let Ok(settings) = settings::parse::<reporting::config::Settings>(text) {
+        let _ = settings.check();
+    }
+    let _ = Scenario::parse(text);
 }

@@ -32,6 +32,9 @@ pub struct Args {
     /// Show eps, arcs and losses in the terminal as journals come in
     #[arg(long)]
     live: bool,
+    /// Print the results as JSON instead: the bytes of report.json
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -48,7 +51,16 @@ pub fn main(args: &Args) -> Result<u8> {
     let settings = args.settings.clone().or(settings::load(args.config.as_deref())?);
     let plan = settings.check()?;
     let key = key::find(settings.key_file.as_deref())?;
-    runtime.block_on(run(plan, key, if args.live { Picture::Live } else { Picture::Plain }))
+    let dir = plan.dir.clone();
+    let picture = if args.live { Picture::Live } else { Picture::Plain };
+    let Some(analysed) = runtime.block_on(run(plan, key, picture))? else { return Ok(UNKNOWN) };
+    if args.json {
+        print!("{}", std::fs::read_to_string(dir.join("report.json"))?);
+    } else {
+        print!("{}", analysed.text);
+        println!("{}", dir.display());
+    }
+    Ok(analysed.exit_code)
 }
 
 /// Serves a lab: listens until it says that no more will come, then analyses. When the input ends the lab is gone.
@@ -68,8 +80,8 @@ async fn run_controlled() -> Result<u8> {
     Ok(0)
 }
 
-/// Listens until all agents are done or somebody asks to stop, then reports. The exit code is that of the verdict.
-async fn run(plan: Standalone, key: Key, live: Picture) -> Result<u8> {
+/// Listens until all agents are done or somebody asks to stop, then analyses; nothing if nobody shipped anything.
+async fn run(plan: Standalone, key: Key, live: Picture) -> Result<Option<results::Analysed>> {
     let mut stop = Stop::listen()?;
     let Standalone { listen, dir, cluster, agents, metrics } = plan;
     let collector = Collector::bind(listen, &dir, key, cluster).await?;
@@ -95,16 +107,13 @@ async fn run(plan: Standalone, key: Key, live: Picture) -> Result<u8> {
     }
     say_counts(&collector);
     collector.stop().await;
-    let analysed = match results::analyse_run(std::slice::from_ref(&dir), &dir) {
+    match results::analyse_run(std::slice::from_ref(&dir), &dir) {
         Err(why) if why.is::<Malformed>() => {
             eprintln!("collector: no agent has shipped anything: there is nothing to report");
-            return Ok(UNKNOWN);
+            Ok(None)
         }
-        other => other?,
-    };
-    print!("{}", analysed.text);
-    println!("{}", dir.display());
-    Ok(analysed.exit_code)
+        other => other.map(Some),
+    }
 }
 
 /// Whether a person watches.
