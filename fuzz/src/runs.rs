@@ -4,7 +4,7 @@ use skewbench::affine::Line;
 use skewbench::clock::{Change, ClockEvent, ErrorBound, Reading};
 use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, Note, RunConfig};
-use skewbench::model::oscillator::Declaration;
+use skewbench::model::oscillator::{Declaration, Happening, Turn};
 use skewbench::node::{Counter, Mark, Received, Record, Sent};
 use skewbench::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
 use skewbench::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
@@ -38,10 +38,21 @@ fn header(bytes: &mut Bytes<'_>, node: u32) -> Header {
         wander_ppb: Ppb(if bytes.coin() { 0 } else { bytes.likely(0) }),
         epoch_ns: bytes.likely(0),
         seed: bytes.whole() as u64,
+        wander_ppb_per_sqrt_s: bytes.coin().then(|| bytes.likely(0) as f64),
+        turns: (0..bytes.pick(3)).map(|_| turn(bytes)).collect(),
     });
     let kappa_ppb = Ppb(bytes.likely(50_000));
     let boot = BootId(u64::from(bytes.pick(2)));
     Header { node: NodeId(node), boot, run: run(bytes), oscillator, kappa_ppb, host }
+}
+
+fn turn(bytes: &mut Bytes<'_>) -> Turn {
+    let what = match bytes.pick(3) {
+        0 => Happening::Drift(Ppb(bytes.likely(0))),
+        1 => Happening::Step(Nanos(bytes.likely(0))),
+        _ => Happening::Stop,
+    };
+    Turn { after: Nanos(bytes.likely(1_000_000_000)), what }
 }
 
 fn run(bytes: &mut Bytes<'_>) -> RunConfig {
