@@ -123,6 +123,21 @@ fn a_signal_gives_the_terminal_back_and_no_color_is_heeded() {
 }
 
 #[test]
+fn a_terminal_that_is_gone_ends_the_lab_and_the_results_are_written() {
+    let folder = Folder::new("live-gone");
+    let Some(mut terminal) = Terminal::start(&folder, "") else { return eprintln!("skipped: there is no script") };
+    terminal.wait_until_measured();
+    let lab = terminal.lab();
+    terminal.script.kill().expect("it was there");
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while kill(lab, None).is_ok() {
+        assert!(Instant::now() < deadline, "the lab goes on without its terminal");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(folder.path().join("summary.csv").exists());
+}
+
+#[test]
 fn without_a_terminal_the_plain_progress_stays() {
     let folder = Folder::new("live-plain");
     let args = ["lab", "--live", "--seconds", "3", "--ordering", "off", "--out"];

@@ -15,6 +15,7 @@ mod tests;
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use tokio::sync::watch;
@@ -23,6 +24,9 @@ use self::looker::Looker;
 use self::screen::{Screen, Told};
 use self::terminal::Terminal;
 use crate::time::Nanos;
+
+/// How long the screen may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A live view that is running. Dropping it gives the terminal back.
 pub struct Live {
@@ -60,9 +64,16 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         let _ = self.told.send(Told::End);
-        if let Some(screen) = self.screen.take() {
-            // If it panicked, its terminal was given back all the same.
-            let _ = screen.join();
+        let Some(screen) = self.screen.take() else { return };
+        let deadline = Instant::now() + PATIENCE;
+        while !screen.is_finished() {
+            // One that hangs on a terminal that is gone must not keep the program from its report.
+            if Instant::now() >= deadline {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
+        // If it panicked, its terminal was given back all the same.
+        let _ = screen.join();
     }
 }

@@ -1,9 +1,11 @@
 //! The thread that draws and listens to keys.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::watch;
 
@@ -66,7 +68,7 @@ impl Screen {
             self.status.phase = if *self.stop.borrow() { Running::Stopping } else { Running::On };
             let (status, summary, past, palette) = (&self.status, &self.seen.summary, &self.seen.past, self.palette);
             self.terminal.draw(&View { status, summary, past, palette })?;
-            if event::poll(PERIOD)? && is_stop(&event::read()?) {
+            if wait_for_key()? && event::poll(Duration::ZERO)? && is_stop(&event::read()?) {
                 self.stop.send_replace(true);
             }
         }
@@ -86,6 +88,20 @@ impl Screen {
             }
         }
     }
+}
+
+/// Waits for a key, or for the next picture: whether there may be one. A terminal that is gone is an error; the library
+/// that reads keys would look for them there for ever.
+fn wait_for_key() -> io::Result<bool> {
+    let keys = io::stdin();
+    let mut waiting = [PollFd::new(keys.as_fd(), PollFlags::POLLIN)];
+    // A signal ends the wait early, which is as good as its end.
+    let _ = poll(&mut waiting, PollTimeout::try_from(PERIOD).unwrap_or(PollTimeout::ZERO));
+    let found = waiting[0].revents().unwrap_or(PollFlags::empty());
+    if found.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL) {
+        return Err(io::Error::from(io::ErrorKind::BrokenPipe));
+    }
+    Ok(found.contains(PollFlags::POLLIN))
 }
 
 fn since(then: Instant) -> Nanos {
