@@ -1,11 +1,11 @@
 //! What is printed: whole or quietly, in colour where a person looks, and without complaint into a pipe that was closed.
 
 use std::fs;
-use std::io::{ErrorKind, Write, stdout};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use console::style;
+pub use skewbench::host::program::put;
 
 /// How much of a report is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::Args)]
@@ -22,15 +22,6 @@ impl Volume {
     /// Whether people read along: not if a program reads the JSON, or if little is wanted.
     pub const fn is_chatty(self) -> bool {
         !self.quiet && !self.json
-    }
-}
-
-/// Prints text. A reader that has seen enough is no error.
-pub fn put(text: &str) -> Result<()> {
-    let mut out = stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(why) if why.kind() != ErrorKind::BrokenPipe => Err(why.into()),
-        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, ErrorKind, Read, Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -54,11 +54,23 @@ pub async fn asked_to_stop() -> Result<()> {
     Ok(())
 }
 
+/// Prints text. A reader that has seen enough is no error.
+///
+/// # Errors
+/// The operating system's, but for a pipe that was closed.
+pub fn put(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => Err(why.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Random bytes from the operating system.
 ///
 /// # Errors
 /// The operating system's.
-pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+pub fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)

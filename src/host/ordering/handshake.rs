@@ -11,11 +11,12 @@
 //! established connections.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 
 use hmac::Mac;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::host::program::random_bytes;
 use crate::ids::NodeId;
 use crate::probe::wire::Key;
 
@@ -88,7 +89,7 @@ pub(super) async fn accept(
     if hello[..12] != front(identity) || hello[16..20] != identity.me.0.to_le_bytes() {
         return Err(Refusal::Stranger);
     }
-    let nonce = nonce()?;
+    let nonce = random_bytes()?;
     stream.write_all(&nonce).await?;
     stream.write_all(&prove(&identity.key, ACCEPTOR, &hello, &nonce)).await?;
     let mut proof = [0; PROOF_BYTES];
@@ -109,7 +110,7 @@ fn hello(identity: &Identity, to: NodeId) -> io::Result<[u8; HELLO_BYTES]> {
     hello[..12].copy_from_slice(&front(identity));
     hello[12..16].copy_from_slice(&identity.me.0.to_le_bytes());
     hello[16..20].copy_from_slice(&to.0.to_le_bytes());
-    hello[20..].copy_from_slice(&nonce()?);
+    hello[20..].copy_from_slice(&random_bytes::<NONCE_BYTES>()?);
     Ok(hello)
 }
 
@@ -132,12 +133,6 @@ fn verify(
     proof: &[u8; PROOF_BYTES],
 ) -> Result<(), Refusal> {
     mac(key, label, hello, nonce).verify_slice(proof).map_err(|_| Refusal::Key)
-}
-
-fn nonce() -> io::Result<[u8; NONCE_BYTES]> {
-    let mut nonce = [0; NONCE_BYTES];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut nonce)?;
-    Ok(nonce)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::collector::{Collector, Ended};
 use super::control::{FromCollector, Lines, ToCollector, say};
 use super::live::Live;
 use super::metrics::{self, Endpoint};
-use super::program::{Malformed, UNKNOWN};
+use super::program::{Malformed, UNKNOWN, put};
 use super::signals::Stop;
 use super::{key, results, settings};
 use crate::probe::wire::Key;
@@ -55,10 +55,9 @@ pub fn main(args: &Args) -> Result<u8> {
     let picture = if args.live { Picture::Live } else { Picture::Plain };
     let Some(analysed) = runtime.block_on(run(plan, key, picture))? else { return Ok(UNKNOWN) };
     if args.json {
-        print!("{}", std::fs::read_to_string(dir.join("report.json"))?);
+        put(&std::fs::read_to_string(dir.join("report.json"))?)?;
     } else {
-        print!("{}", analysed.text);
-        println!("{}", dir.display());
+        put(&format!("{}{}\n", analysed.text, dir.display()))?;
     }
     Ok(analysed.exit_code)
 }

@@ -11,13 +11,11 @@
 //! | agent | 12 | `SKJE`, how many frames it shipped |
 //! | collector | 9 | 2, the same number |
 
-use std::fs::File;
-use std::io::Read;
-
 use anyhow::{Context, ensure};
 use hmac::Mac;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::host::program::random_bytes;
 use crate::ids::{BootId, NodeId};
 use crate::probe::wire::Key;
 
@@ -88,12 +86,6 @@ impl Transcript {
     }
 }
 
-fn nonce() -> std::io::Result<Nonce> {
-    let mut nonce = [0; 32];
-    File::open("/dev/urandom")?.read_exact(&mut nonce)?;
-    Ok(nonce)
-}
-
 /// The agent's side. Returns the number of the first frame that the collector has not.
 pub async fn introduce<S>(stream: &mut S, key: &Key, identity: Identity) -> anyhow::Result<u64>
 where
@@ -103,7 +95,7 @@ where
     stream.read_exact(&mut greeting).await.context("the collector did not greet")?;
     ensure!(greeting[..4] == MAGIC, "whoever listens there is no collector of this version: check address and port");
     let collector = std::array::from_fn(|index| greeting[4 + index]);
-    let transcript = Transcript { collector, agent: nonce()?, identity };
+    let transcript = Transcript { collector, agent: random_bytes()?, identity };
     let mut introduction = identity.to_bytes().to_vec();
     introduction.extend_from_slice(&transcript.agent);
     introduction.extend_from_slice(&transcript.hmac(key, AGENT_LABEL).finalize().into_bytes());
@@ -125,7 +117,7 @@ pub async fn examine<S>(stream: &mut S, key: &Key, cluster: u64) -> Result<Known
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let collector = nonce().map_err(|_| Refused::Broken)?;
+    let collector = random_bytes().map_err(|_| Refused::Broken)?;
     let greeting = [&MAGIC[..], &collector[..]].concat();
     stream.write_all(&greeting).await.map_err(|_| Refused::Broken)?;
     let mut introduction = [0; 84];
