@@ -20,6 +20,7 @@ pub mod run;
 pub mod series;
 pub mod shared;
 pub mod skew;
+pub mod stability;
 pub mod summarise;
 pub mod summary;
 pub mod system;

@@ -12,6 +12,7 @@ use super::ordering::{self, OrderRow, Reports};
 use super::premise;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
+use super::stability;
 use super::summary::{Promise, Row, Summary, Verdict};
 use super::system;
 use super::timely::{Given, choose as choose_premises};
@@ -90,6 +91,7 @@ impl<'a> Run<'a, '_> {
             summary.rows.push(clocks.row(algorithm, window, self.config.reference, summary.promise.as_ref()));
         }
         summary.series = clocks.series(window.1);
+        summary.stability = stability::of(&summary.series, warm_up.as_seconds());
         summary.ordering = self.ordering(|reports| clocks.eps_of_phase(reports));
         summary.notes.extend(cuts(self.spans, Some((truth, horizon))));
         self.conclude(summary, &clocks, window.1);

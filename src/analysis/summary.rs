@@ -7,6 +7,7 @@ use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::series::Series;
 use super::skew::Skew;
+use super::stability::Stable;
 use crate::ids::{Algorithm, NodeId};
 use crate::theory::{Bounds, Premises, TauCeiling};
 use crate::time::Nanos;
@@ -132,6 +133,8 @@ pub struct Summary {
     pub arcs: Vec<ArcRow>,
     /// Eps over time.
     pub series: Series,
+    /// How stable each clock was.
+    pub stability: Vec<Stable>,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,
     /// Each node's counters, by name.

@@ -39,6 +39,7 @@ pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
         ("epsilon.csv", csv::epsilon_csv(&summary)),
         ("ordering.csv", csv::ordering_csv(&summary)),
         ("limits.csv", csv::limits_csv(&summary)),
+        ("stability.csv", csv::stability_csv(&summary)),
         ("report.json", json::report_json(&summary)),
         ("report.html", html::report_html(&summary)),
     ];

@@ -1,9 +1,10 @@
-//! The five CSV files. The same summary gives the same bytes; what is unknown is empty; units are in the column names.
+//! The six CSV files. The same summary gives the same bytes; what is unknown is empty; units are in the column names.
 
 use std::fmt::Display;
 
 use csv::Writer;
 
+use super::stability::number;
 use crate::analysis::Summary;
 use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::ordering::OrderRow;
@@ -45,6 +46,25 @@ pub fn limits_csv(summary: &Summary) -> Vec<u8> {
         })
     });
     file(columns(LIMIT_COLUMNS), rows)
+}
+
+const STABILITY_COLUMNS: &str = "algorithm,node,statistic,tau_s,terms,value";
+
+/// `stability.csv`: one row for each clock, statistic and τ. Deviations are dimensionless unless their name has a unit.
+pub fn stability_csv(summary: &Summary) -> Vec<u8> {
+    let rows = summary.stability.iter().flat_map(|clock| {
+        clock.curves.rows.iter().map(move |row| {
+            vec![
+                clock.algorithm.to_string(),
+                clock.node.to_string(),
+                row.statistic.name().to_owned(),
+                seconds(row.tau_s),
+                row.estimate.terms.to_string(),
+                number(row.estimate.value),
+            ]
+        })
+    });
+    file(columns(STABILITY_COLUMNS), rows)
 }
 
 /// `summary.csv`: one row for each algorithm.

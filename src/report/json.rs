@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use self::rows::{ArcNumbers, Clock, Epsilon, Order};
+use self::rows::{ArcNumbers, Clock, Epsilon, Order, Stability};
 use super::terminal::sentence;
 use crate::analysis::Summary;
 use crate::analysis::optimum::Optimum;
@@ -41,6 +41,7 @@ struct Report<'a> {
     clocks: Vec<Clock<'a>>,
     arcs: Vec<ArcNumbers>,
     ordering: Vec<Order<'a>>,
+    stability: Vec<Stability<'a>>,
     epsilon: Epsilon<'a>,
     counters: &'a BTreeMap<NodeId, BTreeMap<String, u64>>,
     notes: &'a [String],
@@ -59,6 +60,7 @@ impl<'a> Report<'a> {
             clocks: summary.rows.iter().map(Clock::of).collect(),
             arcs: summary.arcs.iter().map(ArcNumbers::of).collect(),
             ordering: summary.ordering.iter().map(Order::of).collect(),
+            stability: summary.stability.iter().flat_map(Stability::of).collect(),
             epsilon: Epsilon::of(&summary.series),
             counters: &summary.counters,
             notes: &summary.notes,

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("theory", "time ids topology"),
     ("stability", ""),
     ("journal", "time affine ids topology model probe clock causal node order"),
-    ("analysis", "time affine ids topology model probe clock causal node order theory journal"),
+    ("analysis", "time affine ids topology model probe clock causal node order theory stability journal"),
     ("report", "time ids theory stability order analysis"),
     ("compare", "time ids model analysis"),
     ("sim", "time affine ids topology model probe clock causal node order theory journal analysis"),

@@ -11,8 +11,6 @@ use crate::time::{NANOS_PER_SECOND, Nanos};
 
 /// Points of a curve for each unit of width.
 const DENSITY: f64 = 0.6;
-/// Height of a line of labels.
-const LINE: f64 = 17.0;
 const HEIGHT: f64 = 400.0;
 
 /// One algorithm's eps: time in s, and the smallest and the largest eps of the cells around it, in ns.
@@ -82,7 +80,7 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
         drawing.line("bound", (plot.left, y), (plot.right, y));
         labels.push((y, "bound".to_owned(), "bound".to_owned()));
     }
-    name(&mut drawing, plot, labels);
+    axes::names(&mut drawing, plot, labels);
     drawing
 }
 
@@ -129,24 +127,4 @@ fn trace(drawing: &mut Drawing, time: &Scale, size: &Scale, curve: &Curve, class
         drawing.path(&format!("area {class}"), &(through(high().chain(low)) + "Z"));
     }
     drawing.path(&format!("curve {class}"), &through(high()));
-}
-
-/// Labels beside the ends of their curves, moved apart where they would touch.
-fn name(drawing: &mut Drawing, plot: Plot, mut labels: Vec<(f64, String, String)>) {
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut free, mut places) = (plot.top + 4.0, Vec::new());
-    for (y, ..) in &labels {
-        places.push(y.max(free));
-        free = places.last().map_or(free, |place| place + LINE);
-    }
-    let mut limit = plot.bottom;
-    for place in places.iter_mut().rev() {
-        *place = place.min(limit);
-        limit = *place - LINE;
-    }
-    for ((y, class, text), place) in labels.iter().zip(places) {
-        drawing.line("lead", (plot.right + 2.0, *y), (plot.right + 8.0, place));
-        drawing.line(&format!("key {class}"), (plot.right + 9.0, place), (plot.right + 23.0, place));
-        drawing.text("name", (plot.right + 28.0, place + 4.0), text);
-    }
 }

@@ -23,6 +23,7 @@ pub mod page;
 pub mod ranges;
 pub mod scale;
 pub mod stability;
+pub mod steadiness;
 pub mod svg;
 pub mod table;
 pub mod words;

@@ -1,7 +1,7 @@
 //! The page: the verdict and the answer first, then the clocks, the figures, the tables, the limits, and the facts.
 
 use super::words::{escape, seconds, span};
-use super::{arcs, bound, clocks, distribution, epsilon, facts, heatmap, lateness, limits, ordering};
+use super::{arcs, bound, clocks, distribution, epsilon, facts, heatmap, lateness, limits, ordering, steadiness};
 use crate::analysis::{Summary, Verdict};
 use crate::report::terminal::sentence_with;
 use crate::time::Nanos;
@@ -93,11 +93,12 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 9] {
+fn sections(summary: &Summary) -> [(&'static str, String); 10] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
         ("Which node was off", heatmap::figure(summary)),
+        ("How stable each clock was", steadiness::section(summary)),
         ("What theory promises", bound::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
         ("How punctually probes were sent", lateness::figure(summary)),

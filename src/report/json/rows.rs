@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::series::{Cell, Series};
+use crate::analysis::stability::Stable;
 use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
 use crate::time::Nanos;
@@ -193,6 +194,31 @@ impl Order<'_> {
             eps_true_ns_max: row.eps.map(|eps| eps.1.0),
             floor_commands_per_s: row.floor_commands_per_s.and_then(tenths),
         }
+    }
+}
+
+/// One statistic of one clock at one τ.
+#[derive(Serialize)]
+pub struct Stability<'a> {
+    algorithm: &'a str,
+    node: NodeId,
+    statistic: &'a str,
+    tau_s: Option<f64>,
+    terms: u64,
+    value: f64,
+}
+
+impl<'a> Stability<'a> {
+    /// The numbers of a clock, none of which is other than finite.
+    pub fn of(clock: &'a Stable) -> impl Iterator<Item = Self> {
+        clock.curves.rows.iter().map(|row| Self {
+            algorithm: clock.algorithm.name(),
+            node: clock.node,
+            statistic: row.statistic.name(),
+            tau_s: millionths(row.tau_s),
+            terms: row.estimate.terms as u64,
+            value: row.estimate.value,
+        })
     }
 }
 
