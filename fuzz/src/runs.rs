@@ -5,6 +5,7 @@ use skewbench::clock::{Change, ClockEvent, ErrorBound, Reading};
 use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, Note, RunConfig};
 use skewbench::model::oscillator::{Declaration, Happening, Turn};
+use skewbench::node::record::SystemSample;
 use skewbench::node::{Counter, Mark, Received, Record, Sent};
 use skewbench::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
 use skewbench::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
@@ -84,7 +85,7 @@ struct Maker<'b, 'a> {
 impl Maker<'_, '_> {
     fn entry(&mut self) -> Entry {
         self.now = self.now.saturating_add(i64::from(self.bytes.byte()) * SECOND / 200);
-        Entry::Record(match self.bytes.pick(20) {
+        Entry::Record(match self.bytes.pick(21) {
             0 => return Entry::Note(self.counters()),
             1 => return Entry::Note(Note::Phase(Box::new(self.phase()))),
             2..=3 => Record::Mark(self.time(), Mark::from_code(self.bytes.pick(3)).expect("one of three")),
@@ -97,7 +98,11 @@ impl Maker<'_, '_> {
             8..=11 => Record::Received(self.received()),
             12..=13 => Record::Exchanged(self.time(), self.sequence(), self.exchange()),
             14..=17 => Record::Changed(self.algorithm(), self.change()),
-            _ => Record::Ahead(self.time(), self.bytes.time(self.now)),
+            18 => Record::Ahead(self.time(), self.bytes.time(self.now)),
+            kind => {
+                let sample = SystemSample { at: self.time(), reading: self.bytes.time(self.now), error: self.bytes.span(30) };
+                if kind == 19 { Record::System(sample) } else { Record::Boottime(sample) }
+            }
         })
     }
 

@@ -9,6 +9,7 @@ pub mod arcs;
 pub mod clocks;
 pub mod coverage;
 pub mod envelope;
+pub mod events;
 pub mod facts;
 pub mod horizon;
 pub mod ordering;

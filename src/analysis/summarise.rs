@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::arcs::{self, ArcRow, Context};
 use super::clocks::Clocks;
 use super::envelope::sweep;
+use super::events::{self, MOST_EVENTS, Watched};
 use super::facts;
 use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
 use super::ordering::{self, OrderRow, Reports};
@@ -20,7 +21,7 @@ use crate::ids::{Algorithm, Arc, NodeId};
 use crate::journal::{Note, RunConfig};
 use crate::node::Counter;
 use crate::theory::Premises;
-use crate::time::{Nanos, Ppb};
+use crate::time::{Local, Nanos, Ppb, Time};
 
 /// The part of the warm-up that does not depend on the premises: 3 s, or a third of a shorter run.
 const SETTLING: Nanos = Nanos::from_seconds(3);
@@ -64,6 +65,8 @@ impl<'a> Run<'a, '_> {
         let length = |span: &LocalSpan| *span.end() - *span.start();
         let duration = within.values().map(length).min().unwrap_or(Nanos::ZERO).max(Nanos::ZERO);
         summary.duration = Some(duration);
+        let first = within.values().map(|span| *span.start()).min();
+        self.events(summary, &|_, at| first.map(|first| (at - first).as_seconds()));
         let traffic = self.traffic(&within, &alive(self.spans), None);
         let context = Context { truth: None, premises: None, run: duration, tau: self.config.tau };
         summary.arcs = self.arcs(&traffic, &context);
@@ -80,6 +83,7 @@ impl<'a> Run<'a, '_> {
         summary.arcs = self.arcs(&traffic, &context);
         summary.promise = premises.map(|premises| promise(premises, &traffic));
         summary.duration = Some(run);
+        self.events(summary, &|node, at| truth.at(node, at).map(|at| horizon.seconds_to(at)));
         let warm_up = self.warm_up(run, premises.as_ref());
         summary.warm_up = Some(warm_up);
         let clocks = Clocks::new(self.spans, truth, horizon);
@@ -91,6 +95,14 @@ impl<'a> Run<'a, '_> {
         summary.ordering = self.ordering(|reports| clocks.eps_of_phase(reports));
         summary.notes.extend(cuts(self.spans, Some((truth, horizon))));
         self.conclude(summary, &clocks, window.1);
+    }
+
+    fn events(&self, summary: &mut Summary, since: &dyn Fn(NodeId, Time<Local>) -> Option<f64>) {
+        let (events, more) = events::detect(&Watched { spans: self.spans, tau: self.config.tau, since });
+        summary.events = events;
+        if more > 0 {
+            summary.notes.push(format!("{more} more events than the {MOST_EVENTS} that are told"));
+        }
     }
 
     fn traffic(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arcs::ArcRow;
+use super::events::Event;
 use super::ordering::OrderRow;
 use super::series::Series;
 use super::skew::Skew;
@@ -131,6 +132,8 @@ pub struct Summary {
     pub series: Series,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,
+    /// What happened, in order of time.
+    pub events: Vec<Event>,
     /// Each node's counters, by name.
     pub counters: BTreeMap<NodeId, BTreeMap<String, u64>>,
     /// What a reader must know: what was cut, damaged, broken.

@@ -135,6 +135,9 @@ pub fn record() -> BoxedStrategy<Record> {
         (time(), time(), number()).prop_map(|(at, reading, error)| {
             Record::System(SystemSample { at, reading, error: Nanos(error) }) //
         }),
+        (time(), time(), number()).prop_map(|(at, reading, error)| {
+            Record::Boottime(SystemSample { at, reading, error: Nanos(error) }) //
+        }),
     ]
     .boxed()
 }

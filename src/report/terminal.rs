@@ -1,8 +1,9 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
-use super::text::{line, plural, short, thousands, wrapped};
+use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
+use crate::analysis::events::Event;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
@@ -11,16 +12,44 @@ use crate::time::Nanos;
 
 /// More arcs than this are summed up by the worst of them.
 const MOST_ARCS: usize = 12;
+/// More events than this are in the CSV only.
+const MOST_EVENTS: usize = 12;
 
 /// The whole report, with a line break at its end.
 pub fn report(summary: &Summary) -> String {
-    let parts = [facts(summary), clocks(summary), bounds(summary), arcs(summary), ordering(summary), notes(summary)];
+    let parts = [
+        facts(summary),
+        clocks(summary),
+        bounds(summary),
+        arcs(summary),
+        ordering(summary),
+        events(summary),
+        notes(summary),
+    ];
     let mut text = String::new();
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         text.push_str(&part);
         text.push('\n');
     }
     text + &wrapped("", &sentence(summary))
+}
+
+/// What happened, a line each.
+fn events(summary: &Summary) -> String {
+    let told = |event: &Event| {
+        let seen =
+            if event.seen_by.is_empty() { String::new() } else { format!(", seen by {}", nodes(&event.seen_by)) };
+        let (kind, whose, size) = (event.kind.name(), event_subject(event), event_size(event));
+        wrapped(
+            "event    ",
+            &format!("{kind} of {whose} at {:.3}s for {:.3}s, {size}{seen}", event.at_s, event.duration_s),
+        )
+    };
+    let mut text: String = summary.events.iter().take(MOST_EVENTS).map(told).collect();
+    if let Some(more) = summary.events.len().checked_sub(MOST_EVENTS).filter(|more| *more > 0) {
+        text += &wrapped("event    ", &format!("{more} more are in events.csv"));
+    }
+    text
 }
 
 /// What the run comes to, in one sentence.

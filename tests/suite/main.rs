@@ -3,6 +3,7 @@
 
 mod chromium;
 mod compare;
+mod events;
 mod executions;
 mod faults;
 mod hostile;

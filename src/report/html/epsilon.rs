@@ -70,6 +70,10 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
     warm_up(summary, &mut drawing, plot, &time);
     axes::beside(&mut drawing, plot, &size, "ε, logarithmic", tick);
     axes::below(&mut drawing, plot, &time, "seconds since the run began", plain);
+    for event in &summary.events {
+        let x = time.at(event.at_s.clamp(0.0, end));
+        drawing.line("event", (x, plot.top), (x, plot.bottom));
+    }
     let mut labels: Vec<(f64, String, String)> = Vec::new();
     for curve in &curves {
         let class = format!("c-{}", curve.algorithm);

@@ -13,6 +13,7 @@ pub mod bound;
 pub mod clocks;
 pub mod distribution;
 pub mod epsilon;
+pub mod events;
 pub mod facts;
 pub mod figure;
 pub mod heatmap;

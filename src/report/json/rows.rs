@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::analysis::arcs::{ArcRow, Quantiles};
+use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::series::{Cell, Series};
 use crate::analysis::summary::Row;
@@ -234,6 +235,41 @@ impl Columns<'_> {
             t_s: cells.iter().map(|cell| millionths(cell.t_s)).collect(),
             eps_true_ns: cells.iter().map(|cell| cell.eps_ns.round() as i64).collect(),
             offsets_ns: pairs.iter().map(offset).collect(),
+        }
+    }
+}
+
+/// One event.
+#[derive(Serialize)]
+pub struct Happened<'a> {
+    kind: &'a str,
+    node: Option<NodeId>,
+    from: Option<NodeId>,
+    to: Option<NodeId>,
+    t_s: Option<f64>,
+    duration_s: Option<f64>,
+    size_ns: Option<i64>,
+    rate_ppb: Option<i64>,
+    seen_by: &'a [NodeId],
+}
+
+impl<'a> Happened<'a> {
+    /// The numbers of a row.
+    pub fn of(event: &'a Event) -> Self {
+        let (node, arc) = match event.subject {
+            Subject::Node(node) => (Some(node), None),
+            Subject::Arc(arc) => (None, Some(arc)),
+        };
+        Self {
+            kind: event.kind.name(),
+            node,
+            from: arc.map(|arc| arc.from),
+            to: arc.map(|arc| arc.to),
+            t_s: millionths(event.at_s),
+            duration_s: millionths(event.duration_s),
+            size_ns: event.size.map(|size| size.0),
+            rate_ppb: event.rate.map(|rate| rate.0),
+            seen_by: &event.seen_by,
         }
     }
 }
