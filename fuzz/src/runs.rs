@@ -3,7 +3,7 @@
 use skewbench::affine::Line;
 use skewbench::clock::{Change, ClockEvent, ErrorBound, Reading};
 use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
-use skewbench::journal::{Entry, Header, HostFacts, Note, RunConfig};
+use skewbench::journal::{ClaimSource, Entry, Header, HostClaim, HostFacts, Note, RunConfig};
 use skewbench::model::oscillator::{Declaration, Happening, Turn};
 use skewbench::node::record::SystemSample;
 use skewbench::node::{Counter, Mark, Received, Record, Sent};
@@ -87,8 +87,9 @@ impl Maker<'_, '_> {
         self.now = self.now.saturating_add(i64::from(self.bytes.byte()) * SECOND / 200);
         Entry::Record(match self.bytes.pick(21) {
             0 => return Entry::Note(self.counters()),
+            2 => return Entry::Note(Note::Claim(self.claim_of_host())),
             1 => return Entry::Note(Note::Phase(Box::new(self.phase()))),
-            2..=3 => Record::Mark(self.time(), Mark::from_code(self.bytes.pick(3)).expect("one of three")),
+            3 => Record::Mark(self.time(), Mark::from_code(self.bytes.pick(3)).expect("one of three")),
             4..=7 => Record::Sent(Sent {
                 at: self.time(),
                 to: NodeId(self.bytes.id()),
@@ -100,10 +101,18 @@ impl Maker<'_, '_> {
             14..=17 => Record::Changed(self.algorithm(), self.change()),
             18 => Record::Ahead(self.time(), self.bytes.time(self.now)),
             kind => {
-                let sample = SystemSample { at: self.time(), reading: self.bytes.time(self.now), error: self.bytes.span(30) };
+                let sample =
+                    SystemSample { at: self.time(), reading: self.bytes.time(self.now), error: self.bytes.span(30) };
                 if kind == 19 { Record::System(sample) } else { Record::Boottime(sample) }
             }
         })
+    }
+
+    fn claim_of_host(&mut self) -> HostClaim {
+        let source = ClaimSource::ALL[usize::from(self.bytes.pick(4))];
+        let (at_ns, error_bound) = (self.bytes.number(self.now), self.bytes.span(1_000));
+        let offset = self.bytes.coin().then(|| self.bytes.span(0));
+        HostClaim { at_ns, source, synchronised: self.bytes.coin(), error_bound, offset }
     }
 
     fn time(&mut self) -> Time<Local> {

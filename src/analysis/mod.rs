@@ -6,6 +6,7 @@
 //! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
 
 pub mod arcs;
+pub mod audit;
 pub mod clocks;
 pub mod coverage;
 pub mod envelope;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arcs::{self, ArcRow, Context};
+use super::audit;
 use super::clocks::Clocks;
 use super::envelope::sweep;
 use super::events::{self, MOST_EVENTS, Watched};
@@ -35,7 +36,9 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     };
     let facts = facts::of(run_id, &config, &spans);
     let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
-    let mut summary = Summary { facts, counters, notes, ..Summary::default() };
+    let claims = audit::rows(&spans);
+    let mut summary = Summary { facts, counters, notes, claims, ..Summary::default() };
+    summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));
     summary.notes.extend(shared::disagreements(&config, &spans));
     let run = Run { config: &config, spans: &spans };

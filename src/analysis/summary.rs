@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arcs::ArcRow;
+use super::audit::ClaimRow;
 use super::events::Event;
 use super::ordering::OrderRow;
 use super::series::Series;
@@ -132,6 +133,8 @@ pub struct Summary {
     pub series: Series,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,
+    /// What hosts say of their own clocks, by node and source.
+    pub claims: Vec<ClaimRow>,
     /// What happened, in order of time.
     pub events: Vec<Event>,
     /// Each node's counters, by name.

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the room where the outside world is")]
 
 pub mod agent;
+pub mod claims;
 pub mod clock;
 pub mod collector;
 pub mod control;

@@ -18,8 +18,16 @@ use crate::report::{csv, html, json, terminal};
 pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// The files of results.
-pub const NAMES: [&str; 7] =
-    ["summary.csv", "arcs.csv", "epsilon.csv", "ordering.csv", "events.csv", "report.json", "report.html"];
+pub const NAMES: [&str; 8] = [
+    "summary.csv",
+    "arcs.csv",
+    "epsilon.csv",
+    "ordering.csv",
+    "claims.csv",
+    "events.csv",
+    "report.json",
+    "report.html",
+];
 
 /// What an analysis came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +84,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
         csv::arcs_csv(&summary),
         csv::epsilon_csv(&summary),
         csv::ordering_csv(&summary),
+        csv::claims_csv(&summary),
         csv::events_csv(&summary),
         json::report_json(&summary),
         html::report_html(&summary),

@@ -4,8 +4,10 @@ use std::fmt::Display;
 
 use csv::Writer;
 
+use super::text::verdict_of;
 use crate::analysis::Summary;
 use crate::analysis::arcs::{ArcRow, Quantiles};
+use crate::analysis::audit::ClaimRow;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::skew::Skew;
@@ -27,6 +29,33 @@ const ARC_COLUMNS: &str = "from,to,sent,received,lost,duplicated,reordered,late,
 const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duration_s,commands,commands_per_s,\
     latency_ns_p50,latency_ns_p99,latency_ns_p999,cpu_ns_per_command,floor_ns_per_command,inversions,inversion_rate,\
     order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s";
+
+const CLAIM_COLUMNS: &str = "node,source,readings,synchronised_share,error_bound_p50_ns,error_bound_max_ns,\
+    offset_p50_ns,offset_max_ns,verdict,judged,refuted,worst_excess_ns";
+
+/// `claims.csv`: one row for each host and source; offsets by their size.
+pub fn claims_csv(summary: &Summary) -> Vec<u8> {
+    file(columns(CLAIM_COLUMNS), summary.claims.iter().map(claim_row))
+}
+
+fn claim_row(row: &ClaimRow) -> Vec<String> {
+    let [bound_p50, bound_max] = [row.error_bound.map(|bound| bound.0), row.error_bound.map(|bound| bound.1)];
+    let [offset_p50, offset_max] = [row.offset.map(|offset| offset.0), row.offset.map(|offset| offset.1)];
+    vec![
+        row.node.to_string(),
+        row.source.name().to_owned(),
+        row.readings.to_string(),
+        share(row.synchronised_share),
+        ns(bound_p50),
+        ns(bound_max),
+        ns(offset_p50),
+        ns(offset_max),
+        verdict_of(row).to_owned(),
+        text(row.audit.map(|audit| audit.judged)),
+        text(row.audit.map(|audit| audit.refuted)),
+        ns(row.audit.map(|audit| audit.worst_excess)),
+    ]
+}
 
 const EVENT_COLUMNS: &str = "kind,node,from,to,t_s,duration_s,size_ns,rate_ppb,seen_by";
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use self::rows::{ArcNumbers, Clock, Epsilon, Happened, Order};
+use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, Order};
 use super::terminal::sentence;
 use crate::analysis::Summary;
 use crate::analysis::summary::Promise;
@@ -39,6 +39,7 @@ struct Report<'a> {
     arcs: Vec<ArcNumbers>,
     ordering: Vec<Order<'a>>,
     epsilon: Epsilon<'a>,
+    claims: Vec<Claimed<'a>>,
     events: Vec<Happened<'a>>,
     counters: &'a BTreeMap<NodeId, BTreeMap<String, u64>>,
     notes: &'a [String],
@@ -57,6 +58,7 @@ impl<'a> Report<'a> {
             arcs: summary.arcs.iter().map(ArcNumbers::of).collect(),
             ordering: summary.ordering.iter().map(Order::of).collect(),
             epsilon: Epsilon::of(&summary.series),
+            claims: summary.claims.iter().map(Claimed::of).collect(),
             events: summary.events.iter().map(Happened::of).collect(),
             counters: &summary.counters,
             notes: &summary.notes,

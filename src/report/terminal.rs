@@ -1,8 +1,9 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
-use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, wrapped};
+use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
+use crate::analysis::audit::ClaimRow;
 use crate::analysis::events::Event;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::summary::Row;
@@ -23,6 +24,7 @@ pub fn report(summary: &Summary) -> String {
         bounds(summary),
         arcs(summary),
         ordering(summary),
+        claims(summary),
         events(summary),
         notes(summary),
     ];
@@ -32,6 +34,18 @@ pub fn report(summary: &Summary) -> String {
         text.push('\n');
     }
     text + &wrapped("", &sentence(summary))
+}
+
+/// What hosts say of their own clocks, a line each.
+fn claims(summary: &Summary) -> String {
+    let told = |row: &ClaimRow| {
+        let (source, share) = (row.source.name(), row.synchronised_share * 1e2);
+        let bound = row.error_bound.map_or_else(|| "nothing".to_owned(), |(_, most)| format!("within {}", short(most)));
+        let said =
+            format!("node {}, {source}: {bound}, synchronised {share:.0}% of {} readings", row.node, row.readings);
+        wrapped("claim    ", &format!("{said}, {}", verdict_of(row)))
+    };
+    summary.claims.iter().take(MOST_ARCS).map(told).collect()
 }
 
 /// What happened, a line each.

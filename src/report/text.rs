@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::analysis::audit::ClaimRow;
 use crate::analysis::events::{Event, Kind, Subject};
 use crate::ids::NodeId;
 use crate::time::Nanos;
@@ -75,6 +76,15 @@ pub fn event_subject(event: &Event) -> String {
         (Subject::Node(node), _) => format!("node {node}"),
         (Subject::Arc(arc), Kind::Route) => arc.to_string(),
         (Subject::Arc(arc), _) => format!("node {} or {}", arc.from, arc.to),
+    }
+}
+
+/// How a source's claims fared, in a word or two.
+pub fn verdict_of(row: &ClaimRow) -> &'static str {
+    match row.audit {
+        None => "not judged",
+        Some(audit) if audit.refuted > 0 => "REFUTED",
+        Some(_) => "CONSISTENT",
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
 mod chromium;
+mod claims;
 mod compare;
 mod events;
 mod executions;

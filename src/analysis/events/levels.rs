@@ -15,6 +15,9 @@ pub struct Point {
 pub const WINDOW: usize = 20;
 /// So many standard errors are no accident: with half a window of residuals below 1e-6 a comparison, were they normal.
 const CERTAIN: f64 = 8.0;
+/// And so many of delays: where a lower half ends is chance as well, so that its own spread says too little, by a factor of
+/// two for exponential delays.
+const CERTAIN_DELAY: f64 = 20.0;
 /// Smaller changes than these are a busy host's: programs and queues, not clocks and routes. In ns.
 const FLOOR: f64 = 50_000.0;
 
@@ -103,7 +106,7 @@ impl Difference {
         let (delay, slope) = (after.delay - before.delay, after.slope - before.slope);
         let bend = slope.abs() * (gap + (before.end - before.begin).max(after.end - after.begin) / 8.0);
         let offset_limit = (CERTAIN * (before.error(middle) + after.error(middle)).sqrt()).max(FLOOR) + bend;
-        let delay_limit = (CERTAIN * ((before.delay_variance + after.delay_variance) / KEPT).sqrt()).max(FLOOR);
+        let delay_limit = (CERTAIN_DELAY * ((before.delay_variance + after.delay_variance) / KEPT).sqrt()).max(FLOOR);
         let slope_error = (before.variance / before.spread + after.variance / after.spread).sqrt();
         let slope_limit = rates + CERTAIN * slope_error + 4.0 * FLOOR / (after.end - before.begin).max(1.0);
         let scores = [delay.abs() / delay_limit, offset.abs() / offset_limit, slope.abs() / slope_limit];

@@ -10,6 +10,7 @@
 pub mod arcs;
 pub mod axes;
 pub mod bound;
+pub mod claims;
 pub mod clocks;
 pub mod distribution;
 pub mod epsilon;
