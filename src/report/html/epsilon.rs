@@ -54,9 +54,10 @@ fn caption(summary: &Summary) -> String {
             format!("The dashed line is the safe bound, {bound}, which theory promises of lamport alone.")
         },
     );
+    let events = if summary.events.is_empty() { "" } else { " Dotted lines are events, told below." };
     format!(
         "The largest distance between any two clocks at each instant; each step of the scale is a factor of ten. {stayed} \
-         {promise} No spike is lost: each point shows the largest value around it."
+         {promise} No spike is lost: each point shows the largest value around it.{events}"
     )
 }
 
