@@ -18,11 +18,12 @@ use crate::report::{csv, html, json, terminal};
 pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// The files of results.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "summary.csv",
     "arcs.csv",
     "epsilon.csv",
     "ordering.csv",
+    "limits.csv",
     "claims.csv",
     "events.csv",
     "report.json",
@@ -79,11 +80,12 @@ pub struct Recomputed {
 /// As [`analyse_run`].
 pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
     let (summary, unreadable) = read(paths)?;
-    let files = [
+    let files: [Vec<u8>; NAMES.len()] = [
         csv::summary_csv(&summary),
         csv::arcs_csv(&summary),
         csv::epsilon_csv(&summary),
         csv::ordering_csv(&summary),
+        csv::limits_csv(&summary),
         csv::claims_csv(&summary),
         csv::events_csv(&summary),
         json::report_json(&summary),

@@ -75,6 +75,26 @@ fn event_row(event: &Event) -> Vec<String> {
     vec![event.kind.name().to_owned(), text(node), text(from), text(to), t_s, duration_s, size, rate, seen_by.join(" ")]
 }
 
+const LIMIT_COLUMNS: &str = "limit,limit_ns,algorithm,eps_true_ns_max,eps_over_limit";
+
+/// `limits.csv`: one row for each limit and algorithm: what the best algorithm could have promised, and what this one did.
+pub fn limits_csv(summary: &Summary) -> Vec<u8> {
+    let rows = summary.optimum.limits().flat_map(|(limit, least)| {
+        summary.rows.iter().map(move |row| {
+            let eps = row.skew.map(|skew| skew.max);
+            let over = eps.filter(|_| least > Nanos::ZERO).map(|eps| eps.0 as f64 / least.0 as f64);
+            vec![
+                limit.name().to_owned(),
+                ns(Some(least)),
+                row.algorithm.to_string(),
+                ns(eps),
+                over.map_or_else(String::new, share),
+            ]
+        })
+    });
+    file(columns(LIMIT_COLUMNS), rows)
+}
+
 /// `summary.csv`: one row for each algorithm.
 pub fn summary_csv(summary: &Summary) -> Vec<u8> {
     file(columns(SUMMARY_COLUMNS), summary.rows.iter().map(|row| summary_row(summary, row)))

@@ -64,9 +64,10 @@ fn number(row: &BTreeMap<String, String>, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column} is `{}`", row[column]))
 }
 
-const RESULTS: [&str; 8] = [
+const RESULTS: [&str; 9] = [
     "summary.csv",
     "arcs.csv",
+    "limits.csv",
     "epsilon.csv",
     "ordering.csv",
     "claims.csv",

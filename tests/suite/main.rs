@@ -24,6 +24,7 @@ mod readme;
 mod replay;
 mod security;
 mod simulations;
+mod stability;
 mod strangers;
 mod verify;
 mod virtual_journals;
