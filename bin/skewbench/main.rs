@@ -11,6 +11,7 @@ mod lab;
 mod out;
 mod sim;
 mod stability;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ Examples:
   skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+  skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
@@ -48,6 +50,8 @@ enum Command {
     Sim(sim::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
+    /// Check a run's folder: every file against its hash, every result against its journals
+    Verify(verify::Args),
     /// Say what this host can do, what each lack costs in accuracy, and the mend
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Lab(args) => lab::run(args),
         Command::Sim(args) => sim::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => help::completions(&args, Cli::command()),
         Command::Man => help::man(Cli::command()),

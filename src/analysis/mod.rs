@@ -6,9 +6,11 @@
 //! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
 
 pub mod arcs;
+pub mod audit;
 pub mod clocks;
 pub mod coverage;
 pub mod envelope;
+pub mod events;
 pub mod facts;
 pub mod horizon;
 pub mod optimum;

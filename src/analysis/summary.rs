@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::arcs::ArcRow;
+use super::audit::ClaimRow;
+use super::events::Event;
 use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::series::Series;
@@ -137,6 +139,10 @@ pub struct Summary {
     pub stability: Vec<Stable>,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,
+    /// What hosts say of their own clocks, by node and source.
+    pub claims: Vec<ClaimRow>,
+    /// What happened, in order of time.
+    pub events: Vec<Event>,
     /// Each node's counters, by name.
     pub counters: BTreeMap<NodeId, BTreeMap<String, u64>>,
     /// What a reader must know: what was cut, damaged, broken.

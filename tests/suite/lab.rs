@@ -64,13 +64,15 @@ fn number(row: &BTreeMap<String, String>, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column} is `{}`", row[column]))
 }
 
-const RESULTS: [&str; 8] = [
+const RESULTS: [&str; 10] = [
     "stability.csv",
     "summary.csv",
     "arcs.csv",
     "limits.csv",
     "epsilon.csv",
     "ordering.csv",
+    "claims.csv",
+    "events.csv",
     "report.json",
     "report.html",
 ];

@@ -2,7 +2,9 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
 mod chromium;
+mod claims;
 mod compare;
+mod events;
 mod executions;
 mod faults;
 mod hostile;
@@ -24,6 +26,7 @@ mod security;
 mod simulations;
 mod stability;
 mod strangers;
+mod verify;
 mod virtual_journals;
 mod virtual_net;
 mod virtual_run;

@@ -52,9 +52,10 @@ fn caption(summary: &Summary) -> String {
             format!("The dashed line is the safe bound, {bound}, which theory promises of lamport alone.")
         },
     );
+    let events = if summary.events.is_empty() { "" } else { " Dotted lines are events, told below." };
     format!(
         "The largest distance between any two clocks at each instant; each step of the scale is a factor of ten. {stayed} \
-         {promise} No spike is lost: each point shows the largest value around it."
+         {promise} No spike is lost: each point shows the largest value around it.{events}"
     )
 }
 
@@ -68,6 +69,10 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
     warm_up(summary, &mut drawing, plot, &time);
     axes::beside(&mut drawing, plot, &size, "ε, logarithmic", tick);
     axes::below(&mut drawing, plot, &time, "seconds since the run began", plain);
+    for event in &summary.events {
+        let x = time.at(event.at_s.clamp(0.0, end));
+        drawing.line("event", (x, plot.top), (x, plot.bottom));
+    }
     let mut labels: Vec<(f64, String, String)> = Vec::new();
     for curve in &curves {
         let class = format!("c-{}", curve.algorithm);

@@ -10,9 +10,11 @@
 pub mod arcs;
 pub mod axes;
 pub mod bound;
+pub mod claims;
 pub mod clocks;
 pub mod distribution;
 pub mod epsilon;
+pub mod events;
 pub mod facts;
 pub mod figure;
 pub mod heatmap;

@@ -1,7 +1,9 @@
 //! The page: the verdict and the answer first, then the clocks, the figures, the tables, the limits, and the facts.
 
 use super::words::{escape, seconds, span};
-use super::{arcs, bound, clocks, distribution, epsilon, facts, heatmap, lateness, limits, ordering, steadiness};
+use super::{
+    arcs, bound, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering, steadiness,
+};
 use crate::analysis::{Summary, Verdict};
 use crate::report::terminal::sentence_with;
 use crate::time::Nanos;
@@ -93,7 +95,7 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 10] {
+fn sections(summary: &Summary) -> [(&'static str, String); 12] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
@@ -102,6 +104,8 @@ fn sections(summary: &Summary) -> [(&'static str, String); 10] {
         ("What theory promises", bound::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
         ("How punctually probes were sent", lateness::figure(summary)),
+        ("What the hosts say of themselves", claims::table(summary)),
+        ("What happened", events::table(summary)),
         ("What ordering costs", ordering::figure(summary) + &ordering::table(summary)),
         ("What this run cannot tell", limits::section(summary)),
         ("The run", facts::section(summary)),

@@ -88,7 +88,7 @@ fn every_clock_has_a_colour() {
 #[test]
 fn what_is_unknown_is_absent_in_words() {
     let page = page(&without_truth());
-    assert_eq!(page.matches("class=\"absent\"").count(), 7, "six figures and the bound");
+    assert_eq!(page.matches("class=\"absent\"").count(), 8, "six figures, the bound and the claims");
     for why in ["without true time nobody knows", "no ordering phase", "No bound can be promised", "UNKNOWN"] {
         assert!(page.contains(why), "{why}");
     }
