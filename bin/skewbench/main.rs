@@ -1,5 +1,5 @@
 //! `skewbench`: the user's command.
-#![expect(clippy::disallowed_methods, reason = "a program reads files and the time of day")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program reads files and the time of day")]
 
 mod analyze;
 mod attack;
@@ -10,6 +10,7 @@ mod help;
 mod lab;
 mod out;
 mod sim;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ Examples:
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
   skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
+  skewbench sweep scripts/scenarios/lan.toml --over tau=1ms..10s   where does probing more often stop paying?
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
@@ -44,6 +46,8 @@ enum Command {
     Lab(lab::Args),
     /// Run a scenario in virtual time, or an adversary against the bound
     Sim(sim::Args),
+    /// Run a scenario over a grid of its values: what does eps follow, and which term of the bound rules?
+    Sweep(sweep::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
     /// Say what this host can do, what each lack costs in accuracy, and the mend
@@ -65,6 +69,7 @@ fn main() -> ExitCode {
     program::exit_code(match cli.command {
         Command::Lab(args) => lab::run(args),
         Command::Sim(args) => sim::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => help::completions(&args, Cli::command()),

@@ -1,0 +1,6 @@
+//! x
+use super::Sweep;
+/// x
+pub fn page(_: &Sweep) -> Vec<u8> {
+    Vec::new()
+}
