@@ -29,10 +29,13 @@ pub struct Words {
     pub part: fn(Part) -> &'static str,
     /// The distance of clocks.
     pub eps: &'static str,
+    /// The formula of the knee.
+    pub knee: &'static str,
 }
 
 /// For a terminal.
-pub const PLAIN: Words = Words { span: short, value: Key::text, part: Part::name, eps: "eps" };
+pub const PLAIN: Words =
+    Words { span: short, value: Key::text, part: Part::name, eps: "eps", knee: "xi/(2*kappa) - nu" };
 
 /// The closing table and the answer below it.
 pub fn report(sweep: &Sweep) -> String {
@@ -190,12 +193,14 @@ fn bends(line: &Line<'_>, words: &Words) -> String {
         return String::new();
     }
     let value = |value: f64| (words.value)(line.key, knee::rough(value).round());
+    let formula = |knee| {
+        let formula = knee::formula(line, knee).map(|formula| format!(" ({} is {} there)", words.knee, value(formula)));
+        formula.unwrap_or_default()
+    };
     let promised = match knee::promised(line) {
-        Knee::At(knee) => {
-            format!("From tau = {} on drift is the larger part for good: the knee of the bound. ", value(knee))
-        }
-        Knee::Below => "Drift exceeds the unpredictable delay all along: the knee of the bound is below. ".to_owned(),
-        Knee::Above => "The unpredictable delay exceeds drift all along: the knee of the bound is above. ".to_owned(),
+        Knee::At(knee) => format!("The bound begins to follow tau at about {}{}. ", value(knee), formula(knee)),
+        Knee::Below => "The bound follows tau all along: its knee is below. ".to_owned(),
+        Knee::Above => "The bound does not follow tau here: its knee is above. ".to_owned(),
         Knee::Unclear => String::new(),
     };
     let eps = words.eps;
@@ -246,7 +251,7 @@ mod tests {
             "The bound held in all runs: 9 points, 3 seeds each.",
             "From 1ms to 10s, eps of lamport goes from 10.0us to 210.0us, the safe bound from 30.1us to 1.03ms.",
             "d*xi from 1ms to 100ms, 2d*kappa*(tau+nu) from 300ms to 10s.",
-            "From tau = 300ms on drift is the larger part for good: the knee",
+            "The bound begins to follow tau at about 300ms (xi/(2*kappa) - nu is 300ms there).",
             "follow tau at about 500ms.",
             "300 times the probes, from tau = 300ms to 1ms, for an eps 1.6 times smaller.",
         ] {

@@ -61,8 +61,8 @@ fn caption(sweep: &Sweep, axis: usize, lines: &[&Line<'_>]) -> String {
         String::new()
     };
     let knees = if key == Key::Tau {
-        " The upright line is the knee of the bound, from which on drift is the larger part for good; the dotted one is where \
-         measured ε of lamport begins to follow τ. To the left of them probing more often buys little. ntp and hlc are \
+        " The upright line is the knee of the bound, from which on it follows τ; the dotted one is where measured ε of lamport \
+         begins to. To the left of them probing more often buys little. ntp and hlc are \
          shown with their settling: at a long τ that is a cold start."
     } else {
         " Where the colour changes, another value must be mended first."
@@ -107,7 +107,7 @@ struct Chart<'a> {
 fn draw(line: &Line<'_>, width: f64, name: &str, range: (f64, f64)) -> Drawing {
     let (height, head) = if name.is_empty() { (HEIGHT, 0.0) } else { (LOW, 22.0) };
     let mut drawing = Drawing::new(width, height);
-    let plot = Plot { left: 62.0, right: width - 98.0, top: head + 56.0, bottom: height - 46.0 };
+    let plot = Plot { left: 62.0, right: width - 98.0, top: head + 68.0, bottom: height - 46.0 };
     let up = Scale::log(range, (plot.bottom, plot.top));
     let chart = Chart { line, plot, across: across(line, plot), up };
     drawing.text("panel-name", (0.0, 15.0), name);
@@ -214,7 +214,7 @@ impl Chart<'_> {
         if is_wide(first, last) { ", logarithmic" } else { "" }
     }
 
-    /// Colours behind the curves: each point's largest part, half-way to its neighbours, or up to the knee.
+    /// Colours behind the curves: each point's largest part, half-way to its neighbours.
     fn parts(&self, drawing: &mut Drawing) {
         let places: Vec<(usize, Option<Part>)> =
             self.line.points.iter().map(|(_, point)| point.dominant()).enumerate().collect();
@@ -234,11 +234,7 @@ impl Chart<'_> {
             return self.plot.left;
         }
         let Some((next, _)) = points.get(index) else { return self.plot.right };
-        let before = points[index - 1].0;
-        match knee::promised(self.line) {
-            Knee::At(knee) if (before..=*next).contains(&knee) => self.across.at(knee),
-            _ => (self.across.at(before) + self.across.at(*next)) / 2.0,
-        }
+        (self.across.at(points[index - 1].0) + self.across.at(*next)) / 2.0
     }
 
     fn knees(&self, drawing: &mut Drawing) {
@@ -253,12 +249,11 @@ impl Chart<'_> {
         let mut found: Vec<(f64, &str, &str)> = found.into_iter().filter_map(at).collect();
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (row, (knee, name, seen)) in found.iter().enumerate() {
-            let x = self.across.at(*knee);
-            drawing.line(&format!("knee{seen}"), (x, self.plot.top - 4.0), (x, self.plot.bottom));
+            let (x, y) = (self.across.at(*knee), self.plot.top - 8.0 - 15.0 * row as f64);
+            drawing.line(&format!("knee{seen}"), (x, y - 9.0), (x, self.plot.bottom));
             // The lower one is named on its left, the upper one on its right, so that no line runs through a name.
-            let room = if row == 0 { x - self.plot.left > KNEE_NAME } else { self.plot.right - x < KNEE_NAME };
-            let (anchor, side) = if room { ("end", -5.0) } else { ("", 5.0) };
-            let y = self.plot.top + 21.0 + 15.0 * row as f64;
+            let left = if row == 0 { x - self.plot.left > KNEE_NAME } else { self.plot.right - x < KNEE_NAME };
+            let (anchor, side) = if left { ("end", -5.0) } else { ("", 5.0) };
             let value = self.line.key.label(knee::rough(*knee).round());
             drawing.text(&format!("knee-name{seen} {anchor}"), (x + side, y), &format!("{name} {value}"));
         }
