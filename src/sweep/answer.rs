@@ -7,7 +7,7 @@ use super::line::{Line, lines};
 use super::point::{Part, Point};
 use crate::analysis::Verdict;
 use crate::ids::Algorithm;
-use crate::report::text::{line, short, thousands, wrapped};
+use crate::report::text::{line, plural, short, thousands, wrapped};
 use crate::time::Nanos;
 
 /// More points than this are not printed one by one.
@@ -123,17 +123,17 @@ pub fn title(line: &Line<'_>, words: &Words) -> String {
 /// Whether the bound held, in one sentence.
 pub fn kept(sweep: &Sweep) -> String {
     let (violated, unknown) = (sweep.points_with(Verdict::Violated), sweep.points_with(Verdict::Unknown));
-    let (points, seeds) = (sweep.points.len(), sweep.seeds);
+    let (points, seeds) = (sweep.points.len(), plural(sweep.seeds, "seed"));
     if violated > 0 {
         format!(
-            "At {violated} of {points} points clocks exceeded the safe bound with at least one of {seeds} seeds: a premise failed there."
+            "At {violated} of {points} points clocks exceeded the safe bound with at least one of {seeds}: a premise failed there."
         )
     } else if unknown > 0 {
         format!(
-            "At {unknown} of {points} points at least one of {seeds} seeds cannot tell; the bound held in all other runs."
+            "At {unknown} of {points} points at least one of {seeds} cannot tell; the bound held in all other runs."
         )
     } else {
-        format!("The bound held in all runs: {points} points, {seeds} seeds each.")
+        format!("The bound held in all runs: {points} points, {seeds} each.")
     }
 }
 
@@ -148,7 +148,7 @@ fn ends(line: &Line<'_>, words: &Words) -> String {
     };
     let known: Vec<_> = line.points.iter().filter_map(known).collect();
     let ([first, ..], [.., last]) = (&known[..], &known[..]) else {
-        return "Nothing is known of eps or of a bound. ".to_owned();
+        return format!("Nothing is known of {} or of a bound. ", words.eps);
     };
     let unknown = line.points.len() - known.len();
     let unknown =

@@ -98,7 +98,7 @@ fn a_point_says_what_a_single_run_of_the_same_scenario_says() {
             .arg(&swept);
         command
     });
-    assert!(String::from_utf8_lossy(&output.stdout).contains("The bound held in all runs: 2 points, 1 seeds each."));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("The bound held in all runs: 2 points, 1 seed each."));
     let lossy = folder.write("lossy.toml", &format!("{text}loss_share = 0.1\n"));
     for (row, scenario) in table(&swept.join("sweep.csv")).iter().zip([scenario, lossy]) {
         let dir = folder.0.join(format!("single-{}", row["loss_share"]));

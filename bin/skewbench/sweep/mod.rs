@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use skewbench::host::program::{Malformed, asked_to_stop};
 use skewbench::host::results::write_whole;
+use skewbench::report::text::plural;
 use skewbench::sim::Scenario;
 use skewbench::sim::scenario::{self, Refused};
 use skewbench::sweep::{Grid, Measured, Point, Sweep, answer, csv, page};
@@ -106,7 +107,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let base = Scenario::parse(&text).map_err(refused)?;
     let grid = Grid::parse(&args.over).map_err(|why| Malformed(why.to_string()))?;
     let plan = Arc::new(Plan { first_seed: args.seed.or(base.seed).unwrap_or(1), seeds: args.seeds, base, grid });
-    args.say(&format!("{}, each with {} seeds from {}\n", plan.grid.size(), plan.seeds, plan.first_seed))?;
+    args.say(&format!("{}, {} each from {}\n", plan.grid.size(), plural(plan.seeds, "seed"), plan.first_seed))?;
     args.check_size(&plan)?;
     let jobs = plan.jobs().map_err(refused)?;
     let dir = args.out.clone().map_or_else(|| folder::prepare(None, false), Ok)?;

@@ -107,11 +107,11 @@ struct Chart<'a> {
 fn draw(line: &Line<'_>, width: f64, name: &str, range: (f64, f64)) -> Drawing {
     let (height, head) = if name.is_empty() { (HEIGHT, 0.0) } else { (LOW, 22.0) };
     let mut drawing = Drawing::new(width, height);
-    let plot = Plot { left: 62.0, right: width - 98.0, top: head + 68.0, bottom: height - 46.0 };
+    let plot = Plot { left: 62.0, right: width - 98.0, top: head + 76.0, bottom: height - 46.0 };
     let up = Scale::log(range, (plot.bottom, plot.top));
     let chart = Chart { line, plot, across: across(line, plot), up };
     drawing.text("panel-name", (0.0, 15.0), name);
-    legend(&mut drawing, (0.0, head + 14.0));
+    legend(&mut drawing, (0.0, head + 12.0));
     chart.parts(&mut drawing);
     axes::beside(&mut drawing, plot, &up, "ε, logarithmic", tick);
     let values: Vec<f64> = ticks(line, plot);
@@ -249,7 +249,7 @@ impl Chart<'_> {
         let mut found: Vec<(f64, &str, &str)> = found.into_iter().filter_map(at).collect();
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (row, (knee, name, seen)) in found.iter().enumerate() {
-            let (x, y) = (self.across.at(*knee), self.plot.top - 8.0 - 15.0 * row as f64);
+            let (x, y) = (self.across.at(*knee), self.plot.top - 26.0 - 15.0 * row as f64);
             drawing.line(&format!("knee{seen}"), (x, y - 9.0), (x, self.plot.bottom));
             // The lower one is named on its left, the upper one on its right, so that no line runs through a name.
             let left = if row == 0 { x - self.plot.left > KNEE_NAME } else { self.plot.right - x < KNEE_NAME };

@@ -20,8 +20,7 @@ pub fn figure(sweep: &Sweep) -> String {
     let [across, down] = &sweep.grid.axes[..] else { return String::new() };
     let caption = format!(
         "Each cell is a point: {} to the right, {} downwards. The number is the median of the largest ε of lamport. The colour is \
-         the largest part of its bound, stronger where that part is more of it: along the border between two colours neither \
-         rules, and there is the knee of each row.",
+         the largest part of its bound, stronger where that part is more of it: in a pale cell no part rules.",
         across.key, down.key
     );
     Named { id: "map", title: "Map of both keys", caption: &caption }.responsive(|width| draw(sweep, width))

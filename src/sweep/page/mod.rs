@@ -15,6 +15,7 @@ use crate::ids::Algorithm;
 use crate::report::html::page::{brow, document, section};
 use crate::report::html::table::Table;
 use crate::report::html::words::{UNKNOWN, escape, known, plain, seconds, span};
+use crate::report::text::plural;
 use crate::time::Nanos;
 
 const STYLE: &str = include_str!("style.css");
@@ -46,16 +47,17 @@ pub fn page(sweep: &Sweep) -> Vec<u8> {
 
 const fn part_name(part: Part) -> &'static str {
     match part {
-        Part::Drift => "drift, 2dκ(τ+ν),",
-        Part::Delay => "unpredictable delay, dξ,",
-        Part::Credit => "credit, κμ,",
+        Part::Drift => "drift (2dκ(τ+ν))",
+        Part::Delay => "unpredictable delay (dξ)",
+        Part::Credit => "credit (κμ)",
     }
 }
 
 fn first(sweep: &Sweep) -> String {
     let (done, all) = (sweep.points.len(), sweep.grid.len());
     let missing = if done < all { format!(" of {all}, stopped before its end") } else { String::new() };
-    let told = format!("skewbench sweep · {done} points{missing} · {} seeds each · {}", sweep.seeds, sweep.topology);
+    let told =
+        format!("skewbench sweep · {done} points{missing} · {} each · {}", plural(sweep.seeds, "seed"), sweep.topology);
     let keys: Vec<String> = sweep
         .grid
         .axes
@@ -168,4 +170,48 @@ fn facts(sweep: &Sweep) -> String {
     let item =
         |(name, value): &(String, String)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(value));
     format!("<dl class=\"facts\">\n{}</dl>\n", items.iter().map(item).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::testing::{run, sweep};
+
+    fn text(sweep: &Sweep) -> String {
+        String::from_utf8(page(sweep)).unwrap()
+    }
+
+    #[test]
+    fn the_page_has_a_figure_for_each_key_and_loads_nothing() {
+        let made = sweep(&["tau=1ms..10s", "loss=0,0.1"], 3, |values, seed| {
+            let eps = 10_000.0 + values[0] * 20e-6 + seed as f64;
+            run(Nanos(values[0] as i64), Nanos(30_000), Nanos(eps as i64))
+        });
+        let page = text(&made);
+        for words in [
+            "id=\"along-tau\"",
+            "id=\"along-loss\"",
+            "id=\"map\"",
+            "bound 300\u{202f}ms",
+            "measured 500\u{202f}ms",
+            "10\u{202f}%",
+        ] {
+            assert!(page.contains(words), "{words}");
+        }
+        for never in ["<script", "http:", "https:", "NaN", "inf\""] {
+            assert!(!page.contains(never), "{never}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_of_which_nothing_is_known_has_a_page() {
+        let made = sweep(&["tau=1ms,1s"], 1, |_, _| super::super::Measured {
+            premises: None,
+            eps: [None; 4],
+            ..run(Nanos(1), Nanos(1), Nanos(1))
+        });
+        assert!(text(&made).contains("Nothing is known of ε or of a bound."));
+        let none = Sweep { points: Vec::new(), ..made };
+        assert!(text(&none).contains("no line has two finished points") && text(&none).contains("UNKNOWN"));
+    }
 }
