@@ -17,13 +17,18 @@ const REASONS: usize = 5;
 /// The whole page.
 pub fn page(summary: &Summary) -> String {
     let sections: String = sections(summary).into_iter().map(|(title, body)| section(title, &body)).collect();
-    let title = format!("{} – skewbench {}", summary.verdict.name(), brief(&summary.facts.run_id));
-    document(&title, "", &(first(summary) + &sections))
+    let title = escape(&format!("{} – skewbench {}", summary.verdict.name(), brief(&summary.facts.run_id)));
+    document(&title, &format!("{}{sections}", first(summary)))
 }
 
-/// A page that asks nothing of anybody, in the style of all of them and in `more` of its own.
-pub fn document(title: &str, more: &str, body: &str) -> String {
-    let head = head(&escape(title), more);
+/// A page that asks nothing of anybody, with its style in it. `title` is escaped, `body` is markup.
+pub fn document(title: &str, body: &str) -> String {
+    styled_document(title, "", body)
+}
+
+/// The same with more style, in CSS, below that of all pages.
+pub fn styled_document(title: &str, more: &str, body: &str) -> String {
+    let head = head(title, more);
     format!("<!DOCTYPE html>\n<html lang=\"en\">\n{head}<body>\n<main>\n{body}</main>\n</body>\n</html>\n")
 }
 

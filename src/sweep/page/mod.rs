@@ -12,7 +12,7 @@ use super::key::Key;
 use super::line::{Line, lines};
 use super::point::{Part, Point};
 use crate::ids::Algorithm;
-use crate::report::html::page::{brow, document, section};
+use crate::report::html::page::{brow, section, styled_document};
 use crate::report::html::table::Table;
 use crate::report::html::words::{UNKNOWN, escape, known, plain, seconds, span};
 use crate::report::text::plural;
@@ -42,7 +42,7 @@ pub fn page(sweep: &Sweep) -> Vec<u8> {
     body += &section("Every point", &table(sweep));
     body += &section("What this sweep cannot tell", &limits());
     body += &section("The sweep", &facts(sweep));
-    document(&title, STYLE, &body).into_bytes()
+    styled_document(&escape(&title), STYLE, &body).into_bytes()
 }
 
 const fn part_name(part: Part) -> &'static str {
