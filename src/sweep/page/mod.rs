@@ -1,6 +1,6 @@
 //! `sweep.html`: one page that asks nothing of anybody, in the look of every report.
 //!
-//! The answer first, a figure for each key ([`figure`]), a map of every two keys where there are two ([`map`]), the table, what
+//! The answer first, a figure for each key (`figure.rs`), a map of every two keys where there are two (`map.rs`), the table, what
 //! the sweep cannot tell, and what was run.
 
 mod figure;
