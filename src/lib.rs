@@ -17,7 +17,8 @@
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
 //!    bounds, [`stability`] the deviations over tau.
 //! 7. [`sim`]: the same nodes in virtual time, where truth is known.
-//! 8. [`host`]: everything that touches the operating system, and nothing else does.
+//! 8. [`sweep`]: a grid of simulated runs, and where its answers bend.
+//! 9. [`host`]: everything that touches the operating system, and nothing else does.
 //!
 //! [`ids`], [`topology`] and [`model`] are shared by all: names, graphs, and declared worlds.
 
@@ -36,6 +37,7 @@ pub mod probe;
 pub mod report;
 pub mod sim;
 pub mod stability;
+pub mod sweep;
 pub mod theory;
 pub mod time;
 pub mod topology;

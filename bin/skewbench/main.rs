@@ -1,5 +1,5 @@
 //! `skewbench`: the user's command.
-#![expect(clippy::disallowed_methods, reason = "a program reads files and the time of day")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program reads files and the time of day")]
 
 mod analyze;
 mod attack;
@@ -11,6 +11,7 @@ mod lab;
 mod out;
 mod sim;
 mod stability;
+mod sweep;
 mod verify;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ Examples:
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
   skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
+  skewbench sweep scripts/scenarios/lan.toml --over tau=1ms..10s   where does probing more often stop paying?
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
@@ -48,6 +50,8 @@ enum Command {
     Lab(lab::Args),
     /// Run a scenario in virtual time, or an adversary against the bound
     Sim(sim::Args),
+    /// Run a scenario over a grid of its values: what does eps follow, and which term of the bound rules?
+    Sweep(sweep::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
     /// Check a run's folder: every file against its hash, every result against its journals
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
     program::exit_code(match cli.command {
         Command::Lab(args) => lab::run(args),
         Command::Sim(args) => sim::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Analyze(args) => analyze::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::NodeId;
-use crate::journal::{Entry, Header, Note};
+use crate::journal::{Entry, Header, Journal, Note};
 use crate::node::{Mark, Record};
 use crate::time::{Local, Time};
 use crate::topology::MAX_NODES;
@@ -30,6 +30,18 @@ pub struct AgentRun {
     pub covers_until: Time<Local>,
     /// What it would say beside.
     pub unreadable: Unreadable,
+}
+
+/// What could be read of a journal, whole.
+impl From<&Journal<'_>> for AgentRun {
+    fn from(journal: &Journal<'_>) -> Self {
+        Self {
+            header: journal.header.clone(),
+            entries: journal.entries().collect(),
+            covers_until: journal.covers_until,
+            unreadable: Unreadable { gaps: journal.gaps.len() as u64, ..Unreadable::default() },
+        }
+    }
 }
 
 impl AgentRun {

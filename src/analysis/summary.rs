@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::arcs::ArcRow;
 use super::audit::ClaimRow;
 use super::events::Event;
@@ -15,7 +17,8 @@ use crate::theory::{Bounds, Premises, TauCeiling};
 use crate::time::Nanos;
 
 /// Whether the clocks kept what theory promises.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// Eps stayed within the safe bound.
     Within,

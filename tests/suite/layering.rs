@@ -23,6 +23,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("report", "time ids theory stability order analysis"),
     ("compare", "time ids model analysis"),
     ("sim", "time affine ids topology model probe clock causal node order theory journal analysis"),
+    ("sweep", "time ids topology theory journal analysis report model sim"),
     ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
 ];
 

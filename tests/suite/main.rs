@@ -26,6 +26,7 @@ mod security;
 mod simulations;
 mod stability;
 mod strangers;
+mod sweeps;
 mod verify;
 mod virtual_journals;
 mod virtual_net;

@@ -3,9 +3,6 @@
 use super::scale::Scale;
 use super::svg::Drawing;
 
-/// Height of a line of labels.
-const LINE: f64 = 17.0;
-
 /// The part of a drawing inside its axes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Plot {
@@ -28,7 +25,18 @@ impl Plot {
 
 /// A horizontal axis below the plot, with `title` in its middle.
 pub fn below(drawing: &mut Drawing, plot: Plot, scale: &Scale, title: &str, label: impl Fn(f64) -> String) {
-    for value in scale.ticks((plot.width() / 60.0) as usize) {
+    below_at(drawing, plot, scale, title, (&scale.ticks((plot.width() / 60.0) as usize), label));
+}
+
+/// The same with ticks at given values.
+pub fn below_at(
+    drawing: &mut Drawing,
+    plot: Plot,
+    scale: &Scale,
+    title: &str,
+    (ticks, label): (&[f64], impl Fn(f64) -> String),
+) {
+    for &value in ticks {
         let x = scale.at(value);
         drawing.line("grid", (x, plot.top), (x, plot.bottom));
         drawing.text("tick mid", (x, plot.bottom + 16.0), &label(value));
@@ -45,24 +53,4 @@ pub fn beside(drawing: &mut Drawing, plot: Plot, scale: &Scale, title: &str, lab
         drawing.text("tick end", (plot.left - 8.0, y + 4.0), &label(value));
     }
     drawing.text("title", (0.0, plot.top - 12.0), title);
-}
-
-/// Labels to the right of the plot: the place of a curve's end, its class and its name, moved apart where they would touch.
-pub fn names(drawing: &mut Drawing, plot: Plot, mut labels: Vec<(f64, String, String)>) {
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut free, mut places) = (plot.top + 4.0, Vec::new());
-    for (y, ..) in &labels {
-        places.push(y.max(free));
-        free = places.last().map_or(free, |place| place + LINE);
-    }
-    let mut limit = plot.bottom;
-    for place in places.iter_mut().rev() {
-        *place = place.min(limit);
-        limit = *place - LINE;
-    }
-    for ((y, class, text), place) in labels.iter().zip(places) {
-        drawing.line("lead", (plot.right + 2.0, *y), (plot.right + 8.0, place));
-        drawing.line(&format!("key {class}"), (plot.right + 9.0, place), (plot.right + 23.0, place));
-        drawing.text("name", (plot.right + 28.0, place + 4.0), text);
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::axes::{self, Plot};
 use super::figure::Named;
+use super::labels::{self, Label};
 use super::scale::Scale;
 use super::svg::{Drawing, through};
 use super::words::{listed, plain, seconds, span, tick};
@@ -73,19 +74,19 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
         let x = time.at(event.at_s.clamp(0.0, end));
         drawing.line("event", (x, plot.top), (x, plot.bottom));
     }
-    let mut labels: Vec<(f64, String, String)> = Vec::new();
+    let mut names: Vec<Label> = Vec::new();
     for curve in &curves {
         let class = format!("c-{}", curve.algorithm);
         trace(&mut drawing, &time, &size, curve, &class);
         let last = curve.points.last().map_or(plot.bottom, |point| size.at(point.2));
-        labels.push((last, class, curve.algorithm.to_string()));
+        names.push(Label { y: last, class, text: curve.algorithm.to_string() });
     }
     if let Some(promise) = &summary.promise {
         let y = size.at(promise.bounds.safe.0 as f64);
         drawing.line("bound", (plot.left, y), (plot.right, y));
-        labels.push((y, "bound".to_owned(), "bound".to_owned()));
+        names.push(Label { y, class: "bound".to_owned(), text: "bound".to_owned() });
     }
-    axes::names(&mut drawing, plot, labels);
+    labels::beside(&mut drawing, plot, names);
     drawing
 }
 

@@ -5,7 +5,7 @@
 //! summary gives the same bytes.
 //!
 //! Reading order: [`page`] (what comes in which order), one file for each figure, and below them [`figure`], [`axes`],
-//! [`scale`], [`svg`], [`words`].
+//! [`labels`], [`scale`], [`svg`], [`words`].
 
 pub mod arcs;
 pub mod axes;
@@ -18,6 +18,7 @@ pub mod events;
 pub mod facts;
 pub mod figure;
 pub mod heatmap;
+pub mod labels;
 pub mod lateness;
 pub mod limits;
 pub mod ordering;

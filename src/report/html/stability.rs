@@ -2,6 +2,7 @@
 
 use super::axes::{self, Plot};
 use super::figure::Named;
+use super::labels::{self, Label};
 use super::page::document;
 use super::scale::Scale;
 use super::svg::{Drawing, through};
@@ -83,7 +84,7 @@ fn draw(width: f64, curves: &Curves, statistics: &[Statistic], mask: Option<Mask
     let up = Scale::decades(value, (plot.bottom, plot.top));
     axes::beside(&mut drawing, plot, &up, title, power);
     axes::below(&mut drawing, plot, &across, "τ, s", power);
-    let mut labels = Vec::new();
+    let mut names = Vec::new();
     for (one, class) in statistics.iter().zip(["c-lamport", "c-ntp", "c-hlc"]) {
         let rows: Vec<&Row> = rows().filter(|row| row.statistic == *one).collect();
         let at = |row: &&Row, value: f64| (across.at(row.tau_s), up.at(value));
@@ -95,9 +96,14 @@ fn draw(width: f64, curves: &Curves, statistics: &[Statistic], mask: Option<Mask
         drawing.path(&format!("curve {class}"), &through(rows.iter().map(|row| at(row, row.estimate.value))));
         let limit = |row: &&Row| Some(at(row, row.statistic.limit(mask?, row.tau_s)?));
         drawing.path("limit", &through(rows.iter().filter_map(limit)));
-        labels.extend(rows.last().map(|row| (at(row, row.estimate.value).1, class.to_owned(), one.name().to_owned())));
+        let label = |row: &&Row| Label {
+            y: at(row, row.estimate.value).1,
+            class: class.to_owned(),
+            text: one.name().to_owned(),
+        };
+        names.extend(rows.last().map(label));
     }
-    axes::names(&mut drawing, plot, labels);
+    labels::beside(&mut drawing, plot, names);
     drawing
 }
 

@@ -2,6 +2,7 @@
 
 use super::axes::{self, Plot};
 use super::figure::{Named, PANEL};
+use super::labels::{self, Label};
 use super::scale::Scale;
 use super::svg::{Drawing, through};
 use super::words::power;
@@ -52,13 +53,14 @@ fn draw(all: &[Stable], statistic: Statistic, title: &str) -> Drawing {
     let up = Scale::decades(size, (plot.bottom, plot.top));
     axes::beside(&mut drawing, plot, &up, title, power);
     axes::below(&mut drawing, plot, &across, "τ, s", power);
-    let mut labels = Vec::new();
+    let mut names = Vec::new();
     for (algorithm, rows) in curves.iter().filter(|(_, rows)| !rows.is_empty()) {
         let at = |row: &&Row| (across.at(row.tau_s), up.at(row.estimate.value));
         let class = format!("c-{algorithm}");
         drawing.path(&format!("curve {class}"), &through(rows.iter().map(at)));
-        labels.extend(rows.last().map(|row| (at(row).1, class, algorithm.to_string())));
+        let label = |row: &&Row| Label { y: at(row).1, class: class.clone(), text: algorithm.to_string() };
+        names.extend(rows.last().map(label));
     }
-    axes::names(&mut drawing, plot, labels);
+    labels::beside(&mut drawing, plot, names);
     drawing
 }

@@ -145,7 +145,11 @@ impl Scenario {
         self.events.iter().enumerate().try_for_each(|(index, event)| event.check(&format!("event[{index}]"), nodes))
     }
 
-    fn check_shape(&self) -> Result<u32, Refused> {
+    /// How many nodes there are, if there can be such a network.
+    ///
+    /// # Errors
+    /// Names the key, its value and the mend.
+    pub fn check_shape(&self) -> Result<u32, Refused> {
         let nodes = self.topology.nodes();
         if !(2..=MOST_NODES).contains(&nodes) {
             return Err(refuse("topology: nodes", nodes, &format!("choose from 2 to {MOST_NODES} nodes")));
