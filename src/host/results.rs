@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::program::Malformed;
-use crate::analysis::{AgentRun, Summary, Unreadable, summarise};
+use crate::analysis::{AgentRun, Summary, summarise};
 use crate::journal::{Journals, run_id};
 use crate::report::{csv, html, json, terminal};
 
@@ -56,7 +56,7 @@ pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
     let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
     let journals = Journals::read(blobs.iter().map(Vec::as_slice));
-    let runs: Vec<AgentRun> = journals.iter().map(agent_run).collect();
+    let runs: Vec<AgentRun> = journals.iter().map(AgentRun::of).collect();
     if runs.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(Malformed(format!(
@@ -91,15 +91,6 @@ fn journal_files(paths: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-fn agent_run(journal: &crate::journal::Journal<'_>) -> AgentRun {
-    AgentRun {
-        header: journal.header.clone(),
-        entries: journal.entries().collect(),
-        covers_until: journal.covers_until,
-        unreadable: Unreadable { gaps: journal.gaps.len() as u64, ..Unreadable::default() },
-    }
 }
 
 /// What could not be read, in words.

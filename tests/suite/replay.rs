@@ -8,15 +8,10 @@ use skewbench::clock::{Change, Clock, Lamport, Message, Ntp, ntp};
 use skewbench::ids::Algorithm;
 use skewbench::model::Oscillator;
 use skewbench::node::Record;
-use skewbench::sim::{self, Scenario};
+use skewbench::sim;
 use skewbench::time::{Nanos, Time};
 
-use crate::journals::agent_runs;
-
-fn simulated(text: &str, seed: u64) -> Vec<AgentRun> {
-    let journals = sim::run(&Scenario::parse(text).expect("a scenario"), seed, |_| ()).expect("a run");
-    agent_runs(journals.iter().map(|(_, bytes)| &bytes[..]))
-}
+use crate::simulated::runs;
 
 /// A world that loses, doubles and reorders.
 const HARSH: &str = "duration = \"10s\"\ntau = \"50ms\"\n[topology]\nshape = \"ring\"\nnodes = 5\n\
@@ -69,7 +64,7 @@ fn slots(run: &AgentRun) -> VecDeque<Time<skewbench::time::Local>> {
 fn online_and_replay_are_equal_bit_for_bit() {
     let mut changes = 0;
     for seed in 0..5 {
-        for run in simulated(HARSH, seed) {
+        for run in runs(HARSH, seed) {
             let (mut fresh, mut slots) = (Fresh::new(&run), slots(&run));
             let mut online: BTreeMap<Algorithm, Vec<Change>> = BTreeMap::new();
             for record in run.records() {
@@ -102,7 +97,7 @@ fn the_error_of_an_offset_is_at_most_half_its_delay() {
     let steady = HARSH.replace("drift_within_ppm = 80\nwander_ppb_per_sqrt_s = 50.0\nwander_limit_ppm = 5", "");
     let steady = steady.replace("noise = \"1us\"", "noise = \"0s\"");
     let mut seen = 0;
-    for run in simulated(&steady, 1) {
+    for run in runs(&steady, 1) {
         for record in run.records() {
             let Record::Exchanged(_, _, exchange) = record else { continue };
             let offset = |node: u32| {
