@@ -10,6 +10,7 @@ mod help;
 mod lab;
 mod out;
 mod sim;
+mod swarm;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ Examples:
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
   skewbench sim --adversary ring                  an execution that exceeds the published bound
+  skewbench sim --swarm 1000                      a thousand random scenarios, held against every law
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
@@ -42,7 +44,7 @@ Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 m
 enum Command {
     /// Run the main job on this host: a collector and agents as real processes over real sockets
     Lab(lab::Args),
-    /// Run a scenario in virtual time, or an adversary against the bound
+    /// Run a scenario in virtual time, a swarm of random ones, or an adversary against the bound
     Sim(sim::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),

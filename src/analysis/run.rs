@@ -49,7 +49,7 @@ impl AgentRun {
     }
 
     /// The node's records, in order.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> + Clone {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Record(record) => Some(record),
             Entry::Note(_) => None,
