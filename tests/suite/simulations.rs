@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use skewbench::analysis::AgentRun;
+use skewbench::analysis::{AgentRun, summarise};
 use skewbench::ids::{Arc, NodeId};
 use skewbench::model::Oscillator;
 use skewbench::node::Record;
@@ -214,4 +214,15 @@ fn a_restarted_node_is_another_boot_with_the_same_clock() {
     assert_eq!(boots[..3], [(NodeId(0), 1), (NodeId(0), 2), (NodeId(1), 1)]);
     assert_eq!(runs[0].header.oscillator, runs[1].header.oscillator);
     assert!(runs[0].covers_until < runs[1].records().next().unwrap().at());
+}
+
+/// Twenty changes of a clock's rate, which are no faults, do not hide the jump that comes after them.
+#[test]
+fn a_jump_is_named_however_often_the_rate_changed_before() {
+    let text = "duration = \"6s\"\ntau = \"100ms\"\ntopology = { shape = \"full\", nodes = 2 }\n\
+        [oscillators.temperature]\nevery = \"100ms\"\nstep_ppm = 5.0\nlimit_ppm = 20.0\n\
+        [[event]]\nkind = \"clock-step\"\nnode = 1\nat = \"5s\"\nby = \"1s\"\n";
+    let summary = summarise("jump", &runs(text, 1));
+    let named = |note: &String| note == "premise failed: node 1: its local clock jumped by 1s at 5.000 s";
+    assert!(summary.notes.iter().any(named), "{:?}", summary.notes);
 }

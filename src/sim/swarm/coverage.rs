@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Seen;
+use super::{Seen, laws};
 use crate::analysis::Verdict;
 use crate::clock::ClockEvent;
 use crate::ids::Algorithm;
@@ -90,6 +90,8 @@ const FEATURES: &[Feature] = &[
     ("ntp lost its reference", |seen| happened(seen, ClockEvent::LostReference)),
     ("ntp disciplined", |seen| happened(seen, ClockEvent::Disciplined)),
     ("hlc ahead of its clock", |seen| record(seen, |record| matches!(record, Record::Ahead(..)))),
+    ("replay held against the run", |seen| seen.lives.iter().all(|life| !life.2.is_ambiguous)),
+    ("ntp's own bound held against truth", laws::warrants_claims),
     ("lamport lifted", |seen| record(seen, |record| matches!(record, Record::Changed(Algorithm::Lamport, _)))),
 ];
 

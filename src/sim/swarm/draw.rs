@@ -88,7 +88,8 @@ impl Draw {
     }
 
     fn jitter(&mut self) -> Jitter {
-        let scale = self.span(Nanos(100), Nanos::from_millis(2));
+        let most = Nanos::from_millis(if self.one_in(6) { 80 } else { 2 });
+        let scale = self.span(Nanos(100), most);
         match self.0.below(6) {
             0 => Jitter::Constant { span: scale },
             1 => Jitter::Uniform { limit: scale },
@@ -184,6 +185,10 @@ impl Draw {
         let until = (!self.one_in(3)).then_some(later);
         let ppm = 10.0 + (self.0.unit() * 3_000.0).round();
         Some(match kind {
+            // Soon enough for messages of the old boot to arrive after the new one's.
+            0 if self.one_in(2) => {
+                Event::Crash { node, at, restart: Some(at + self.span(Nanos(1), Nanos::from_millis(20))) }
+            }
             0 => Event::Crash { node, at, restart: until },
             1 => Event::Suspend { node, at, until: later },
             2 => Event::FrequencyStep { node, at, by_ppm: ppm / 20.0 },

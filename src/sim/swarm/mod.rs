@@ -12,12 +12,13 @@ use std::collections::BTreeSet;
 
 use super::scenario::{Refused, Scenario};
 use super::{Network, World};
-use crate::analysis::{AgentRun, summarise};
+use crate::analysis::{AgentRun, Summary, summarise};
 use crate::ids::Algorithm;
 use crate::time::{Nanos, Time, True};
 
-pub use causality::broken_theorems;
+pub use causality::{Life, broken_theorems};
 pub use draw::draw;
+pub use laws::replayed;
 
 /// What one scenario came to.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,7 +52,8 @@ fn judge(drawn: &Scenario, text: &str, seed: u64) -> Result<(Vec<String>, BTreeS
     let watched = Watched::run(World::new(&scenario, seed)?);
     let runs = AgentRun::read(journals.iter().map(|(_, bytes)| &bytes[..]));
     let summary = summarise("swarm", &runs);
-    let seen = Seen { scenario: &scenario, runs: &runs, summary: &summary, watched: &watched };
+    let lives: Vec<Life> = runs.iter().map(laws::replayed).collect();
+    let seen = Seen { scenario: &scenario, runs: &runs, lives: &lives, summary: &summary, watched: &watched };
     let mut failures = laws::broken(&seen);
     if scenario != *drawn {
         failures.push("the scenario does not come back from its file".to_owned());
@@ -66,7 +68,9 @@ fn judge(drawn: &Scenario, text: &str, seed: u64) -> Result<(Vec<String>, BTreeS
 pub(super) struct Seen<'a> {
     pub scenario: &'a Scenario,
     pub runs: &'a [AgentRun],
-    pub summary: &'a crate::analysis::Summary,
+    /// The replay of each of them.
+    pub lives: &'a [Life],
+    pub summary: &'a Summary,
     pub watched: &'a Watched,
 }
 
