@@ -65,7 +65,8 @@ impl Replay {
             match record {
                 Record::Sent(sent) => replay.send(&mut clocks, *sent),
                 Record::Received(received) => {
-                    if replay.receive(&mut clocks, *received, &mut counters) == Trust::Partial {
+                    let trust = replay.receive(&mut clocks, *received, &mut counters);
+                    if trust == Trust::Partial {
                         untrusted.insert((received.from, received.sequence));
                     }
                 }
