@@ -10,6 +10,7 @@ mod help;
 mod lab;
 mod out;
 mod sim;
+mod stability;
 mod swarm;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ Examples:
   skewbench sim --swarm 1000                      a thousand random scenarios, held against every law
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+  skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
 Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
@@ -56,6 +58,8 @@ enum Command {
     Man,
     /// Put runs or bench files side by side: what is worse beyond the spread?
     Compare(compare::Args),
+    /// Say how stable a clock is over spans of any length: Allan deviation and its kin, MTIE
+    Stability(stability::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         Command::Completions(args) => help::completions(&args, Cli::command()),
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
+        Command::Stability(args) => stability::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

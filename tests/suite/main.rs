@@ -24,5 +24,6 @@ mod replay;
 mod security;
 mod simulated;
 mod simulations;
+mod stability;
 mod strangers;
 mod swarm;
