@@ -243,7 +243,7 @@ fn a_stamp_that_is_tampered_with_is_found() {
     };
     assert!(tampered(|stamp| stamp.l = stamp.l - Nanos::from_seconds(1)).contains("theorem 1"));
     assert!(tampered(|stamp| stamp.l = stamp.l - Nanos::from_seconds(1)).contains("theorem 2"));
-    assert!(tampered(|stamp| stamp.l = stamp.l + Nanos(1)).contains("theorem 3"));
+    assert!(tampered(|stamp| stamp.l += Nanos(1)).contains("theorem 3"));
     assert!(tampered(|stamp| stamp.c += 1_000).contains("theorem 5"));
 }
 

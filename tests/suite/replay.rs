@@ -130,7 +130,7 @@ fn a_journal_that_is_not_the_clocks_own_is_told_apart() {
     assert_eq!(difference(&replay, records.iter()), None);
     let ahead = records.iter_mut().find_map(|record| if let Record::Ahead(_, l) = record { Some(l) } else { None });
     let l = ahead.expect("a stamp ahead of its clock");
-    *l = *l + Nanos(1);
+    *l += Nanos(1);
     assert!(difference(&replay, records.iter()).is_some());
     records.retain(|record| !matches!(record, Record::Changed(..)));
     assert!(difference(&replay, records.iter()).is_some());
