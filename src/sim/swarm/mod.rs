@@ -1,7 +1,7 @@
 //! The swarm: whole random scenarios, each run twice, analysed, and held against everything that must be true of it.
 //!
-//! A seed is a scenario ([`draw`]), and a [`Trial`] says what was found wrong with it and which features it exercised
-//! ([`coverage`]). What is checked is in [`laws`], and for hybrid clocks in [`causality`].
+//! A seed is a scenario (`draw`), and a [`Trial`] says what was found wrong with it and which features it exercised
+//! ([`coverage`]). What is checked is in `laws`, and for hybrid clocks in `causality`.
 
 mod causality;
 pub mod coverage;
