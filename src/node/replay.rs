@@ -66,9 +66,9 @@ impl Replay {
                 Record::Sent(sent) => replay.send(&mut clocks, *sent),
                 Record::Received(received) => {
                     let trust = replay.receive(&mut clocks, *received, &mut counters);
-                    if trust == Trust::Partial {
-                        untrusted.insert((received.from, received.sequence));
-                    }
+                    // A peer that started again numbers from one again: its last message of a number is the one meant.
+                    let number = (received.from, received.sequence);
+                    let _ = if trust == Trust::Partial { untrusted.insert(number) } else { untrusted.remove(&number) };
                 }
                 Record::Exchanged(at, reply, exchange) if !untrusted.contains(&(exchange.peer, *reply)) => {
                     clocks.on_exchange(*at, exchange, &mut counters, |record| replay.derived.push(record));

@@ -77,7 +77,6 @@ const FEATURES: &[Feature] = &[
     ("note: ntp not yet steady", |seen| note(seen, "until they are steady")),
     ("counter reordered", |seen| counted(seen, Counter::Reordered)),
     ("counter replayed", |seen| counted(seen, Counter::Replayed)),
-    ("counter old_boot", |seen| counted(seen, Counter::OldBoot)),
     ("counter implausible_claim", |seen| counted(seen, Counter::Implausible)),
     ("counter unasked_reply", |seen| counted(seen, Counter::Unasked)),
     ("counter unanswered_request", |seen| counted(seen, Counter::Unanswered)),

@@ -185,7 +185,7 @@ impl Draw {
         let until = (!self.one_in(3)).then_some(later);
         let ppm = 10.0 + (self.0.unit() * 3_000.0).round();
         Some(match kind {
-            // Soon enough for messages of the old boot to arrive after the new one's.
+            // Soon, so that messages to the old boot arrive at the new one.
             0 if self.one_in(2) => {
                 Event::Crash { node, at, restart: Some(at + self.span(Nanos(1), Nanos::from_millis(20))) }
             }
