@@ -11,6 +11,7 @@ mod lab;
 mod out;
 mod sim;
 mod stability;
+mod swarm;
 mod sweep;
 mod verify;
 
@@ -34,6 +35,7 @@ Examples:
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
   skewbench sim --adversary ring                  an execution that exceeds the published bound
+  skewbench sim --swarm 1000                      a thousand random scenarios, held against every law
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench sweep scripts/scenarios/lan.toml --over tau=1ms..10s   where does probing more often stop paying?
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
@@ -48,7 +50,7 @@ Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 m
 enum Command {
     /// Run the main job on this host: a collector and agents as real processes over real sockets
     Lab(lab::Args),
-    /// Run a scenario in virtual time, or an adversary against the bound
+    /// Run a scenario in virtual time, a swarm of random ones, or an adversary against the bound
     Sim(sim::Args),
     /// Run a scenario over a grid of its values: what does eps follow, and which term of the bound rules?
     Sweep(sweep::Args),

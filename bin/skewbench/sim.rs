@@ -12,7 +12,7 @@ use skewbench::report::adversary;
 use skewbench::sim::{self, Scenario, scenario};
 
 use crate::out::{self, Volume};
-use crate::{attack, folder};
+use crate::{attack, folder, swarm};
 
 /// A run that takes longer than this says how far it is.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,12 +20,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Run a scenario in virtual time.
 ///
 /// The same nodes, clocks and journals as on real sockets, in a declared world where truth is known. The same scenario and
-/// seed give the same bytes in every file.
+/// seed give the same bytes in every file. With --swarm it draws whole scenarios itself, runs each twice, and holds it
+/// against everything that must be true of it; a seed that fails is printed with its scenario.
 #[derive(clap::Args)]
 pub struct Args {
     /// The world and what happens in it; scripts/scenarios has examples
-    #[arg(value_name = "SCENARIO.toml", required_unless_present = "adversary", conflicts_with = "adversary")]
+    #[arg(value_name = "SCENARIO.toml", required_unless_present_any = ["adversary", "swarm"], conflicts_with = "adversary")]
     scenario: Option<PathBuf>,
+    /// Draw so many random scenarios, from --seed on, and check what must be true of each; exit code 1 if anything is not
+    #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "adversary", "out", "force", "quiet", "json"], value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    swarm: Option<u64>,
     #[command(flatten)]
     attack: attack::Flags,
     /// Seed of every draw [default: the scenario's, else 1]
@@ -41,12 +45,20 @@ pub struct Args {
     volume: Volume,
 }
 
-/// Runs the scenario or the adversary and prints what it found.
+/// Runs the scenario, the swarm or the adversary and prints what it found.
 pub fn run(args: &Args) -> Result<u8> {
-    match &args.scenario {
-        Some(path) => run_scenario(path, args),
-        None => run_adversary(args),
+    match (&args.scenario, args.swarm) {
+        (Some(path), _) => run_scenario(path, args),
+        (None, Some(count)) => run_swarm(count, args),
+        (None, None) => run_adversary(args),
     }
+}
+
+fn run_swarm(count: u64, args: &Args) -> Result<u8> {
+    let mut progress = Progress::new();
+    let code = swarm::run(count, args.seed.unwrap_or(1), |share| progress.show(share));
+    progress.end();
+    code
 }
 
 fn run_adversary(args: &Args) -> Result<u8> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::NodeId;
-use crate::journal::{Entry, Header, Journal, Note};
+use crate::journal::{Entry, Header, Journal, Journals, Note};
 use crate::node::{Mark, Record};
 use crate::time::{Local, Time};
 use crate::topology::MAX_NODES;
@@ -32,9 +32,9 @@ pub struct AgentRun {
     pub unreadable: Unreadable,
 }
 
-/// What could be read of a journal, whole.
-impl From<&Journal<'_>> for AgentRun {
-    fn from(journal: &Journal<'_>) -> Self {
+impl AgentRun {
+    /// The journal with all that it says.
+    pub fn of(journal: &Journal<'_>) -> Self {
         Self {
             header: journal.header.clone(),
             entries: journal.entries().collect(),
@@ -42,11 +42,14 @@ impl From<&Journal<'_>> for AgentRun {
             unreadable: Unreadable { gaps: journal.gaps.len() as u64, ..Unreadable::default() },
         }
     }
-}
 
-impl AgentRun {
+    /// Every journal in the bytes of any number of files, by node and boot.
+    pub fn read<'a>(blobs: impl IntoIterator<Item = &'a [u8]>) -> Vec<Self> {
+        Journals::read(blobs).iter().map(Self::of).collect()
+    }
+
     /// The node's records, in order.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> + Clone {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Record(record) => Some(record),
             Entry::Note(_) => None,

@@ -112,7 +112,7 @@ fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
     let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
     let journals = Journals::read(blobs.iter().map(Vec::as_slice));
-    let runs: Vec<AgentRun> = journals.iter().map(AgentRun::from).collect();
+    let runs: Vec<AgentRun> = journals.iter().map(AgentRun::of).collect();
     if runs.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(Malformed(format!(

@@ -58,7 +58,7 @@ impl Measured {
 pub fn measure(scenario: &Scenario, seed: u64) -> Result<Measured, Refused> {
     let files = sim::run(scenario, seed, |_| ())?;
     let journals = Journals::read(files.iter().map(|(_, bytes)| bytes.as_slice()));
-    let runs: Vec<AgentRun> = journals.iter().map(AgentRun::from).collect();
+    let runs: Vec<AgentRun> = journals.iter().map(AgentRun::of).collect();
     let summary = summarise("sweep", &runs);
     let eps = |algorithm| {
         let skew = summary.row(algorithm)?.skew?;

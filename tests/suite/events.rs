@@ -8,17 +8,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use skewbench::analysis::events::{Event, Kind, Subject};
-use skewbench::analysis::summarise;
+use skewbench::analysis::{AgentRun, summarise};
 use skewbench::ids::{Arc, NodeId};
 use skewbench::sim::{self, Scenario};
 
-use crate::journals::agent_runs;
 use crate::lab::{Folder, skewbench, table, text};
 
 fn events(text: &str, seed: u64) -> Vec<Event> {
     let scenario = Scenario::parse(text).unwrap_or_else(|why| panic!("{why}: {text}"));
     let journals = sim::run(&scenario, seed, |_| ()).expect("a run");
-    summarise("r", &agent_runs(journals.iter().map(|(_, bytes)| &bytes[..]))).events
+    summarise("r", &AgentRun::read(journals.iter().map(|(_, bytes)| &bytes[..]))).events
 }
 
 fn world(rest: &str) -> String {
