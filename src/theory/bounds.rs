@@ -123,7 +123,7 @@ impl Premises {
     }
 
     /// The knee, τ* = ξ/(2κ) − ν: the tau at which all drift, 2dκ(τ+ν), is as large as the unpredictable delay, dξ. A tau far
-    /// below it buys nothing. It is this run's ξ and κ at another tau: exact if they stay the same. Rounded down; `None` if
+    /// below it buys little. It is this run's ξ and κ at another tau: exact if they stay the same. Rounded down; `None` if
     /// nothing drifts, or if drift under way alone exceeds ξ.
     pub fn knee(&self) -> Option<Nanos> {
         let knee = (span(self.xi) * WHOLE).checked_div(2 * self.kappa())? - self.span_nu();
