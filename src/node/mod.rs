@@ -18,6 +18,7 @@ use crate::probe::{Probe, Rejection, Stamp};
 use crate::time::{Local, Nanos, Ppb, Time};
 
 pub use machine::Node;
+pub use window::{Arrival, Seen};
 pub use record::{Counter, Counters, Mark, Received, Record, Sent};
 
 /// What a node is told at its birth.

@@ -23,6 +23,7 @@ mod replay;
 mod security;
 mod simulations;
 mod strangers;
+mod streamed;
 mod virtual_journals;
 mod virtual_net;
 mod virtual_run;
