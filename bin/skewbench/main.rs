@@ -9,7 +9,9 @@ mod folder;
 mod help;
 mod lab;
 mod out;
+mod progress;
 mod sim;
+mod stream;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,7 @@ Examples:
   skewbench lab --delay 5ms --jitter 1ms          the same over a network with real delays
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
+  skewbench sim SCENARIO.toml --streamed          up to a million nodes, without journals
   skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone

@@ -37,10 +37,12 @@ pub fn run(scenario: &Scenario, seed: u64, dir: Option<&Path>, volume: Volume) -
     let method = Method::for_nodes(world.nodes.len());
     let mut network = Lamport::new(world, method);
     let build_s = began.elapsed().as_secs_f64();
-    let (began, mut progress) = (Instant::now(), Progress::new(volume));
+    let (began, mut progress) = (Instant::now(), Progress::new());
     while !network.is_over() && !stop.load(Ordering::Relaxed) {
         network.run_window();
-        progress.show(network.now().as_seconds() / scenario.duration.as_seconds());
+        if volume.is_chatty() {
+            progress.show(network.now().as_seconds() / scenario.duration.as_seconds());
+        }
     }
     progress.end();
     let run_s = began.elapsed().as_secs_f64();
@@ -68,8 +70,7 @@ pub fn run(scenario: &Scenario, seed: u64, dir: Option<&Path>, volume: Volume) -
 
 /// A flag that is raised when somebody wants the run to end.
 fn listen() -> Result<Arc<AtomicBool>> {
-    let (raised, seen) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let _ = seen;
+    let raised = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("signals")?;
     let flag = Arc::clone(&raised);
     let mut stop = runtime.block_on(async { Stop::listen() })?;
@@ -91,26 +92,53 @@ fn text(found: &Findings, cost: &Cost) -> String {
     line("simulated", format!("{}{cut}", found.simulated));
     let lost = format!("{} sent, {} delivered, {} lifted a clock", counts.sent, counts.delivered, counts.lifts);
     line("probes", lost);
-    line("premises", format!(
-        "kappa {} ppm, tau_eff {} (arc {}), nu {}, mu {}, xi {} (largest: every message that arrives is timely)",
-        premises.kappa.as_ppm(), premises.tau, found.slowest, premises.nu(), premises.mu, premises.xi
-    ));
-    line("bounds", format!("safe {}, seed {}, tight {} (if all mu are equal), paper {}", bounds.safe, bounds.seed, bounds.tight, bounds.paper));
+    line(
+        "premises",
+        format!(
+            "kappa {} ppm, tau_eff {} (arc {}), nu {}, mu {}, xi {} (largest: every message that arrives is timely)",
+            premises.kappa.as_ppm(),
+            premises.tau,
+            found.slowest,
+            premises.nu(),
+            premises.mu,
+            premises.xi
+        ),
+    );
+    line(
+        "bounds",
+        format!(
+            "safe {}, seed {}, tight {} (if all mu are equal), paper {}",
+            bounds.safe, bounds.seed, bounds.tight, bounds.paper
+        ),
+    );
     match (found.warm_up, found.eps) {
         (Some(warm), Some(eps)) => {
             let (ahead, behind) = eps.worst_pair;
-            line("epsilon", format!(
-                "lamport, {}: max {}, p99 {}, p50 {} after a warm-up of {warm}; worst pair {ahead} and {behind} at {:.3} s",
-                method(found), eps.max, eps.p99, eps.p50, eps.worst_at.as_seconds()
-            ));
+            line(
+                "epsilon",
+                format!(
+                    "lamport, {}: max {}, p99 {}, p50 {} after a warm-up of {warm}; worst pair {ahead} and {behind} at {:.3} s",
+                    method(found),
+                    eps.max,
+                    eps.p99,
+                    eps.p50,
+                    eps.worst_at.as_seconds()
+                ),
+            );
         }
         _ => line("epsilon", format!("the bound begins to hold only after {}: run for longer", premises.warm_up())),
     }
-    line("speed", format!(
-        "{:.2} s to build, {:.2} s to run, {:.0} probes/s",
-        cost.build_s, cost.run_s, counts.delivered as f64 / cost.run_s.max(1e-9)
-    ));
-    let peak = peak_memory_bytes().map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.1} MiB", bytes as f64 / 1_048_576.0));
+    line(
+        "speed",
+        format!(
+            "{:.2} s to build, {:.2} s to run, {:.0} probes/s",
+            cost.build_s,
+            cost.run_s,
+            counts.delivered as f64 / cost.run_s.max(1e-9)
+        ),
+    );
+    let peak = peak_memory_bytes()
+        .map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.1} MiB", bytes as f64 / 1_048_576.0));
     line("memory", format!("{:.0} bytes a node, {:.0} an arc, peak {peak}", cost.bytes_a_node, cost.bytes_an_arc));
     for note in &found.failed {
         line("note", note.clone());

@@ -18,8 +18,8 @@ use crate::probe::{Probe, Rejection, Stamp};
 use crate::time::{Local, Nanos, Ppb, Time};
 
 pub use machine::Node;
-pub use window::{Arrival, Seen};
 pub use record::{Counter, Counters, Mark, Received, Record, Sent};
+pub use window::{Arrival, Seen};
 
 /// What a node is told at its birth.
 #[derive(Clone, PartialEq, Eq, Debug)]

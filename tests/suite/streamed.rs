@@ -172,8 +172,11 @@ fn premises_are_what_the_journals_show() {
         messages.sort();
         let mut slowest = Nanos::ZERO;
         for arc in messages.chunk_by(|a, b| a.0 == b.0) {
-            let sends: Vec<Nanos> =
-                [Nanos::ZERO].into_iter().chain(arc.iter().map(|(_, sent, _)| *sent)).chain([scenario.duration]).collect();
+            let sends: Vec<Nanos> = [Nanos::ZERO]
+                .into_iter()
+                .chain(arc.iter().map(|(_, sent, _)| *sent))
+                .chain([scenario.duration])
+                .collect();
             slowest = sends.windows(2).map(|pair| pair[1] - pair[0]).fold(slowest, Nanos::max);
         }
         let arcs: std::collections::BTreeSet<Arc> = messages.iter().map(|(arc, ..)| *arc).collect();
@@ -198,7 +201,10 @@ fn the_same_scenario_and_seed_give_the_same_bytes() {
 #[test]
 fn what_a_streamed_run_cannot_do_is_refused_by_name() {
     for (body, key) in [
-        ("topology = { shape = \"ring\", nodes = 3 }\n        [[event]]\nkind = \"crash\"\nnode = 1\nat = \"1s\"", "event[0]"),
+        (
+            "topology = { shape = \"ring\", nodes = 3 }\n        [[event]]\nkind = \"crash\"\nnode = 1\nat = \"1s\"",
+            "event[0]",
+        ),
         ("topology = { shape = \"ring\", nodes = 3 }\n        [stamps]\nwait_within = \"5us\"", "stamps.wait_within"),
         ("topology = { shape = \"ring\", nodes = 3 }\n        [links]\ndelay = \"1ms\"\nmu = \"2ms\"", "mu"),
         ("topology = { shape = \"edges\", nodes = 3, edges = [[0, 1]] }", "topology"),

@@ -194,7 +194,9 @@ impl Scenario {
         let checks = Checks("topology");
         match &self.topology {
             Shape::Tree { branches: 0, .. } => Err(refuse("topology.branches", 0, "choose 1 or more")),
-            Shape::RandomRegular { degree, .. } if *degree == 0 || *degree >= nodes || (degree % 2) * (nodes % 2) == 1 => {
+            Shape::RandomRegular { degree, .. }
+                if *degree == 0 || *degree >= nodes || (degree % 2) * (nodes % 2) == 1 =>
+            {
                 let mend = format!("choose from 1 to {}, so that degree times nodes is even", nodes - 1);
                 Err(refuse("topology.degree", degree, &mend))
             }

@@ -117,7 +117,10 @@ impl<E: Copy> Calendar<E> {
     pub fn bytes(&self) -> usize {
         let entry = size_of::<Entry<E>>();
         let days: usize = self.days.iter().chain(self.far.values()).map(Vec::capacity).sum();
-        days * entry + self.slab.capacity() * size_of::<Linked<E>>() + self.due.capacity() * entry + self.hours.len() * 4
+        days * entry
+            + self.slab.capacity() * size_of::<Linked<E>>()
+            + self.due.capacity() * entry
+            + self.hours.len() * 4
     }
 
     fn hour_of(&self, at: i64) -> usize {

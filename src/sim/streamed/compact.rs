@@ -183,7 +183,9 @@ impl World {
 /// The compact form has clocks of one rate, exact stamps, and nodes to which nothing happens.
 fn refuse_what_takes_more(scenario: &Scenario) -> Result<(), Refused> {
     let refused = |key: &str, value: String| {
-        Err(Refused(format!("{key} = {value}: a streamed run has no such thing: leave it out, or run without --streamed")))
+        Err(Refused(format!(
+            "{key} = {value}: a streamed run has no such thing: leave it out, or run without --streamed"
+        )))
     };
     let (all, stamps) = (&scenario.oscillators, scenario.stamps);
     if all.wander_limit_ppm != 0.0 {

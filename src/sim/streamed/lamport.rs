@@ -205,4 +205,3 @@ fn ahead(world: &World) -> i64 {
     let usual = (world.arcs.len() / world.nodes.len()).max(1) as i64;
     world.tau.0 / usual
 }
-

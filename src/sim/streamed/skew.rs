@@ -215,7 +215,8 @@ struct Outward {
 
 impl Outward {
     fn new(legs: impl Iterator<Item = Leg>) -> Self {
-        let mut watch = Self { slope: f64::NEG_INFINITY, low: (f64::INFINITY, 0), high: (f64::NEG_INFINITY, 0), worst_at: 0.0 };
+        let mut watch =
+            Self { slope: f64::NEG_INFINITY, low: (f64::INFINITY, 0), high: (f64::NEG_INFINITY, 0), worst_at: 0.0 };
         let legs: Vec<Leg> = legs.inspect(|leg| watch.slope = watch.slope.max(leg.slope)).collect();
         watch.look_at_all(0.0, legs.into_iter());
         watch
