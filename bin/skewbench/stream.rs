@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use skewbench::host::facts::peak_memory_bytes;
+use skewbench::host::facts::{peak_memory_bytes, processor_seconds};
 use skewbench::host::signals::Stop;
 use skewbench::sim::Scenario;
 use skewbench::sim::scenario::Refused;
@@ -21,6 +21,7 @@ use crate::progress::Progress;
 struct Cost {
     build_s: f64,
     run_s: f64,
+    processor_s: f64,
     bytes_a_node: f64,
     bytes_an_arc: f64,
     stopped: bool,
@@ -37,7 +38,7 @@ pub fn run(scenario: &Scenario, seed: u64, dir: Option<&Path>, volume: Volume) -
     let method = Method::for_nodes(world.nodes.len());
     let mut network = Lamport::new(world, method);
     let build_s = began.elapsed().as_secs_f64();
-    let (began, mut progress) = (Instant::now(), Progress::new());
+    let (began, used, mut progress) = (Instant::now(), processor_seconds(), Progress::new());
     while !network.is_over() && !stop.load(Ordering::Relaxed) {
         network.run_window();
         if volume.is_chatty() {
@@ -46,11 +47,13 @@ pub fn run(scenario: &Scenario, seed: u64, dir: Option<&Path>, volume: Volume) -
     }
     progress.end();
     let run_s = began.elapsed().as_secs_f64();
+    let processor_s = processor_seconds().zip(used).map_or(run_s, |(now, before)| now - before);
     let (nodes, arcs) = (network.world.nodes.len(), network.world.arcs.len());
     let beside_arcs = network.bytes() + size_of_val(&network.world.nodes[..]);
     let cost = Cost {
         build_s,
         run_s,
+        processor_s,
         bytes_a_node: beside_arcs as f64 / nodes as f64,
         bytes_an_arc: size_of_val(&network.world.arcs[..]) as f64 / arcs as f64,
         stopped: !network.is_over(),
@@ -131,10 +134,11 @@ fn text(found: &Findings, cost: &Cost) -> String {
     line(
         "speed",
         format!(
-            "{:.2} s to build, {:.2} s to run, {:.0} probes/s",
+            "{:.2} s to build, {:.2} s to run ({:.2} s of processor time), {:.0} probes/s of processor time",
             cost.build_s,
             cost.run_s,
-            counts.delivered as f64 / cost.run_s.max(1e-9)
+            cost.processor_s,
+            counts.delivered as f64 / cost.processor_s.max(1e-9)
         ),
     );
     let peak = peak_memory_bytes()

@@ -96,21 +96,27 @@ impl<E: Copy> Calendar<E> {
     /// When the next event happens.
     #[inline]
     pub fn next_at(&mut self) -> Option<i64> {
-        if self.next == self.due.len() {
-            self.advance();
-        }
+        let _ = self.turn();
         self.due.get(self.next).map(|entry| entry.at)
     }
 
     /// Takes out the next event if it happens before `until`.
     #[inline]
     pub fn pop_before(&mut self, until: i64) -> Option<(i64, E)> {
-        if self.next == self.due.len() {
-            self.advance();
-        }
         let entry = self.due.get(self.next).filter(|entry| entry.at < until)?;
         self.next += 1;
         Some((entry.at, entry.event))
+    }
+
+    /// Goes on to the next events if there are none in hand, and then gives those that it took, a few of one short span:
+    /// others may yet be queued between them. Without this nothing is taken out.
+    #[inline]
+    pub fn turn(&mut self) -> Option<impl Iterator<Item = E> + Clone + '_> {
+        if self.next < self.due.len() {
+            return None;
+        }
+        self.advance();
+        Some(self.due.iter().map(|entry| entry.event))
     }
 
     /// What the calendar's memory comes to, in bytes.
@@ -240,10 +246,10 @@ mod tests {
     fn what_is_not_due_stays() {
         let mut calendar = Calendar::new(1, 10);
         calendar.push(1_000_000, 'b');
-        assert_eq!(calendar.pop_before(1_000_000), None);
+        assert_eq!((calendar.next_at(), calendar.pop_before(1_000_000)), (Some(1_000_000), None));
         calendar.push(999, 'a');
         assert_eq!(calendar.pop_before(1_000_000), Some((999, 'a')), "earlier than what was looked at");
-        assert_eq!(calendar.pop_before(i64::MAX), Some((1_000_000, 'b')));
+        assert_eq!((calendar.next_at(), calendar.pop_before(i64::MAX)), (Some(1_000_000), Some((1_000_000, 'b'))));
         assert_eq!((calendar.next_at(), calendar.pop_before(i64::MAX)), (None, None));
     }
 }
