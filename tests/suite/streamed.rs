@@ -70,8 +70,8 @@ const WORLDS: &[(&str, &str)] = &[
         r#"topology = { shape = "tree", nodes = 10, branches = 3 }
         [links]
         delay = "3s"
-        mu = "2900ms"
-        jitter = { kind = "log-normal", median = "30ms", sigma = 1.0 }"#,
+        mu = "2999ms"
+        jitter = { kind = "log-normal", median = "1ms", sigma = 1.0 }"#,
     ),
 ];
 
