@@ -15,7 +15,7 @@
 //! 4. [`clock`]: one algorithm a file; start with [`clock::lamport`]. [`causal`] has the hybrid clock on top.
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
-//!    bounds.
+//!    bounds, [`stability`] the deviations over tau.
 //! 7. [`sim`]: the same nodes in virtual time, where truth is known.
 //! 8. [`host`]: everything that touches the operating system, and nothing else does.
 //!
@@ -35,6 +35,7 @@ pub mod order;
 pub mod probe;
 pub mod report;
 pub mod sim;
+pub mod stability;
 pub mod theory;
 pub mod time;
 pub mod topology;

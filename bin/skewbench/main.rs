@@ -11,6 +11,7 @@ mod lab;
 mod out;
 mod progress;
 mod sim;
+mod stability;
 mod stream;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ Examples:
   skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+  skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
 Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
@@ -57,6 +59,8 @@ enum Command {
     Man,
     /// Put runs or bench files side by side: what is worse beyond the spread?
     Compare(compare::Args),
+    /// Say how stable a clock is over spans of any length: Allan deviation and its kin, MTIE
+    Stability(stability::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Command::Completions(args) => help::completions(&args, Cli::command()),
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
+        Command::Stability(args) => stability::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

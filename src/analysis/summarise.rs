@@ -7,6 +7,7 @@ use super::clocks::Clocks;
 use super::envelope::sweep;
 use super::facts;
 use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
+use super::optimum::Optimum;
 use super::ordering::{self, OrderRow, Reports};
 use super::premise;
 use super::run::{AgentRun, Span, choose};
@@ -79,6 +80,7 @@ impl<'a> Run<'a, '_> {
         let context = Context { truth: Some(truth), premises: premises.as_ref(), run, tau: self.config.tau };
         summary.arcs = self.arcs(&traffic, &context);
         summary.promise = premises.map(|premises| promise(premises, &traffic));
+        summary.optimum = Optimum::of(self.config, &traffic, truth);
         summary.duration = Some(run);
         let warm_up = self.warm_up(run, premises.as_ref());
         summary.warm_up = Some(warm_up);
@@ -162,7 +164,7 @@ impl<'a> Run<'a, '_> {
         } else {
             Vec::new()
         };
-        let eps = summary.row(Algorithm::Lamport).and_then(|row| row.skew).map(|skew| skew.max);
+        let eps = summary.eps(Algorithm::Lamport);
         summary.verdict = self.verdict(eps, summary.promise.as_ref());
         if let (Some(promise), Some(eps)) = (&mut summary.promise, eps) {
             let tight = promise.bounds.tight.0 as f64;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arcs::ArcRow;
+use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::series::Series;
 use super::skew::Skew;
@@ -123,6 +124,8 @@ pub struct Summary {
     pub warm_up: Option<Nanos>,
     /// What theory promises.
     pub promise: Option<Promise>,
+    /// What the best algorithm could have promised.
+    pub optimum: Optimum,
     /// One row for each algorithm.
     pub rows: Vec<Row>,
     /// One row for each arc.
@@ -143,6 +146,11 @@ impl Summary {
     /// The row of `algorithm`.
     pub fn row(&self, algorithm: Algorithm) -> Option<&Row> {
         self.rows.iter().find(|row| row.algorithm == algorithm)
+    }
+
+    /// The largest eps of `algorithm` in the window, where truth is known.
+    pub fn eps(&self, algorithm: Algorithm) -> Option<Nanos> {
+        self.row(algorithm)?.skew.map(|skew| skew.max)
     }
 
     /// Completed exchanges by where the worst of their stamps was taken: user space, kernel, hardware.

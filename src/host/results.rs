@@ -38,6 +38,7 @@ pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
         ("arcs.csv", csv::arcs_csv(&summary)),
         ("epsilon.csv", csv::epsilon_csv(&summary)),
         ("ordering.csv", csv::ordering_csv(&summary)),
+        ("limits.csv", csv::limits_csv(&summary)),
         ("report.json", json::report_json(&summary)),
         ("report.html", html::report_html(&summary)),
     ];

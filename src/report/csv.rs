@@ -1,4 +1,4 @@
-//! The four CSV files. The same summary gives the same bytes; what is unknown is empty; units are in the column names.
+//! The five CSV files. The same summary gives the same bytes; what is unknown is empty; units are in the column names.
 
 use std::fmt::Display;
 
@@ -26,6 +26,26 @@ const ARC_COLUMNS: &str = "from,to,sent,received,lost,duplicated,reordered,late,
 const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duration_s,commands,commands_per_s,\
     latency_ns_p50,latency_ns_p99,latency_ns_p999,cpu_ns_per_command,floor_ns_per_command,inversions,inversion_rate,\
     order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s";
+
+const LIMIT_COLUMNS: &str = "limit,limit_ns,algorithm,eps_true_ns_max,eps_over_limit";
+
+/// `limits.csv`: one row for each limit and algorithm: what the best algorithm could have promised, and what this one did.
+pub fn limits_csv(summary: &Summary) -> Vec<u8> {
+    let rows = summary.optimum.limits().flat_map(|(limit, least)| {
+        summary.rows.iter().map(move |row| {
+            let eps = row.skew.map(|skew| skew.max);
+            let over = eps.filter(|_| least > Nanos::ZERO).map(|eps| eps.0 as f64 / least.0 as f64);
+            vec![
+                limit.name().to_owned(),
+                ns(Some(least)),
+                row.algorithm.to_string(),
+                ns(eps),
+                over.map_or_else(String::new, share),
+            ]
+        })
+    });
+    file(columns(LIMIT_COLUMNS), rows)
+}
 
 /// `summary.csv`: one row for each algorithm.
 pub fn summary_csv(summary: &Summary) -> Vec<u8> {

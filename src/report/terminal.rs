@@ -3,6 +3,7 @@
 use super::text::{line, plural, short, thousands, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
+use crate::analysis::optimum::Limit;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
@@ -30,7 +31,7 @@ pub fn sentence(summary: &Summary) -> String {
 
 /// The same with spans written by `span`.
 pub fn sentence_with(summary: &Summary, span: fn(Nanos) -> String) -> String {
-    let eps = summary.row(Algorithm::Lamport).and_then(|row| row.skew).map(|skew| skew.max);
+    let eps = summary.eps(Algorithm::Lamport);
     let stayed = eps.map_or_else(
         || "How far apart these clocks were is unknown".to_owned(),
         |eps| format!("These clocks stayed within {}", span(eps)),
@@ -143,7 +144,22 @@ fn bounds(summary: &Summary) -> String {
     );
     text += &wrapped("premises ", &given);
     text += &wrapped("tau max  ", &format!("{ceiling} (with the smallest observed delay, {smallest})"));
+    text += &optimum(summary);
     text + &verdict
+}
+
+fn optimum(summary: &Summary) -> String {
+    let words = |limit| match limit {
+        Limit::CompleteGraph => "u(1-1/n)",
+        Limit::HalfDiameter => "diam_u/2",
+        Limit::Execution => "this execution",
+    };
+    let told: Vec<String> =
+        summary.optimum.limits().map(|(limit, least)| format!("{} {}", words(limit), short(least))).collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    wrapped("limits   ", &format!("{} (what the best algorithm could promise, without drift)", told.join(", ")))
 }
 
 fn arcs(summary: &Summary) -> String {

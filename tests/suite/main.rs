@@ -22,6 +22,7 @@ mod readme;
 mod replay;
 mod security;
 mod simulations;
+mod stability;
 mod strangers;
 mod streamed;
 mod virtual_journals;

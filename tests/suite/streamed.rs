@@ -1,10 +1,11 @@
 //! The streamed simulator against the one that keeps everything: the same clocks, the same eps, the same premises.
 
+use skewbench::analysis::quantile::PerMille;
 use skewbench::ids::{Algorithm, Arc};
 use skewbench::model::Oscillator;
 use skewbench::node::Record;
 use skewbench::sim::scenario::{Scale, Scenario};
-use skewbench::sim::streamed::rows::Row;
+use skewbench::sim::streamed::rows::{Row, Rows};
 use skewbench::sim::streamed::{Findings, Lamport, Method, World};
 use skewbench::sim::{self, Network};
 use skewbench::time::{Nanos, Time};
@@ -140,6 +141,26 @@ fn an_outward_eps_is_never_too_small_and_not_far_off() {
     }
 }
 
+#[test]
+fn quantiles_are_shares_of_time() {
+    let scenario = scenario(WORLDS[1].1);
+    let network = streamed(&scenario, 1, Method::Exact);
+    let rows = network.skew.rows.since(Nanos::from_seconds(1));
+    let mut journaled = Network::new(sim::World::new(&scenario, 1).expect("a world"));
+    let instants = (1_000..4_000).map(|ms| Time::ZERO + Nanos::from_millis(ms) + Nanos(77));
+    let seen: Vec<Nanos> = instants
+        .map(|at| {
+            journaled.run_until(at);
+            journaled.spread(Algorithm::Lamport, at)
+        })
+        .collect();
+    for (quantile, share) in [(PerMille::P50, 0.5), (PerMille(900), 0.9), (PerMille::P99, 0.99)] {
+        let value = Rows::quantile(rows, quantile).expect("time");
+        let within = seen.iter().filter(|eps| **eps <= value).count() as f64 / seen.len() as f64;
+        assert!((within - share).abs() < 0.015, "{within} for {share}");
+    }
+}
+
 /// Every message that the journals say arrived: its arc, when it was sent and how long it took, in true time.
 fn arrived(scenario: &Scenario, seed: u64) -> Vec<(Arc, Nanos, Nanos)> {
     let journals = sim::run(scenario, seed, |_| {}).expect("a run");
@@ -217,4 +238,27 @@ fn what_a_streamed_run_cannot_do_is_refused_by_name() {
         let refused = Scenario::parse_for(&text, Scale::Streamed).expect_err(key).to_string();
         assert!(refused.starts_with(key), "{refused}");
     }
+}
+
+#[test]
+fn a_person_gets_numbers_a_verdict_and_a_file() {
+    let dir = std::env::temp_dir().join(format!("skewbench-streamed-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    let run = |more: &[&str]| {
+        let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/scenarios/random.toml");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_skewbench"));
+        command.args(["sim", scenario.to_str().expect("a path"), "--streamed"]).args(more).output().expect("it runs")
+    };
+    let output = run(&["--out", dir.to_str().expect("a path")]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for told in ["20 nodes, 80 arcs", "tau_eff", "exact", "bytes a node", "verdict  WITHIN"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let csv = std::fs::read_to_string(dir.join("stream.csv")).expect("a file");
+    assert_eq!(csv.lines().count(), 1 + 100, "a row a period");
+    assert_eq!(String::from_utf8_lossy(&run(&["--quiet"]).stdout), "verdict  WITHIN\n");
+    std::fs::remove_dir_all(dir).expect("removed");
+    let refused = run(&["--json"]);
+    assert_eq!(refused.status.code(), Some(2), "no JSON of a streamed run");
 }

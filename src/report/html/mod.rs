@@ -22,6 +22,7 @@ pub mod ordering;
 pub mod page;
 pub mod ranges;
 pub mod scale;
+pub mod stability;
 pub mod svg;
 pub mod table;
 pub mod words;

@@ -17,15 +17,16 @@ const REASONS: usize = 5;
 /// The whole page.
 pub fn page(summary: &Summary) -> String {
     let sections: String = sections(summary).into_iter().map(|(title, body)| section(title, &body)).collect();
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n{}<body>\n<main>\n{}{sections}</main>\n</body>\n</html>\n",
-        head(summary),
-        first(summary)
-    )
+    let title = escape(&format!("{} – skewbench {}", summary.verdict.name(), brief(&summary.facts.run_id)));
+    document(&title, &format!("{}{sections}", first(summary)))
 }
 
-fn head(summary: &Summary) -> String {
-    let title = escape(&format!("{} – skewbench {}", summary.verdict.name(), brief(&summary.facts.run_id)));
+/// A page that asks nothing of anybody, with its style in it. `title` is escaped, `body` is markup.
+pub fn document(title: &str, body: &str) -> String {
+    format!("<!DOCTYPE html>\n<html lang=\"en\">\n{}<body>\n<main>\n{body}</main>\n</body>\n</html>\n", head(title))
+}
+
+fn head(title: &str) -> String {
     format!(
         "<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
