@@ -9,8 +9,10 @@ mod folder;
 mod help;
 mod lab;
 mod out;
+mod progress;
 mod sim;
 mod stability;
+mod stream;
 mod swarm;
 mod sweep;
 mod verify;
@@ -34,6 +36,7 @@ Examples:
   skewbench lab --delay 5ms --jitter 1ms          the same over a network with real delays
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
+  skewbench sim SCENARIO.toml --streamed          up to a million nodes, without journals
   skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench sim --swarm 1000                      a thousand random scenarios, held against every law
   skewbench lab --live --seconds 600              ten minutes, watched as they happen

@@ -21,6 +21,7 @@ use crate::time::{Local, Nanos, Ppb, Time};
 pub use machine::Node;
 pub use record::{Counter, Counters, Mark, Received, Record, Sent};
 pub use replay::Replay;
+pub use window::{Arrival, Seen};
 
 /// What a node is told at its birth.
 #[derive(Clone, PartialEq, Eq, Debug)]

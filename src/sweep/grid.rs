@@ -4,7 +4,7 @@ use super::key::Key;
 use super::values;
 use crate::ids::{Arc, NodeId};
 use crate::sim::Scenario;
-use crate::sim::scenario::Refused;
+use crate::sim::scenario::{Refused, Scale};
 use crate::time::Nanos;
 use crate::topology;
 
@@ -126,11 +126,11 @@ impl Grid {
         for (axis, value) in self.axes.iter().zip(self.values(point)) {
             axis.key.set(value, &mut scenario)?;
         }
-        if self.axes.iter().all(|axis| axis.key != Key::Duration) && scenario.check_shape().is_ok() {
+        if self.axes.iter().all(|axis| axis.key != Key::Duration) && scenario.check_shape(Scale::Journaled).is_ok() {
             let hops = i64::from(diameter(&scenario, seed)) + 1;
             scenario.duration = scenario.duration.max(scenario.tau.times(PERIODS_PER_HOP * hops));
         }
-        scenario.check().map_err(|why| Refused(format!("{}: {why}", self.name(point))))?;
+        scenario.check(Scale::Journaled).map_err(|why| Refused(format!("{}: {why}", self.name(point))))?;
         Ok(scenario)
     }
 }

@@ -28,6 +28,7 @@ mod simulated;
 mod simulations;
 mod stability;
 mod strangers;
+mod streamed;
 mod swarm;
 mod sweeps;
 mod verify;
