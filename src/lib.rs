@@ -24,6 +24,7 @@
 pub mod affine;
 pub mod analysis;
 pub mod causal;
+pub mod certify;
 pub mod clock;
 pub mod compare;
 pub mod host;

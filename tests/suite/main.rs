@@ -1,8 +1,10 @@
 //! Everything that is tested from outside: the pure core in virtual time, and the programs as a person runs them.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
+mod certificates;
 mod chromium;
 mod compare;
+mod difference_system;
 mod executions;
 mod faults;
 mod hostile;

@@ -1,0 +1,195 @@
+//! Certificates against truth and against an independent solver, on thousands of small random executions.
+
+use std::collections::BTreeMap;
+
+use skewbench::certify::{Delay, Feasible, Graph, Interval, Message, Observation, Queries, Reach, feasible};
+use skewbench::ids::{Arc, NodeId};
+use skewbench::model::{Purpose, Rng};
+use skewbench::time::{Local, Nanos, Ppb, Time};
+
+use crate::difference_system::System;
+
+/// Parts of a nanosecond in which clocks are exact.
+const PARTS: i128 = 1_000_000_000;
+/// Limits on rates whose exact sums share a small denominator: a thousandth, a two-thousandth and a four-thousandth.
+const KAPPAS: [i64; 3] = [1_000_000, 500_000, 250_000];
+
+/// A clock: from each instant of true time on, its reading in parts and its rate minus one.
+pub struct Hands {
+    legs: Vec<(i64, i128, i64)>,
+}
+
+impl Hands {
+    fn draw(rng: &mut Rng, kappa: i64, length: i64) -> Self {
+        let mut legs = Vec::new();
+        let (mut at, mut reading) = (0, i128::from(rng.below(1_000_000_000)) * PARTS);
+        while at < length {
+            let rate = rng.below(2 * kappa as u64 + 1) as i64 - kappa;
+            legs.push((at, reading, rate));
+            let span = 1 + rng.below(length as u64) as i64;
+            reading += i128::from(span) * (PARTS + i128::from(rate));
+            at += span;
+        }
+        Self { legs }
+    }
+
+    fn stamp(&self, at: i64) -> Time<Local> {
+        let leg = &self.legs[self.legs.partition_point(|leg| leg.0 <= at) - 1];
+        let reading = leg.1 + i128::from(at - leg.0) * (PARTS + i128::from(leg.2));
+        Time::from_nanos(reading.div_euclid(PARTS) as i64)
+    }
+
+    /// The instant at which the clock turned to `reading`, as a fraction.
+    fn turned(&self, reading: Time<Local>) -> (i128, i128) {
+        let reading = i128::from(reading.as_nanos()) * PARTS;
+        let leg = &self.legs[self.legs.partition_point(|leg| leg.1 <= reading).max(1) - 1];
+        let rate = PARTS + i128::from(leg.2);
+        (i128::from(leg.0) * rate + reading - leg.1, rate)
+    }
+
+    /// The reading in parts at an instant that is a fraction, times its denominator.
+    fn reading(&self, (instant, rate): (i128, i128)) -> i128 {
+        let leg = &self.legs[self.legs.partition_point(|leg| i128::from(leg.0) * rate <= instant).max(1) - 1];
+        leg.1 * rate + (instant - i128::from(leg.0) * rate) * (PARTS + i128::from(leg.2))
+    }
+}
+
+/// A random execution of few nodes and tens of messages, with losses and reorderings.
+pub struct Case {
+    pub hands: Vec<Hands>,
+    pub kappas: BTreeMap<NodeId, Ppb>,
+    pub delays: BTreeMap<Arc, Delay>,
+    pub messages: Vec<(Arc, Message)>,
+    pub length: i64,
+}
+
+impl Case {
+    pub fn draw(seed: u64, most_messages: u64) -> Self {
+        let mut rng = Rng::stream(seed, Purpose::Scenario, 7);
+        let nodes = 2 + rng.below(3) as u32;
+        let length = 1_000_000 + rng.below(2_000_000_000) as i64;
+        let kappas: BTreeMap<NodeId, Ppb> =
+            (0..nodes).map(|node| (NodeId(node), Ppb(KAPPAS[rng.below(3) as usize]))).collect();
+        let hands: Vec<Hands> = kappas.values().map(|kappa| Hands::draw(&mut rng, kappa.0, length)).collect();
+        let (least, spread) = (rng.below(3_000_000) as i64, 1 + rng.below(5_000_000) as i64);
+        let known = [0, least / 2, least][rng.below(3) as usize];
+        let most = (rng.below(3) == 0).then_some(Nanos(least + spread));
+        let delay = Delay { least: Nanos(known), most };
+        let mut case = Self { hands, kappas, delays: BTreeMap::new(), messages: Vec::new(), length };
+        for sequence in 0..3 + rng.below(most_messages - 2) {
+            let from = rng.below(u64::from(nodes)) as u32;
+            let to = (from + 1 + rng.below(u64::from(nodes) - 1) as u32) % nodes;
+            let sent = rng.below(length as u64) as i64;
+            let received = sent + least + rng.below(spread as u64 + 1) as i64;
+            if received >= length || rng.below(10) == 0 {
+                continue;
+            }
+            let arc = Arc { from: NodeId(from), to: NodeId(to) };
+            case.delays.insert(arc, delay);
+            let stamp = |node: u32, at: i64| case.hands[node as usize].stamp(at);
+            case.messages.push((arc, Message { sent: stamp(from, sent), received: stamp(to, received), sequence }));
+        }
+        case
+    }
+
+    pub fn observation(&self) -> Observation {
+        Observation::new(&self.kappas, &self.delays, self.messages.iter().copied(), Nanos(1))
+    }
+
+    fn contains_truth(&self, node: usize, at: Time<Local>, of: usize, found: Interval) -> bool {
+        let instant = self.hands[node].turned(at);
+        let truth = self.hands[of].reading(instant);
+        let of_end = |end: Time<Local>| i128::from(end.as_nanos()) * PARTS * instant.1;
+        (found.low == Time::MIN || of_end(found.low) <= truth) && (found.high == Time::MAX || truth <= of_end(found.high))
+    }
+}
+
+fn executions(default: u64) -> u64 {
+    std::env::var("SKEWBENCH_EXECUTIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn truth_is_inside_every_interval() {
+    let (mut bounded, mut reach) = (0_u64, Reach::default());
+    for seed in 0..executions(10_000) {
+        let case = Case::draw(seed, 40);
+        let observation = case.observation();
+        let graph = Graph::new(&observation, &observation.whole()).expect("a short window");
+        assert!(matches!(feasible(&graph), Feasible::Times(_)), "seed {seed} is consistent");
+        let queries = Queries::new(&graph);
+        let node = (seed % case.hands.len() as u64) as usize;
+        let at = case.hands[node].stamp(case.length * (1 + (seed % 7) as i64) / 8) + Nanos(1);
+        queries.reach(node, at, &mut reach);
+        for of in 0..case.hands.len() {
+            let found = queries.interval(&reach, of);
+            bounded += u64::from(of != node && found.is_bounded());
+            assert!(case.contains_truth(node, at, of, found), "seed {seed}: {node} at {at:?} of {of}: {found:?}");
+        }
+    }
+    assert!(bounded > 5_000, "most intervals are limited: {bounded}");
+}
+
+#[test]
+fn the_interval_is_the_optimum_of_the_linear_program() {
+    let mut reach = Reach::default();
+    for seed in 0..200 {
+        let case = Case::draw(seed, 14);
+        let observation = case.observation();
+        let graph = Graph::new(&observation, &observation.whole()).expect("a short window");
+        let queries = Queries::new(&graph);
+        let node = (seed % case.hands.len() as u64) as usize;
+        let at = case.hands[node].stamp(case.length / 2) + Nanos(1);
+        queries.reach(node, at, &mut reach);
+        for of in (0..case.hands.len()).filter(|of| *of != node) {
+            let found = queries.interval(&reach, of);
+            let system = System::new(&case, node, at);
+            let (low, high) = system.interval(of);
+            let (unit, hair) = (system.unit(), system.unit() / 1_000);
+            match high {
+                Some(high) => {
+                    let over = i128::from(found.high.as_nanos()) * unit - high;
+                    assert!((0..unit + hair).contains(&over), "seed {seed}: high {found:?} for {}", high / unit);
+                    let event = |by: i64| system.with_event(of, found.high + Nanos(by)).is_consistent();
+                    assert!(event(-1) || found.width() < Nanos(2), "seed {seed}: one less is possible");
+                    assert!(!event(1), "seed {seed}: one more is not");
+                }
+                None => assert_eq!(found.high, Time::MAX, "seed {seed}"),
+            }
+            match low {
+                Some(low) => {
+                    let under = low - i128::from(found.low.as_nanos()) * unit;
+                    assert!((0..unit + hair).contains(&under), "seed {seed}: low {found:?} for {}", low / unit);
+                    let event = |by: i64| system.with_event(of, found.low + Nanos(by)).is_consistent();
+                    assert!(event(1) || found.width() < Nanos(2), "seed {seed}: one more is possible");
+                    assert!(!event(-1), "seed {seed}: one less is not");
+                }
+                None => assert_eq!(found.low, Time::MIN, "seed {seed}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wider_window_never_widens_an_interval() {
+    use skewbench::certify::Window;
+    let (mut narrow, mut wide, mut narrower) = (Reach::default(), Reach::default(), 0);
+    for seed in 0..2_000 {
+        let case = Case::draw(seed, 60);
+        let observation = case.observation();
+        let stamps = |from: i64, to: i64| {
+            Window(case.hands.iter().map(|hands| hands.stamp(from)..=hands.stamp(to)).collect())
+        };
+        let small = Graph::new(&observation, &stamps(case.length / 4, case.length / 4 * 3)).expect("short");
+        let large = Graph::new(&observation, &stamps(case.length / 8, case.length / 8 * 7)).expect("short");
+        let (small, large) = (Queries::new(&small), Queries::new(&large));
+        let at = case.hands[0].stamp(case.length / 2);
+        small.reach(0, at, &mut narrow);
+        large.reach(0, at, &mut wide);
+        for of in 0..case.hands.len() {
+            let (a, b) = (small.interval(&narrow, of), large.interval(&wide, of));
+            assert!(a.low <= b.low && b.high <= a.high, "seed {seed} of {of}: {a:?} {b:?}");
+            narrower += u64::from(a != b);
+        }
+    }
+    assert!(narrower > 500, "{narrower}");
+}
