@@ -6,6 +6,7 @@
 //! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
 
 pub mod arcs;
+pub mod certificate;
 pub mod clocks;
 pub mod coverage;
 pub mod envelope;
@@ -29,6 +30,7 @@ pub mod track;
 pub mod traffic;
 pub mod truth;
 
+pub use certificate::certificate;
 pub use run::{AgentRun, Unreadable};
 pub use summarise::summarise;
 pub use summary::{Summary, Verdict};

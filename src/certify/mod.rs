@@ -9,6 +9,8 @@
 //! Source: B. Patt-Shamir and S. Rajsbaum, *A theory of clock synchronization*, STOC 1994.
 
 pub mod contradiction;
+pub mod course;
+pub mod epsilon;
 pub mod feasible;
 pub mod graph;
 pub mod observation;
@@ -19,6 +21,8 @@ pub mod spread;
 pub mod suspects;
 
 pub use contradiction::Contradiction;
+pub use course::Course;
+pub use epsilon::{Aging, Apart, Cell, Sight};
 pub use feasible::{Feasible, feasible};
 pub use graph::Graph;
 pub use observation::{Delay, Message, Observation, Window};
