@@ -83,13 +83,14 @@ pub struct Cell<'a> {
 }
 
 impl Cell<'_> {
-    /// How far apart the clocks were; `None` if an end of an interval is open. Cost: O(log) for each change of a clock in
+    /// How far apart the clocks were; `None` if an end of an interval is open, or if no course of the other clock leads from
+    /// the first interval to the last. Cost: O(log) for each change of a clock in
     /// the cell.
     pub fn apart(&self) -> Option<Apart> {
         if !self.from.other.is_bounded() || !self.to.other.is_bounded() || self.to.at < self.from.at {
             return None;
         }
-        let mut found = Found { least: i64::MAX, largest: i64::MIN, certain: 0 };
+        let mut found = Found { least: i64::MAX, largest: i64::MIN, certain: 0, is_empty: false };
         self.look(self.from.at, &mut found);
         self.look(self.to.at, &mut found);
         let on_grid = found.largest.saturating_abs().max(found.least.saturating_abs());
@@ -99,7 +100,7 @@ impl Cell<'_> {
         }
         self.own.turns(self.from.at, self.to.at).for_each(|at| self.look(at, &mut found));
         self.turns_of_other(&mut found);
-        Some(Apart {
+        (!found.is_empty).then(|| Apart {
             least: Nanos(found.least.saturating_sub(GRAIN)),
             largest: Nanos(found.largest.saturating_add(GRAIN)),
             certain: Nanos((found.certain - GRAIN).max(0)),
@@ -120,7 +121,9 @@ impl Cell<'_> {
 
     /// Looks at an instant, on both sides of what the own clock does there.
     fn look(&self, at: Time<Local>, found: &mut Found) {
-        let (least, largest) = self.other.bounds(self.low(at), self.high(at).max(self.low(at)));
+        let (low, high) = (self.low(at), self.high(at));
+        found.is_empty |= high < low;
+        let (least, largest) = self.other.bounds(low, high.max(low));
         let after = self.own.at(at);
         let (own_least, own_largest) = self.own.bounds(at - Nanos(1), at);
         found.include((least - own_largest).0, (largest - own_least).0);
@@ -182,6 +185,7 @@ struct Found {
     least: i64,
     largest: i64,
     certain: i64,
+    is_empty: bool,
 }
 
 impl Found {

@@ -14,6 +14,7 @@ pub mod epsilon;
 pub mod feasible;
 pub mod graph;
 pub mod observation;
+pub mod pairwise;
 pub mod prune;
 pub mod query;
 pub mod scale;

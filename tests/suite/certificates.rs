@@ -193,3 +193,96 @@ fn a_wider_window_never_widens_an_interval() {
     }
     assert!(narrower > 500, "{narrower}");
 }
+
+#[test]
+fn two_nodes_need_no_graph() {
+    use skewbench::certify::pairwise::Pair;
+    let (mut reach, mut compared) = (Reach::default(), 0);
+    for seed in 0..1_500 {
+        let mut case = Case::draw(seed, 40);
+        case.kappas.retain(|node, _| node.0 < 2);
+        case.messages.retain(|(arc, _)| arc.from.0 < 2 && arc.to.0 < 2);
+        let arc = Arc { from: NodeId(0), to: NodeId(1) };
+        let least = |arc: Arc| Delay { most: None, ..case.delays.get(&arc).copied().unwrap_or_default() };
+        let (there_delay, back_delay) = (least(arc), least(arc.reversed()));
+        case.delays = [(arc, there_delay), (arc.reversed(), back_delay)].into();
+        let of = |wanted: Arc| case.messages.iter().filter(move |(arc, _)| *arc == wanted).map(|(_, message)| *message);
+        let (mut there, mut back): (Vec<_>, Vec<_>) = (of(arc).collect(), of(arc.reversed()).collect());
+        there.sort_by_key(|message| message.sent);
+        back.sort_by_key(|message| message.received);
+        let pair = Pair {
+            own_kappa: case.kappas[&NodeId(0)],
+            other_kappa: case.kappas[&NodeId(1)],
+            there: there_delay,
+            back: back_delay,
+            tick: Nanos(1),
+        };
+        let instants: Vec<_> = (0..9).map(|part| case.hands[0].stamp(case.length / 9 * part)).collect();
+        let observation = case.observation();
+        let graph = Graph::new(&observation, &observation.whole()).expect("short");
+        let queries = Queries::new(&graph);
+        for (at, found) in instants.iter().zip(pair.intervals(&there, &back, &instants)) {
+            queries.reach(0, *at, &mut reach);
+            let known = queries.interval(&reach, 1);
+            let near = |a: Time<Local>, b: Time<Local>| a == b || (a - b).abs() <= Nanos(1);
+            assert!(near(found.low, known.low) && near(found.high, known.high), "seed {seed}: {found:?} {known:?}");
+            assert!(case.contains_truth(0, *at, 1, found), "seed {seed} at {at:?}: {found:?}");
+            compared += u64::from(known.is_bounded());
+        }
+    }
+    assert!(compared > 5_000, "{compared}");
+}
+
+/// theory §2.3: three nodes, kappa = 1e-4, tau = 1 s, delays of 1 to 3 ms; mean widths under three assumptions.
+#[test]
+fn widths_are_those_of_the_theory() {
+    let ms = |ms: i64| Nanos::from_micros(ms * 100);
+    let assumptions = [(Delay::default(), 2_297), (Delay { least: ms(9), most: None }, 444), (Delay { least: ms(10), most: Some(ms(30)) }, 190)];
+    let mut reach = Reach::default();
+    for (delay, expected_us) in assumptions {
+        let (mut sum, mut count) = (0, 0);
+        for seed in 0..12 {
+            let case = theory_case(seed, delay);
+            let observation = case.observation();
+            let graph = Graph::new(&observation, &observation.whole()).expect("short");
+            let queries = Queries::new(&graph);
+            for turn in 0..40 {
+                for (node, of) in [(0, 1), (1, 2), (2, 0)] {
+                    let at = case.hands[node].stamp(10_000_000_000 + turn * 237_000_000);
+                    queries.reach(node, at, &mut reach);
+                    (sum, count) = (sum + queries.interval(&reach, of).width().0, count + 1);
+                }
+            }
+        }
+        let mean_us = sum / count / 1_000;
+        println!("{delay:?}: {mean_us} us, theory {expected_us} us");
+        assert!((mean_us - expected_us).abs() * 10 < expected_us * 30, "{delay:?}: {mean_us} us");
+    }
+}
+
+/// Every node asks every other one each second; an answer comes at once.
+fn theory_case(seed: u64, delay: Delay) -> Case {
+    let mut rng = Rng::stream(seed, Purpose::Scenario, 8);
+    let length = 30_000_000_000;
+    let kappas: BTreeMap<NodeId, Ppb> = (0..3).map(|node| (NodeId(node), Ppb(100_000))).collect();
+    let hands = kappas.values().map(|kappa| Hands::draw(&mut rng, kappa.0, length)).collect();
+    let mut case = Case { hands, kappas, delays: BTreeMap::new(), messages: Vec::new(), length };
+    let arcs = (0..3).flat_map(|from| (0..3).map(move |to| (from, to))).filter(|(from, to)| from != to);
+    for (from, to) in arcs {
+        let arc = Arc { from: NodeId(from), to: NodeId(to) };
+        case.delays.insert(arc, delay);
+        let mut sent = rng.below(1_000_000_000) as i64;
+        while sent < length - 6_000_001 {
+            let asked = sent + 1_000_000 + rng.below(2_000_001) as i64;
+            let answered = asked + 1_000_000 + rng.below(2_000_001) as i64;
+            let stamp = |node: u32, at: i64| case.hands[node as usize].stamp(at);
+            let message = |from: (u32, i64), to: (u32, i64)| {
+                Message { sent: stamp(from.0, from.1), received: stamp(to.0, to.1), sequence: sent as u64 }
+            };
+            case.messages.push((arc, message((from, sent), (to, asked))));
+            case.messages.push((arc.reversed(), message((to, asked), (from, answered))));
+            sent += 1_000_000_000;
+        }
+    }
+    case
+}

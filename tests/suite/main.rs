@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
 mod certificates;
+mod certified_runs;
 mod chromium;
 mod compare;
 mod difference_system;

@@ -16,7 +16,7 @@ const MOST_INSTANTS: i64 = 100_000;
 type Anchors = Vec<(Time<Local>, Time<Local>)>;
 
 /// For every instant, what each clock showed, roughly at the same time.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Grid(Vec<Vec<Time<Local>>>);
 
 impl Grid {
@@ -60,10 +60,16 @@ impl Grid {
         &self.0[instant]
     }
 
-    /// The window of that length around an instant.
+    /// The window of that length around an instant. It reaches to the neighbouring instants that lie inside it by the
+    /// first node's clock, so that a clock that was set between two of them is seen on both sides.
     pub fn window(&self, instant: usize, length: Nanos) -> Window {
         let half = length.over(2);
-        Window(self.0[instant].iter().map(|at| *at - half..=*at + half).collect())
+        let row = &self.0[instant];
+        let near = |other: &&Vec<Time<Local>>| (other[0] - row[0]).abs() <= half;
+        let first = self.0[..instant].iter().rev().take_while(near).last().unwrap_or(row);
+        let last = self.0[instant..].iter().take_while(near).last().unwrap_or(row);
+        let spans = row.iter().zip(first.iter().zip(last));
+        Window(spans.map(|(at, (first, last))| (*at - half).min(*first)..=(*at + half).max(*last)).collect())
     }
 }
 

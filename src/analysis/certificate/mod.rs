@@ -95,8 +95,8 @@ pub struct PairInterval {
 pub struct Certificate {
     /// The nodes, in order.
     pub nodes: Vec<NodeId>,
-    /// How many instants the grid has.
-    pub instants: usize,
+    /// The instants, and what each clock showed at them.
+    pub grid: Grid,
     /// Each pair's interval at each instant, if they are not too many to keep.
     pub intervals: Vec<PairInterval>,
     /// What follows for each algorithm, in the order of [`Algorithm::ALL`]; those that every node has.
@@ -126,7 +126,6 @@ pub fn certificate(runs: &[AgentRun], parameters: &Parameters, mut progress: imp
     let kappas: BTreeMap<NodeId, Ppb> = spans.keys().map(|node| (*node, parameters.kappa[node])).collect();
     let observation = Observation::new(&kappas, &parameters.delays, stamps::messages(&spans), TICK);
     certificate.nodes = spans.keys().copied().collect();
-    certificate.instants = grid.instants();
     let courses = Courses::new(&spans);
     let mut table = Table::new(&courses, &certificate.nodes, &kappas, parameters);
     let window = parameters.window.max(parameters.grid.times(2));
@@ -141,6 +140,7 @@ pub fn certificate(runs: &[AgentRun], parameters: &Parameters, mut progress: imp
         progress((instant + 1) as f64 / grid.instants() as f64);
     }
     certificate.algorithms = table.finish();
+    certificate.grid = grid;
     certificate
 }
 
@@ -179,7 +179,9 @@ impl Certificate {
         let graph = match Graph::new(observation, window) {
             Ok(graph) => graph,
             Err(too_long) => {
-                self.notes.push(too_long.to_string());
+                if !self.notes.contains(&too_long.to_string()) {
+                    self.notes.push(too_long.to_string());
+                }
                 return None;
             }
         };
