@@ -25,6 +25,7 @@ pub mod affine;
 pub mod analysis;
 pub mod causal;
 pub mod certify;
+pub mod checker;
 pub mod clock;
 pub mod compare;
 pub mod host;

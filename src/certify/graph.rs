@@ -60,8 +60,6 @@ pub struct Graph<'a> {
     pub shortest: Vec<i64>,
     /// What messages say.
     pub edges: Vec<Edge<'a>>,
-    /// How many messages were inside the window.
-    pub messages: usize,
 }
 
 /// A window that spans too much of some node's clock.
@@ -87,18 +85,30 @@ impl<'a> Graph<'a> {
     /// If the window holds messages more than [`LONGEST_WINDOW`] apart on one clock.
     pub fn new(observation: &'a Observation, window: &Window) -> Result<Self, TooLong> {
         let nodes = observation.nodes();
+        Self::of(observation, |traffic, bound| {
+            survivors(window.messages(traffic), (&nodes[traffic.from].1, &nodes[traffic.to].1), bound)
+        })
+    }
+
+    /// The graph of all messages inside a window, for a proof that names every one. It gives the same intervals.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn complete(observation: &'a Observation, window: &Window) -> Result<Self, TooLong> {
+        Self::of(observation, |traffic, _| window.messages(traffic).collect())
+    }
+
+    fn of(
+        observation: &'a Observation,
+        messages: impl Fn(&'a Traffic, Bound) -> Vec<&'a Message>,
+    ) -> Result<Self, TooLong> {
+        let nodes = observation.nodes();
         let mut kept = Vec::new();
-        let mut messages = 0;
         for traffic in observation.traffic() {
-            let scales = (&nodes[traffic.from].1, &nodes[traffic.to].1);
-            let before = kept.len();
-            for bound in [Bound::Least, Bound::Most] {
-                if bound == Bound::Least || traffic.delay.most.is_some() {
-                    let found = survivors(window.messages(traffic), scales, bound);
-                    kept.extend(found.into_iter().map(|message| (bound, traffic, message)));
-                }
+            kept.extend(messages(traffic, Bound::Least).into_iter().map(|message| (Bound::Least, traffic, message)));
+            if traffic.delay.most.is_some() {
+                kept.extend(messages(traffic, Bound::Most).into_iter().map(|message| (Bound::Most, traffic, message)));
             }
-            messages += if kept.len() > before { window.messages(traffic).count() } else { 0 };
         }
         let mut readings = vec![Vec::new(); nodes.len()];
         for (_, traffic, message) in &kept {
@@ -111,7 +121,6 @@ impl<'a> Graph<'a> {
             longest: Vec::new(),
             shortest: Vec::new(),
             edges: Vec::with_capacity(kept.len()),
-            messages,
         };
         for ((node, scale), readings) in nodes.iter().zip(readings) {
             graph.lay(*node, *scale, readings)?;

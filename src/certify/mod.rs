@@ -15,6 +15,7 @@ pub mod feasible;
 pub mod graph;
 pub mod observation;
 pub mod pairwise;
+pub mod proof;
 pub mod prune;
 pub mod query;
 pub mod scale;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use skewbench::certify::proof;
 use skewbench::certify::{Delay, Feasible, Graph, Interval, Message, Observation, Queries, Reach, feasible};
+use skewbench::checker::{Flaw, Statement, check};
 use skewbench::ids::{Arc, NodeId};
 use skewbench::model::{Purpose, Rng};
 use skewbench::time::{Local, Nanos, Ppb, Time};
@@ -31,6 +33,14 @@ impl Hands {
             at += span;
         }
         Self { legs }
+    }
+
+    /// A clock that runs as fast or as slow as it may.
+    fn at_limits(rng: &mut Rng, kappa: i64, length: i64) -> Self {
+        let mut hands = Self::draw(rng, 0, length);
+        hands.legs.truncate(1);
+        hands.legs[0].2 = if rng.below(2) == 0 { kappa } else { -kappa };
+        hands
     }
 
     fn stamp(&self, at: i64) -> Time<Local> {
@@ -248,7 +258,7 @@ fn widths_are_those_of_the_theory() {
             let queries = Queries::new(&graph);
             for turn in 0..40 {
                 for (node, of) in [(0, 1), (1, 2), (2, 0)] {
-                    let at = case.hands[node].stamp(10_000_000_000 + turn * 237_000_000);
+                    let at = case.hands[node].stamp(1_500_000_000 + turn * 237_000_000);
                     queries.reach(node, at, &mut reach);
                     (sum, count) = (sum + queries.interval(&reach, of).width().0, count + 1);
                 }
@@ -263,9 +273,10 @@ fn widths_are_those_of_the_theory() {
 /// Every node asks every other one each second; an answer comes at once.
 fn theory_case(seed: u64, delay: Delay) -> Case {
     let mut rng = Rng::stream(seed, Purpose::Scenario, 8);
-    let length = 30_000_000_000;
+    let length = 12_000_000_000;
     let kappas: BTreeMap<NodeId, Ppb> = (0..3).map(|node| (NodeId(node), Ppb(100_000))).collect();
-    let hands = kappas.values().map(|kappa| Hands::draw(&mut rng, kappa.0, length)).collect();
+    // Clocks at the ends of what they may do, each turning over now and then.
+    let hands = kappas.values().map(|kappa| Hands::at_limits(&mut rng, kappa.0, length)).collect();
     let mut case = Case { hands, kappas, delays: BTreeMap::new(), messages: Vec::new(), length };
     let arcs = (0..3).flat_map(|from| (0..3).map(move |to| (from, to))).filter(|(from, to)| from != to);
     for (from, to) in arcs {
@@ -285,4 +296,68 @@ fn theory_case(seed: u64, delay: Delay) -> Case {
         }
     }
     case
+}
+
+/// The certificate of one query on a case, as text.
+fn proof_of(case: &Case, node: usize, of: usize) -> Option<String> {
+    let observation = case.observation();
+    let graph = Graph::complete(&observation, &observation.whole()).expect("short");
+    let queries = Queries::new(&graph);
+    let mut reach = Reach::default();
+    queries.reach(node, case.hands[node].stamp(case.length / 2) + Nanos(1), &mut reach);
+    Some(proof::evidence(&observation, &observation.whole()) + &proof::claim(&queries, &reach, of)?)
+}
+
+fn opinion(text: &str) -> Result<Vec<String>, Flaw> {
+    check(&Statement::parse(text).expect("a certificate"))
+}
+
+#[test]
+fn a_stranger_can_check_every_certificate() {
+    let mut checked = 0;
+    for seed in 0..600 {
+        let case = Case::draw(seed, 30);
+        // Without messages in both ways some events have no limit: such a case has no execution to show.
+        let Some(text) = proof_of(&case, 0, 1) else { continue };
+        match opinion(&text) {
+            Ok(told) => {
+                assert!(told[0].contains("ns at least, by") && told[0].contains('#'), "{told:?}");
+                checked += 1;
+            }
+            Err(Flaw::Unknown(what)) if what.starts_with("the time of node") => {}
+            Err(flaw) => panic!("seed {seed}: {flaw}\n{text}"),
+        }
+    }
+    assert!(checked > 300, "{checked}");
+}
+
+#[test]
+fn the_checker_refuses_what_is_off_by_two_nanoseconds() {
+    let text = (0..).find_map(|seed| proof_of(&Case::draw(seed, 30), 0, 1).filter(|text| opinion(text).is_ok()));
+    let text = text.expect("a certificate");
+    let claim = text.lines().find(|line| line.starts_with("claim")).expect("a claim");
+    let words: Vec<&str> = claim.split(' ').collect();
+    let with = |index: usize, by: i64| {
+        let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        words[index] = (words[index].parse::<i64>().expect("a number") + by).to_string();
+        opinion(&text.replace(claim, &words.join(" ")))
+    };
+    assert!(matches!(with(4, 2), Err(Flaw::TooNarrow(..))) && matches!(with(5, -2), Err(Flaw::TooNarrow(..))));
+    assert!(matches!(with(4, -2), Err(Flaw::TooWide(..))) && matches!(with(5, 2), Err(Flaw::TooWide(..))));
+    assert!(with(1, 7).is_err() && with(2, 1_000_000).is_err());
+    assert!(Statement::parse("node 1").is_err() && Statement::parse("least 0 1 2").is_err());
+}
+
+#[test]
+fn a_stranger_can_check_a_contradiction() {
+    let mut case = Case::draw(1, 30);
+    case.delays.values_mut().for_each(|delay| delay.least = Nanos::from_millis(100));
+    let observation = case.observation();
+    let graph = Graph::complete(&observation, &observation.whole()).expect("short");
+    let Feasible::Cycle(edges) = feasible(&graph) else { panic!("no message took 100 ms") };
+    let evidence = proof::evidence(&observation, &observation.whole());
+    let told = opinion(&(evidence.clone() + &proof::cycle(&graph, &edges))).expect("a negative cycle");
+    assert!(told[0].contains("is short by"), "{told:?}");
+    let harmless = evidence.replace(" 100000000 ", " 0 ") + &proof::cycle(&graph, &edges);
+    assert!(matches!(opinion(&harmless), Err(Flaw::NotNegative(_))));
 }

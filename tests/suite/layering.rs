@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("order", "time ids clock causal"),
     ("theory", "time ids topology"),
     ("certify", "time affine ids topology theory"),
+    ("checker", ""),
     ("journal", "time affine ids topology model probe clock causal node order"),
     ("analysis", "time affine ids topology model probe clock causal node order theory certify journal"),
     ("report", "time ids theory order analysis"),
