@@ -157,7 +157,8 @@ impl Contradiction {
 
     fn assumptions(&self) -> String {
         let clock = |(node, kappa): (NodeId, Ppb)| format!("node {node} within {} ppm", kappa.as_ppm());
-        let mut said = vec![format!("clocks run true ({})", self.clocks().into_iter().map(clock).collect::<Vec<_>>().join(", "))];
+        let mut said =
+            vec![format!("clocks run true ({})", self.clocks().into_iter().map(clock).collect::<Vec<_>>().join(", "))];
         let delays: BTreeMap<(Bound, Arc), Nanos> =
             self.links.iter().map(|link| ((link.bound, link.arc), link.delay)).collect();
         said.extend(delays.into_iter().map(|((bound, arc), delay)| match bound {
@@ -170,7 +171,13 @@ impl Contradiction {
     fn messages(&self) -> String {
         let seconds = |at: Time<Local>| at.as_seconds();
         let message = |link: &Link| {
-            format!("{} #{} (sent {:.9} s, received {:.9} s)", link.arc, link.sequence, seconds(link.sent), seconds(link.received))
+            format!(
+                "{} #{} (sent {:.9} s, received {:.9} s)",
+                link.arc,
+                link.sequence,
+                seconds(link.sent),
+                seconds(link.received)
+            )
         };
         let told: Vec<String> = self.links.iter().take(MOST_TOLD).map(message).collect();
         let rest = self.links.len() - told.len();
@@ -180,14 +187,21 @@ impl Contradiction {
     fn ways_out(&self) -> String {
         let mut ways: Vec<String> = Vec::new();
         for (node, _) in self.clocks() {
-            ways.extend(self.kappa_needed(node).map(|kappa| format!("kappa of node {node} at least {} ppm", kappa.as_ppm())));
+            ways.extend(
+                self.kappa_needed(node).map(|kappa| format!("kappa of node {node} at least {} ppm", kappa.as_ppm())),
+            );
         }
         if self.clocks().len() > 1 {
-            ways.extend(self.common_kappa_needed().map(|kappa| format!("kappa of all these at least {} ppm", kappa.as_ppm())));
+            ways.extend(
+                self.common_kappa_needed().map(|kappa| format!("kappa of all these at least {} ppm", kappa.as_ppm())),
+            );
         }
-        ways.extend(self.least_delay_possible().map(|least| format!("no least delay (mu) above {least} on these arcs")));
+        ways.extend(
+            self.least_delay_possible().map(|least| format!("no least delay (mu) above {least} on these arcs")),
+        );
         match ways.as_slice() {
-            [] => "no kappa and no least delay explains it: a clock was set or stood still, or stamps are wrong".to_owned(),
+            [] => "no kappa and no least delay explains it: a clock was set or stood still, or stamps are wrong"
+                .to_owned(),
             ways => format!("it would take one of: {}", ways.join("; ")),
         }
     }
@@ -196,7 +210,12 @@ impl Contradiction {
 impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let deficit = self.deficit();
-        write!(f, "cannot all be true: {}. Proof, {deficit} short round the cycle: {}. ", self.assumptions(), self.messages())?;
+        write!(
+            f,
+            "cannot all be true: {}. Proof, {deficit} short round the cycle: {}. ",
+            self.assumptions(),
+            self.messages()
+        )?;
         f.write_str(&self.ways_out())?;
         let suspects: Vec<String> = self.suspects.iter().map(NodeId::to_string).collect();
         match suspects.as_slice() {

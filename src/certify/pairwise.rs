@@ -48,7 +48,8 @@ impl Pair {
         let lows = Self::highs(&lows.collect::<Vec<_>>(), &mirrored, self.ruler(self.back, self.own_kappa));
         let end = |value: Option<i128>, open: Time<Local>| value.map_or(open, |value| Time::from_nanos(value as i64));
         let both = highs.into_iter().zip(lows.into_iter().rev());
-        both.map(|(high, low)| Interval { low: end(low.map(|low| -low), Time::MIN), high: end(high, Time::MAX) }).collect()
+        both.map(|(high, low)| Interval { low: end(low.map(|low| -low), Time::MIN), high: end(high, Time::MAX) })
+            .collect()
     }
 
     /// The least delay of an arc whose receiver's events lie up to a tick after their stamps, in parts of 1/(1 − kappa) ns.

@@ -70,11 +70,10 @@ fn steps(graph: &Graph<'_>, edges: &[u32]) -> String {
 fn times(end: &str, graph: &Graph<'_>, distances: &[i64], sign: i64) -> String {
     let mut text = format!("times {end}\n");
     for line in &graph.timelines {
-        for vertex in line.first..line.end {
-            let units = distances[vertex];
-            if units < FAR / 2 {
-                let _ = writeln!(text, "at {} {} {}", line.node, graph.readings[vertex].as_nanos(), sign * units);
-            }
+        let vertices = line.first..line.end;
+        let reached = graph.readings[vertices.clone()].iter().zip(&distances[vertices]);
+        for (reading, units) in reached.filter(|(_, units)| **units < FAR / 2) {
+            let _ = writeln!(text, "at {} {} {}", line.node, reading.as_nanos(), sign * units);
         }
     }
     text

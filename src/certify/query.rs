@@ -51,11 +51,7 @@ pub struct Reach {
 impl<'g, 'a> Queries<'g, 'a> {
     /// Makes a graph ready in which [`super::feasible()`] found no negative cycle.
     pub fn new(graph: &'g Graph<'a>) -> Self {
-        Self {
-            graph,
-            onward: Search::new(graph, Direction::Onward),
-            backward: Search::new(graph, Direction::Backward),
-        }
+        Self { graph, onward: Search::new(graph, Direction::Onward), backward: Search::new(graph, Direction::Backward) }
     }
 
     /// How far everything is from the instant at which the clock of node number `node` turned to `at`.

@@ -157,7 +157,12 @@ impl Search {
 
     /// Lowers distances until every edge holds, beginning with the timelines of `nodes`. After each turn `go_on` is asked;
     /// without its consent the search ends early. A turn visits nodes whose distances the turn before has lowered.
-    pub fn settle(&self, distances: &mut Distances, nodes: Vec<usize>, mut go_on: impl FnMut(usize, &Distances) -> bool) {
+    pub fn settle(
+        &self,
+        distances: &mut Distances,
+        nodes: Vec<usize>,
+        mut go_on: impl FnMut(usize, &Distances) -> bool,
+    ) {
         let mut due = nodes;
         let mut next = Vec::new();
         let mut waits = vec![false; self.timelines.len()];

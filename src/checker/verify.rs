@@ -126,7 +126,9 @@ impl Statement {
 
     /// The most real time along steps, with the stretches between them, and where they begin and end.
     fn walk(&self, steps: &[Step]) -> Result<(Place, Place, i128), Flaw> {
-        let Some((first, rest)) = steps.split_first() else { return Err(Flaw::Broken("its beginning: it is empty".into())) };
+        let Some((first, rest)) = steps.split_first() else {
+            return Err(Flaw::Broken("its beginning: it is empty".into()));
+        };
         let (start, mut end, mut sum) = self.step(first)?;
         for step in rest {
             let (next, then, took) = self.step(step)?;
@@ -228,7 +230,8 @@ impl Statement {
     fn reaches(&self, claim: &Claim, end: usize) -> Result<(), Flaw> {
         let is_most = end == 1;
         let readings = claim.times[end].iter().filter(|((node, _), _)| *node == claim.other);
-        let possible = readings.map(|((node, reading), units)| self.reading(*node, *reading, -(i128::from(*units) << 16), is_most));
+        let possible = readings
+            .map(|((node, reading), units)| self.reading(*node, *reading, -(i128::from(*units) << 16), is_most));
         let possible = possible.collect::<Result<Vec<_>, _>>()?;
         let reached = if is_most { possible.into_iter().min() } else { possible.into_iter().max() };
         let reached = reached.ok_or_else(|| Flaw::Unknown(format!("any time of node {}", claim.other)))?;

@@ -109,13 +109,15 @@ impl System {
     /// The formula of theory §2.3, over every event of the clock that is read.
     pub fn interval(&self, of: usize) -> (Option<i128>, Option<i128>) {
         let ruler = self.kappas[of];
-        let read = |span: i128, wide: bool| span * (4_000 / ruler) * if wide == (span >= 0) { ruler + 1 } else { ruler - 1 };
+        let read =
+            |span: i128, wide: bool| span * (4_000 / ruler) * if wide == (span >= 0) { ruler + 1 } else { ruler - 1 };
         let turns = (0..self.vertices.len()).filter_map(|vertex| match self.vertices[vertex] {
             Some((node, reading)) if node == of => Some((vertex, i128::from(reading) * self.unit())),
             _ => None,
         });
         let known = |distance: i128| (distance < NONE / 2).then_some(distance);
-        let low = turns.clone().filter_map(|(v, h)| Some(h + read(-known(self.distances[self.instant][v])?, false))).max();
+        let low =
+            turns.clone().filter_map(|(v, h)| Some(h + read(-known(self.distances[self.instant][v])?, false))).max();
         let high = turns.filter_map(|(v, h)| Some(h + read(known(self.distances[v][self.instant])?, true))).min();
         (low, high)
     }

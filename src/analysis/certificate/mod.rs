@@ -20,7 +20,7 @@ use crate::certify::{
     Contradiction, Delay, Feasible, Graph, Interval, Observation, Queries, Reach, Sight, Window, feasible,
 };
 use crate::ids::{Algorithm, Arc, NodeId};
-use crate::time::{Nanos, Ppb};
+use crate::time::{Local, Nanos, Ppb, Time};
 use table::Table;
 
 /// The step of every local clock.
@@ -147,26 +147,20 @@ pub fn certificate(runs: &[AgentRun], parameters: &Parameters, mut progress: imp
 impl Certificate {
     /// Every pair's interval at one instant, by the lower and then the higher node; unknown where the window contradicts
     /// the assumptions.
-    fn look(
-        &mut self,
-        observation: &Observation,
-        window: &Window,
-        instant: usize,
-        at: &[crate::time::Time<crate::time::Local>],
-    ) -> Vec<Sight> {
+    fn look(&mut self, observation: &Observation, window: &Window, instant: usize, at: &[Time<Local>]) -> Vec<Sight> {
         let mut sights = Vec::new();
         let graph = self.consistent(observation, window);
         let queries = graph.as_ref().map(Queries::new);
         let mut reach = Reach::default();
-        for own in 0..self.nodes.len() {
+        for (own, at) in at.iter().copied().enumerate() {
             if let Some(queries) = &queries {
-                queries.reach(own, at[own], &mut reach);
+                queries.reach(own, at, &mut reach);
             }
             for other in own + 1..self.nodes.len() {
                 let found = queries.as_ref().map_or(Interval::UNKNOWN, |queries| queries.interval(&reach, other));
-                sights.push(Sight { at: at[own], other: found });
+                sights.push(Sight { at, other: found });
                 if self.intervals.len() < MOST_INTERVALS {
-                    let offset = (found.low - at[own], found.high - at[own]);
+                    let offset = (found.low - at, found.high - at);
                     let (own, other) = (self.nodes[own], self.nodes[other]);
                     self.intervals.push(PairInterval { instant, own, other, offset });
                 }

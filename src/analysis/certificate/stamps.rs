@@ -19,7 +19,9 @@ pub fn retain_usable(spans: &mut BTreeMap<NodeId, Span<'_>>, parameters: &Parame
         if !usable {
             let said = kappa.map_or("none".to_owned(), |kappa| format!("{} ppm", kappa.as_ppm()));
             let most = MOST_KAPPA.as_ppm();
-            notes.push(format!("node {node} is left out of the certificate: its kappa is {said}: state 0 to {most} ppm"));
+            notes.push(format!(
+                "node {node} is left out of the certificate: its kappa is {said}: state 0 to {most} ppm"
+            ));
         }
         usable
     });

@@ -136,7 +136,8 @@ impl PairCertified {
             return self.high = None;
         };
         self.low = self.low.max(apart.certain);
-        let before = if is_first { Some((Nanos::ZERO, Nanos::ZERO)) } else { self.high.map(|high| (high, high - self.grid)) };
+        let before =
+            if is_first { Some((Nanos::ZERO, Nanos::ZERO)) } else { self.high.map(|high| (high, high - self.grid)) };
         // Once unknown, always unknown.
         let Some((high, on_grid)) = before else { return };
         if apart.possible() > high || is_first {
