@@ -16,8 +16,10 @@
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
 //!    bounds.
-//! 7. [`sim`]: the same nodes in virtual time, where truth is known.
-//! 8. [`host`]: everything that touches the operating system, and nothing else does.
+//! 7. [`certify`]: what can be said without any common clock, from stamps and assumptions alone; [`checker`] is a second
+//!    opinion on it.
+//! 8. [`sim`]: the same nodes in virtual time, where truth is known.
+//! 9. [`host`]: everything that touches the operating system, and nothing else does.
 //!
 //! [`ids`], [`topology`] and [`model`] are shared by all: names, graphs, and declared worlds.
 
