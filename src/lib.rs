@@ -15,7 +15,7 @@
 //! 4. [`clock`]: one algorithm a file; start with [`clock::lamport`]. [`causal`] has the hybrid clock on top.
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
-//!    bounds.
+//!    bounds, [`stability`] the deviations over tau.
 //! 7. [`certify`]: what can be said without any common clock, from stamps and assumptions alone; [`checker`] is a second
 //!    opinion on it.
 //! 8. [`sim`]: the same nodes in virtual time, where truth is known.
@@ -39,6 +39,7 @@ pub mod order;
 pub mod probe;
 pub mod report;
 pub mod sim;
+pub mod stability;
 pub mod theory;
 pub mod time;
 pub mod topology;

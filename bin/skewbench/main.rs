@@ -10,6 +10,8 @@ mod help;
 mod lab;
 mod out;
 mod sim;
+mod stability;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ Examples:
   skewbench sim --adversary ring                  an execution that exceeds the published bound
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+  skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
+  skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
 Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
@@ -46,6 +50,8 @@ enum Command {
     Sim(sim::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
+    /// Check a run's folder: every file against its hash, every result against its journals
+    Verify(verify::Args),
     /// Say what this host can do, what each lack costs in accuracy, and the mend
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -54,6 +60,8 @@ enum Command {
     Man,
     /// Put runs or bench files side by side: what is worse beyond the spread?
     Compare(compare::Args),
+    /// Say how stable a clock is over spans of any length: Allan deviation and its kin, MTIE
+    Stability(stability::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -66,10 +74,12 @@ fn main() -> ExitCode {
         Command::Lab(args) => lab::run(args),
         Command::Sim(args) => sim::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => help::completions(&args, Cli::command()),
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
+        Command::Stability(args) => stability::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

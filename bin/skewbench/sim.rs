@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use skewbench::host::program::{self, Malformed};
-use skewbench::host::results;
+use skewbench::host::{manifest, results};
 use skewbench::report::adversary;
 use skewbench::sim::{self, Scenario, scenario};
 
@@ -56,6 +56,7 @@ fn run_adversary(args: &Args) -> Result<u8> {
         let dir = folder::prepare(Some(out), args.force)?;
         let file = dir.join("adversary.csv");
         fs::write(&file, adversary::csv(&attack)).with_context(|| format!("{}: cannot write", file.display()))?;
+        manifest::write(&dir, [file])?;
         out::put(&format!("{}\n", dir.display()))?;
     }
     Ok(if attack.reached <= attack.bounds.safe { program::WITHIN } else { program::VIOLATED })

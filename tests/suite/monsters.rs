@@ -69,7 +69,8 @@ fn analyse(file: &[u8]) -> Summary {
     };
     let runs: Vec<AgentRun> = journals.iter().map(run).collect();
     let summary = summarise(&run_id(&journals), &runs);
-    let files = [csv::summary_csv(&summary), csv::arcs_csv(&summary), csv::epsilon_csv(&summary)];
+    let files =
+        [csv::limits_csv(&summary), csv::summary_csv(&summary), csv::arcs_csv(&summary), csv::epsilon_csv(&summary)];
     assert!(files.iter().all(|file| file.len() < 64 * MEGABYTE));
     let _ = (csv::ordering_csv(&summary), terminal::report(&summary));
     eprintln!("{} bytes in {:?}", file.len(), began.elapsed());

@@ -3,6 +3,9 @@
 use super::scale::Scale;
 use super::svg::Drawing;
 
+/// Height of a line of labels.
+const LINE: f64 = 17.0;
+
 /// The part of a drawing inside its axes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Plot {
@@ -42,4 +45,24 @@ pub fn beside(drawing: &mut Drawing, plot: Plot, scale: &Scale, title: &str, lab
         drawing.text("tick end", (plot.left - 8.0, y + 4.0), &label(value));
     }
     drawing.text("title", (0.0, plot.top - 12.0), title);
+}
+
+/// Labels to the right of the plot: the place of a curve's end, its class and its name, moved apart where they would touch.
+pub fn names(drawing: &mut Drawing, plot: Plot, mut labels: Vec<(f64, String, String)>) {
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut free, mut places) = (plot.top + 4.0, Vec::new());
+    for (y, ..) in &labels {
+        places.push(y.max(free));
+        free = places.last().map_or(free, |place| place + LINE);
+    }
+    let mut limit = plot.bottom;
+    for place in places.iter_mut().rev() {
+        *place = place.min(limit);
+        limit = *place - LINE;
+    }
+    for ((y, class, text), place) in labels.iter().zip(places) {
+        drawing.line("lead", (plot.right + 2.0, *y), (plot.right + 8.0, place));
+        drawing.line(&format!("key {class}"), (plot.right + 9.0, place), (plot.right + 23.0, place));
+        drawing.text("name", (plot.right + 28.0, place + 4.0), text);
+    }
 }

@@ -1,7 +1,9 @@
 //! The page: the verdict and the answer first, then the clocks, the figures, the tables, the limits, and the facts.
 
 use super::words::{escape, seconds, span};
-use super::{arcs, bound, clocks, distribution, epsilon, facts, heatmap, lateness, limits, ordering};
+use super::{
+    arcs, bound, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering, steadiness,
+};
 use crate::analysis::{Summary, Verdict};
 use crate::report::terminal::sentence_with;
 use crate::time::Nanos;
@@ -17,15 +19,16 @@ const REASONS: usize = 5;
 /// The whole page.
 pub fn page(summary: &Summary) -> String {
     let sections: String = sections(summary).into_iter().map(|(title, body)| section(title, &body)).collect();
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n{}<body>\n<main>\n{}{sections}</main>\n</body>\n</html>\n",
-        head(summary),
-        first(summary)
-    )
+    let title = escape(&format!("{} – skewbench {}", summary.verdict.name(), brief(&summary.facts.run_id)));
+    document(&title, &format!("{}{sections}", first(summary)))
 }
 
-fn head(summary: &Summary) -> String {
-    let title = escape(&format!("{} – skewbench {}", summary.verdict.name(), brief(&summary.facts.run_id)));
+/// A page that asks nothing of anybody, with its style in it. `title` is escaped, `body` is markup.
+pub fn document(title: &str, body: &str) -> String {
+    format!("<!DOCTYPE html>\n<html lang=\"en\">\n{}<body>\n<main>\n{body}</main>\n</body>\n</html>\n", head(title))
+}
+
+fn head(title: &str) -> String {
     format!(
         "<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -92,14 +95,17 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 9] {
+fn sections(summary: &Summary) -> [(&'static str, String); 12] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
         ("Which node was off", heatmap::figure(summary)),
+        ("How stable each clock was", steadiness::section(summary)),
         ("What theory promises", bound::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
         ("How punctually probes were sent", lateness::figure(summary)),
+        ("What the hosts say of themselves", claims::table(summary)),
+        ("What happened", events::table(summary)),
         ("What ordering costs", ordering::figure(summary) + &ordering::table(summary)),
         ("What this run cannot tell", limits::section(summary)),
         ("The run", facts::section(summary)),

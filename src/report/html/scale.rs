@@ -26,8 +26,13 @@ impl Scale {
 
     /// Equal steps for equal ratios, from one power of ten to another, around `low` and `high`; not below one.
     pub fn log((low, high): (f64, f64), (start, end): (f64, f64)) -> Self {
-        let low = low.max(1.0).log10().floor();
-        let high = high.max(1.0).log10().ceil().max(low + 1.0);
+        Self::decades((low.max(1.0), high.max(1.0)), (start, end))
+    }
+
+    /// The same for positive values of any size.
+    pub fn decades((low, high): (f64, f64), (start, end): (f64, f64)) -> Self {
+        let low = low.max(f64::MIN_POSITIVE).log10().floor();
+        let high = high.max(f64::MIN_POSITIVE).log10().ceil().max(low + 1.0);
         Self { spacing: Spacing::Log, low: 10_f64.powf(low), high: 10_f64.powf(high), start, end }
     }
 
