@@ -27,6 +27,7 @@ pub mod stability;
 pub mod summarise;
 pub mod summary;
 pub mod system;
+pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timely;

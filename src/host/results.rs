@@ -80,7 +80,8 @@ pub struct Recomputed {
 /// # Errors
 /// As [`analyse_run`].
 pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
-    let (summary, unreadable) = read(paths)?;
+    let journaled = read_runs(paths)?;
+    let summary = journaled.summary();
     let files: [Vec<u8>; NAMES.len()] = [
         csv::summary_csv(&summary),
         csv::arcs_csv(&summary),
@@ -95,7 +96,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
     ];
     let files = NAMES.into_iter().zip(files).collect();
     let analysed = Analysed { exit_code: summary.verdict.exit_code(), text: terminal::report(&summary) };
-    Ok(Recomputed { analysed, files, notes: unreadable })
+    Ok(Recomputed { analysed, files, notes: journaled.unreadable })
 }
 
 /// What the journals in `paths` say, as [`analyse_run`] reports it.
@@ -103,11 +104,34 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
 /// # Errors
 /// As [`analyse_run`].
 pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
-    Ok(read(paths)?.0)
+    Ok(read_runs(paths)?.summary())
 }
 
-/// What the journals say, and what of them could not be read.
-fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
+/// What the journals in some paths hold, before any analysis.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Journaled {
+    /// The name of the run.
+    pub run_id: String,
+    /// One for each boot of a node, at least one.
+    pub runs: Vec<AgentRun>,
+    /// What could not be read of the journals, in words.
+    pub unreadable: Vec<String>,
+}
+
+impl Journaled {
+    /// What follows from the journals.
+    pub fn summary(&self) -> Summary {
+        let mut summary = summarise(&self.run_id, &self.runs);
+        summary.notes.extend(self.unreadable.iter().cloned());
+        summary
+    }
+}
+
+/// Reads the journals in `paths`.
+///
+/// # Errors
+/// As [`analyse_run`].
+pub fn read_runs(paths: &[PathBuf]) -> Result<Journaled> {
     let files = journal_files(paths)?;
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
     let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
@@ -121,10 +145,7 @@ fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
         ))
         .into());
     }
-    let mut summary = summarise(&run_id(&journals), &runs);
-    let unreadable = unreadable_notes(journals.unreadable());
-    summary.notes.extend(unreadable.iter().cloned());
-    Ok((summary, unreadable))
+    Ok(Journaled { run_id: run_id(&journals), runs, unreadable: unreadable_notes(journals.unreadable()) })
 }
 
 /// The journal files in `paths`, each once, by name.
