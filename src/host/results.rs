@@ -148,6 +148,15 @@ pub fn read_runs(paths: &[PathBuf]) -> Result<Journaled> {
     Ok(Journaled { run_id: run_id(&journals), runs, unreadable: unreadable_notes(journals.unreadable()) })
 }
 
+/// Whether any journal has arrived in the folder of a run.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn has_journals(dir: &Path) -> Result<bool> {
+    let files = journal_files(&[dir.to_owned()])?;
+    Ok(files.iter().any(|file| fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)))
+}
+
 /// The journal files in `paths`, each once, by name.
 fn journal_files(paths: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod certified_runs;
+mod check;
 mod chromium;
 mod claims;
 mod compare;

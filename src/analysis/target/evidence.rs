@@ -91,8 +91,10 @@ pub struct Evidence {
     pub missing: Vec<NodeId>,
     /// One for each algorithm that any node has a clock of, in the order of reports.
     pub clocks: Vec<Clock>,
-    /// The judged part, in seconds since all nodes measured; `None` if the run is too short.
+    /// The part that is certified, in seconds since all nodes measured; `None` if the run is too short.
     pub judged: Option<(f64, f64)>,
+    /// The part over which true eps is known, in seconds since the run's start.
+    pub truth_s: Option<(f64, f64)>,
     /// From then to the last instant of the grid, in seconds.
     pub length_s: f64,
     /// What bounds all certificates of the run from below.
@@ -141,7 +143,11 @@ impl Evidence {
         evidence.narrowest = seen.narrowest();
         evidence.clocks = found.algorithms.iter().map(|certified| seen.clock(certified, truth)).collect();
         evidence.clocks.extend(system_in_part(&spans, &evidence.clocks));
-        evidence.notes.extend(shared::kernels(&spans).into_iter().chain(system::set(&spans)));
+        evidence.truth_s = truth.filter(|_| evidence.knows_truth()).and_then(judged_by_truth);
+        if spans.values().any(|span| span.run.header.oscillator.is_none()) {
+            evidence.notes.extend(shared::kernels(&spans));
+        }
+        evidence.notes.extend(system::set(&spans));
         evidence
     }
 
@@ -181,6 +187,10 @@ fn warm_up(summary: &Summary, truth: Option<&Summary>, assumed: Assumed) -> Nano
     let run = summary.duration.unwrap_or(Nanos::ZERO);
     let own = truth.and_then(|summary| summary.warm_up);
     assumed.warm_up.or(own).unwrap_or(SETTLING.min(run.over(3)))
+}
+
+fn judged_by_truth(summary: &Summary) -> Option<(f64, f64)> {
+    Some((summary.warm_up?.as_seconds(), summary.duration?.as_seconds()))
 }
 
 /// The system clock, where some nodes wrote it down and others did not.

@@ -1,11 +1,13 @@
 //! Clocks held against a target: as people read it, and as JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod json;
+mod words;
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
+use self::words::{reason, remark, remark_of, settled_by};
 use super::text::{line, nodes, short, wrapped};
-use crate::analysis::target::{Distance, Doubt, Event, Evidence, Judged, Limit, Profile, Safety, Source, judge};
+use crate::analysis::target::{Distance, Event, Evidence, Judged, Limit, Profile, Safety, Source, judge};
 use crate::ids::{Algorithm, NodeId};
 use crate::time::{Nanos, Ppb};
 
@@ -45,9 +47,7 @@ impl<'a> Answer<'a> {
     /// Everything, the one sentence last and in a paragraph of its own.
     pub fn text(&self) -> String {
         let mut text = self.head() + "\n" + &self.table();
-        for judged in self.all() {
-            text += &self.because(&judged, self.limit());
-        }
+        text += &self.reasons();
         text += &self.further();
         text += "\n";
         text += &self.assumptions();
@@ -86,15 +86,18 @@ impl<'a> Answer<'a> {
 
     fn span(&self) -> String {
         let evidence = self.evidence;
-        let which = nodes(&evidence.nodes);
-        match evidence.judged {
-            None => format!("nothing of {:.1} s with nodes {which}", evidence.length_s),
-            Some((from, to)) => format!(
-                "{from:.1} s to {to:.1} s of {:.1} s in which nodes {which} all measured; what came before and after is not \
-                 covered",
-                evidence.length_s
-            ),
+        let part = |(from, to): (f64, f64)| format!("{from:.1} s to {to:.1} s");
+        let truth = evidence.truth_s.map(|span| format!("true eps {} of the run", part(span)));
+        let certified = evidence.judged.map(|span| format!("certified {}", part(span)));
+        let spans: Vec<String> = truth.into_iter().chain(certified).collect();
+        let (which, length) = (nodes(&evidence.nodes), evidence.length_s);
+        if spans.is_empty() {
+            return format!("nothing of {length:.1} s in which nodes {which} all measured");
         }
+        format!(
+            "{}, of {length:.1} s in which nodes {which} all measured; what came before and after is not covered",
+            spans.join("; ")
+        )
     }
 
     fn table(&self) -> String {
@@ -112,12 +115,28 @@ impl<'a> Answer<'a> {
         text
     }
 
+    /// Why clocks are not SAFE; those for the same reason together.
+    fn reasons(&self) -> String {
+        let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+        for judged in self.all() {
+            let because = self.because(&judged, self.limit());
+            match told.iter_mut().find(|(known, _)| *known == because) {
+                Some((_, names)) => names.push(judged.algorithm.name()),
+                None => told.push((because, vec![judged.algorithm.name()])),
+            }
+        }
+        told.retain(|(because, _)| !because.is_empty());
+        told.into_iter()
+            .map(|(because, names)| wrapped("         ", &format!("{}: {because}", names.join(", "))))
+            .collect()
+    }
+
     fn because(&self, judged: &Judged, limit: Limit) -> String {
-        let label = format!("{:<9}", judged.algorithm.name());
         match (&judged.event, &judged.doubt) {
-            (Some(event), _) => wrapped(&label, &self.told(event, limit)),
+            (Some(event), _) => self.told(event, limit),
             (None, Some(doubt)) => {
-                wrapped(&label, &format!("{}. It would take: {}", self.reason(doubt), self.settled_by(doubt, limit)))
+                let (why, settled) = (reason(self.evidence, doubt), settled_by(self.evidence, doubt, limit));
+                format!("{why}. It would take: {settled}")
             }
             (None, None) => String::new(),
         }
@@ -144,76 +163,12 @@ impl<'a> Answer<'a> {
         format!("between {:.1} s and {:.1} s", event.at_s, event.at_s + self.evidence.grid.as_seconds())
     }
 
-    fn reason(&self, doubt: &Doubt) -> String {
-        let evidence = self.evidence;
-        let of = |(own, other): &(NodeId, NodeId)| format!("nodes {own} and {other}");
-        match doubt {
-            Doubt::Alone => format!("{} nodes can be compared, two are needed", evidence.nodes.len()),
-            Doubt::NotEverywhere(without) => format!("nodes {} did not write this clock down", nodes(without)),
-            Doubt::Contradiction(said, windows) => format!("an assumption is false, in {windows} windows. {said}"),
-            Doubt::Disagreement(truth, low) => format!(
-                "the journals declare a true eps of {truth}, yet their messages prove {low}: one of the two is wrong"
-            ),
-            Doubt::TooShort => format!("the run of {:.1} s ended before anything was judged", evidence.length_s),
-            Doubt::Unbounded(pair, at_s) => format!(
-                "at some instants, the first at {at_s:.1} s, no messages bound how far apart all clocks were ({} among them)",
-                of(pair)
-            ),
-            Doubt::Missing(missing) => {
-                format!("those that were compared kept to it, but of nodes {} nothing usable is known", nodes(missing))
-            }
-            Doubt::RoundTrip(pair, half) => format!(
-                "half of the shortest way between {} and back is {half} at its best, and with these messages nothing can \
-                 be certified below that",
-                of(pair)
-            ),
-            Doubt::Grid => "between the instants of the grid it may have been exceeded, at them it was not".to_owned(),
-            Doubt::Between => "the limit lies between what is certain and what is possible".to_owned(),
-            Doubt::NoUtc => "clocks that agree may all be wrong together".to_owned(),
-        }
-    }
-
-    /// What would settle a doubt.
-    fn settled_by(&self, doubt: &Doubt, limit: Limit) -> String {
-        let evidence = self.evidence;
-        match doubt {
-            Doubt::Alone => "journals of two nodes or more that exchange messages".to_owned(),
-            Doubt::NotEverywhere(_) => "agents that write it down on every host".to_owned(),
-            Doubt::Contradiction(..) => {
-                "true assumptions: a larger --kappa-ppm if a clock may be that far off, a smaller \
-                                         --min-delay, or a run without the node that is wrong"
-                    .to_owned()
-            }
-            Doubt::Disagreement(..) => "journals that nobody changed (skewbench verify), or --without-truth".to_owned(),
-            Doubt::TooShort => "a longer run, or a shorter --warm-up".to_owned(),
-            Doubt::Unbounded(..) => format!(
-                "shorter polls or fewer losses, so that every window of {} joins all nodes, or a coarser --grid, whose \
-                 windows are wider",
-                evidence.window
-            ),
-            Doubt::Missing(missing) => format!("the journals of nodes {}", nodes(missing)),
-            Doubt::RoundTrip(_, half) => format!(
-                "a known least one-way delay (--min-delay, from {} on), or a faster path: stamps nearer the wire do not \
-                 help, since clocks are read before the send and after the receipt",
-                *half - limit.span
-            ),
-            Doubt::Grid => format!("a finer grid, such as --grid {}", evidence.grid.over(4).max(Nanos(1))),
-            Doubt::Between => format!(
-                "polls shorter than {}, a smaller kappa that there is evidence for (--kappa-ppm), a known least one-way \
-                 delay (--min-delay), or a finer --grid",
-                evidence.tau
-            ),
-            Doubt::NoUtc => "a clock among them whose own distance from UTC is known, and documented".to_owned(),
-        }
-    }
-
     /// What the deciding clock comes to against the other limits.
     fn further(&self) -> String {
         let told = |limit: &Limit| {
             let judged = judge(self.evidence, self.question.clock, *limit);
             let margin = judged.margin.map_or_else(String::new, |margin| format!(", margin {margin}"));
             let because = self.because(&judged, *limit);
-            let because = because.get(9..).unwrap_or_default();
             let (clock, safety) = (self.question.clock, judged.safety.name());
             wrapped(
                 "also     ",
@@ -252,7 +207,7 @@ impl<'a> Answer<'a> {
 
     fn kappa(&self) -> String {
         let origin = match self.evidence.assumed.kappa {
-            Some(_) => "--kappa-ppm",
+            Some(_) => "--kappa-ppm: your word, not measured",
             None => "as their journals state",
         };
         let different: BTreeSet<Ppb> = self.evidence.kappa.values().copied().collect();
@@ -290,96 +245,14 @@ impl<'a> Answer<'a> {
             _ => format!("Nothing is known of the {clock} clocks."),
         }
     }
-
-    /// The same for programs. Spans are in ns, instants in seconds since all nodes measured; what is not known is null.
-    pub fn json(&self) -> String {
-        let evidence = self.evidence;
-        let limits = self.question.limits.iter().map(|limit| {
-            let judged = judge(evidence, self.question.clock, *limit);
-            let distance = if limit.distance == Distance::Utc { "utc" } else { "mutual" };
-            json!({ "span_ns": limit.span.0, "distance": distance, "what": limit.what, "verdict": judged.safety.name(),
-                    "margin_ns": judged.margin.map(|margin| margin.0) })
-        });
-        let kappa: BTreeMap<String, f64> =
-            evidence.kappa.iter().map(|(node, kappa)| (node.to_string(), kappa.as_ppm())).collect();
-        let profile = self.question.profile.map(|profile| {
-            json!({ "name": profile.name, "source": profile.source, "url": profile.url, "meaning": profile.meaning })
-        });
-        let value = json!({
-            "verdict": self.safety().name(),
-            "exit_code": self.safety().exit_code(),
-            "clock": self.question.clock.name(),
-            "sentence": self.sentence(),
-            "profile": profile,
-            "limits": limits.collect::<Vec<_>>(),
-            "judged_s": evidence.judged.map(|(from, to)| [from, to]),
-            "nodes": evidence.nodes,
-            "missing_nodes": evidence.missing,
-            "clocks": self.all().iter().map(|judged| self.row(judged)).collect::<Vec<_>>(),
-            "assumptions": {
-                "kappa_ppm": kappa,
-                "kappa_is_from": if evidence.assumed.kappa.is_some() { "flag" } else { "journals" },
-                "least_delay_ns": evidence.assumed.least_delay.0,
-                "grid_ns": evidence.grid.0,
-                "window_ns": evidence.window.0,
-            },
-            "truth_decides": evidence.knows_truth(),
-            "contradiction": evidence.contradiction.as_ref().map(|(said, _)| said),
-            "contradictory_windows": evidence.contradiction.as_ref().map_or(0, |(_, windows)| *windows),
-            "notes": evidence.notes,
-        });
-        format!("{value:#}\n")
-    }
-
-    fn row(&self, judged: &Judged) -> Value {
-        let clock = self.evidence.clock(judged.algorithm);
-        let event = judged.event.map(|event| {
-            json!({ "nodes": [event.pair.0, event.pair.1], "at_s": event.at_s, "low_ns": event.low.0,
-                    "high_ns": event.high.map(|high| high.0) })
-        });
-        json!({
-            "clock": judged.algorithm.name(),
-            "verdict": judged.safety.name(),
-            "eps_certified_ns_low": clock.map(|clock| clock.low.0),
-            "eps_certified_ns_high": clock.and_then(|clock| clock.high).map(|high| high.0),
-            "eps_true_ns_max": clock.and_then(|clock| clock.truth).map(|truth| truth.low.0),
-            "margin_ns": judged.margin.map(|margin| margin.0),
-            "event": event,
-            "reason": judged.doubt.as_ref().map(|doubt| self.reason(doubt)),
-            "settled_by": judged.doubt.as_ref().map(|doubt| self.settled_by(doubt, self.limit())),
-        })
-    }
-}
-
-/// The reason in a few words.
-fn remark(judged: &Judged) -> &'static str {
-    match (&judged.event, &judged.doubt) {
-        (Some(_), _) => "exceeded",
-        (None, Some(doubt)) => remark_of(doubt),
-        (None, None) => "",
-    }
-}
-
-fn remark_of(doubt: &Doubt) -> &'static str {
-    match doubt {
-        Doubt::Alone => "fewer than two nodes",
-        Doubt::NotEverywhere(_) => "some nodes lack it",
-        Doubt::Contradiction(..) => "an assumption is false",
-        Doubt::Disagreement(..) => "declared truth is refuted",
-        Doubt::TooShort => "the run is too short",
-        Doubt::Unbounded(..) => "some instants are unbounded",
-        Doubt::Missing(_) => "a node is missing",
-        Doubt::RoundTrip(..) => "half a round trip is above it",
-        Doubt::Grid => "the grid is too coarse",
-        Doubt::Between => "between certain and possible",
-        Doubt::NoUtc => "UTC was not measured",
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::analysis::target::Clock;
+    use crate::analysis::target::{Clock, Doubt};
 
     const MUTUAL: [Limit; 1] = [Limit { span: Nanos::from_millis(4), distance: Distance::Mutual, what: "" }];
 
@@ -420,10 +293,8 @@ mod tests {
     #[test]
     fn every_doubt_is_told_with_what_would_settle_it() {
         let evidence = evidence();
-        let question = Question { limits: &MUTUAL, profile: None, clock: Algorithm::Free, chosen: None };
-        let answer = Answer::new(question, &evidence);
         let pair = (NodeId(3), NodeId(4));
-        for (doubt, reason, settled) in [
+        for (doubt, told, settled) in [
             (Doubt::Alone, "two are needed", "exchange messages"),
             (Doubt::NotEverywhere(vec![NodeId(4)]), "nodes 4 did not", "every host"),
             (Doubt::Contradiction("P".to_owned(), 2), "false, in 2 windows. P", "--kappa-ppm"),
@@ -436,8 +307,9 @@ mod tests {
             (Doubt::Between, "between what is certain", "--kappa-ppm"),
             (Doubt::NoUtc, "wrong together", "UTC is known"),
         ] {
-            assert!(answer.reason(&doubt).contains(reason), "{doubt:?}: {}", answer.reason(&doubt));
-            let by = answer.settled_by(&doubt, MUTUAL[0]);
+            let why = reason(&evidence, &doubt);
+            assert!(why.contains(told), "{doubt:?}: {why}");
+            let by = settled_by(&evidence, &doubt, MUTUAL[0]);
             assert!(by.contains(settled), "{doubt:?}: {by}");
         }
     }
@@ -447,7 +319,7 @@ mod tests {
         let text = said(&evidence(), &MUTUAL, None);
         for part in [
             "target 4ms between any two clocks",
-            "3.0 s to 9.0 s of 9.0 s in which nodes 0, 1 all measured; what came before and after is not covered",
+            "certified 3.0 s to 9.0 s, of 9.0 s in which nodes 0, 1 all measured; what came before and after is not covered",
             "free UNKNOWN [3.00ms, 5.00ms] - - between certain and possible",
             "every node's local clock keeps to 50 ppm (as their journals state); no message takes less than no time",
             "verdict UNKNOWN Whether the free clocks are safe for 4ms is UNKNOWN: between certain and possible.",
@@ -457,7 +329,12 @@ mod tests {
         let mut assumed = evidence();
         (assumed.assumed.kappa, assumed.assumed.least_delay) = (Some(Ppb(1_000)), Nanos::from_micros(50));
         let text = said(&assumed, &MUTUAL, None);
-        assert!(text.contains("(--kappa-ppm); no message takes less than 50us (--min-delay: your word"), "{text}");
+        assert!(
+            text.contains(
+                "(--kappa-ppm: your word, not measured); no message takes less than 50us (--min-delay: your word"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
