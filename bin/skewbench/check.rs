@@ -49,7 +49,7 @@ pub struct Args {
     /// Assume that every node's local clock keeps within this many parts per million [default: what its journal states]
     #[arg(long, value_name = "PPM")]
     kappa_ppm: Option<f64>,
-    /// Assume that no message takes less than this, one way; nothing checks it [default: 0]
+    /// Assume that no message takes less than this, one way: messages may refute it, and cannot prove it [default: 0]
     #[arg(long, value_name = "SPAN")]
     min_delay: Option<Nanos>,
     /// Certify at instants this far apart: a finer grid costs time and narrows the interval [default: 1s]
@@ -67,14 +67,14 @@ pub struct Args {
     /// With --for: file with the collector's settings, as `key = value` (TOML)
     #[arg(long, value_name = "FILE", requires = "span")]
     config: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "Settings of the collector, with --for")]
-    settings: Settings,
     /// Print the one sentence only, and no progress
     #[arg(short, long)]
     quiet: bool,
     /// Print the result as JSON
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
+    #[command(flatten, next_help_heading = "Settings of the collector, with --for")]
+    settings: Settings,
 }
 
 const AFTER: &str = "\
@@ -84,8 +84,11 @@ Examples:
   skewbench check --target 50us --clock ntp --min-delay 20us RUN
   skewbench check --for 60s --config collector.toml --profile ceph
 
-Profiles: cockroachdb 400 ms (nodes shut themselves down at 80 % of --max-offset 500 ms), yugabytedb 500 ms, ceph 50 ms,
-etcd 1 s, rts25-hft 100 us and rts25 1 ms from UTC, which agents do not measure: UNSAFE or UNKNOWN, never SAFE.
+Profiles:
+  cockroachdb  400 ms: nodes shut themselves down at 80 % of --max-offset, 500 ms
+  yugabytedb   500 ms    ceph  50 ms    etcd  1 s
+  rts25-hft    100 us from UTC, which agents do not measure: UNSAFE or UNKNOWN, never SAFE
+  rts25        1 ms from UTC, likewise
 
 Exit codes: 0 SAFE, 1 UNSAFE, 4 UNKNOWN; 2 malformed flag or configuration, 3 missing or unreadable input, port or key.";
 
