@@ -10,6 +10,7 @@ mod help;
 mod lab;
 mod out;
 mod sim;
+mod yardstick;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ Examples:
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
+  skewbench yardstick                             the clocks beside chrony and NTPsec, in their network
 
 Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
 3 missing or unreadable input, port, peer or key, 4 unknown.";
@@ -54,6 +56,8 @@ enum Command {
     Man,
     /// Put runs or bench files side by side: what is worse beyond the spread?
     Compare(compare::Args),
+    /// Measure clocks where truth is known, beside what chrony and NTPsec reach in the same network
+    Yardstick(yardstick::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Completions(args) => help::completions(&args, Cli::command()),
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
+        Command::Yardstick(args) => yardstick::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

@@ -1,8 +1,7 @@
-//! Logarithm, exponential and normal numbers from additions, multiplications, divisions and square roots alone. IEEE 754
-//! fixes these to the last bit, a platform's mathematical library is fixed by nobody: what is drawn with these is the same
+//! Logarithm and exponential from additions, multiplications, divisions and square roots alone. IEEE 754 fixes these to
+//! the last bit, a platform's mathematical library is fixed by nobody: what is drawn or estimated with these is the same
 //! everywhere.
 
-use super::rng::Rng;
 use std::f64::consts::{LN_2, SQRT_2};
 
 /// ln 2 in two parts, the first with trailing zeros, so that small multiples of it are exact.
@@ -36,21 +35,9 @@ pub fn exp(x: f64) -> f64 {
     series * f64::from_bits(((1023 + halvings as i64) as u64) << 52)
 }
 
-/// A standard normal number (Marsaglia's polar method, one of the pair).
-pub fn normal(rng: &mut Rng) -> f64 {
-    loop {
-        let (x, y) = (2.0 * rng.unit() - 1.0, 2.0 * rng.unit() - 1.0);
-        let square = x * x + y * y;
-        if square > 0.0 && square < 1.0 {
-            return x * (-2.0 * ln(square) / square).sqrt();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::rng::Purpose;
 
     #[test]
     fn they_agree_with_the_platform() {
@@ -61,14 +48,5 @@ mod tests {
             assert!((exp(x) / x.exp() - 1.0).abs() <= 1e-13, "exp {x}: {} {}", exp(x), x.exp());
         }
         assert_eq!([ln(0.0), ln(-1.0), ln(f64::NAN), exp(f64::NAN)], [0.0, 0.0, 0.0, 1.0]);
-    }
-
-    #[test]
-    fn normal_numbers_have_mean_zero_and_variance_one() {
-        let mut rng = Rng::stream(1, Purpose::Scenario, 0);
-        let drawn: Vec<f64> = (0..100_000).map(|_| normal(&mut rng)).collect();
-        let mean = drawn.iter().sum::<f64>() / 1e5;
-        let variance = drawn.iter().map(|x| x * x).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
     }
 }
