@@ -24,7 +24,7 @@ const CAPACITY: usize = 64;
 /// The runs test leaves at least so many, and fewer give no rate.
 const ENOUGH: usize = 3;
 /// A median of delays this share above the least one makes the scale of the weights (0.7 is about ln 2).
-const MEDIAN_SHARE: f64 = 0.7;
+const MEDIAN_SHARE: f64 = 2.1;
 /// The least scale of the weights: a stamp's precision, in seconds.
 const PRECISION: f64 = 1e-7;
 /// A slew takes this share of the time between exchanges, and no longer than [`LONGEST_SLEW`].
