@@ -13,13 +13,14 @@
 //! 3. [`node`]: the contract (inputs in, outputs out, one pending wake), and the state machine behind it. Its drivers are
 //!    the agent's loop in [`host::probing`] and the simulator's in [`sim::network`].
 //! 4. [`clock`]: one algorithm a file; start with [`clock::lamport`]. [`causal`] has the hybrid clock on top.
+//!    [`yardstick`] measures them where chrony and NTPsec were measured.
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
 //!    bounds.
 //! 7. [`sim`]: the same nodes in virtual time, where truth is known.
 //! 8. [`host`]: everything that touches the operating system, and nothing else does.
 //!
-//! [`ids`], [`topology`] and [`model`] are shared by all: names, graphs, and declared worlds.
+//! [`ids`], [`topology`], [`real`] and [`model`] are shared by all: names, graphs, functions, and declared worlds.
 
 pub mod affine;
 pub mod analysis;

@@ -28,7 +28,7 @@ wan: 10 ms and 1 ms. Offset is clock - true time, once a second over the second 
 clients and seeds are pooled.
 
   eps         largest difference between two clients, median over seeds
-  to 100us    first second from which |offset| <= 100 us for 300 s, median over clients and seeds
+  T100us      first second from which |offset| <= 100 us for 300 s, median over clients and seeds
   bound, held the clock's own bound (median), and the share of time in which the truth was within
   sd, off/sd  the clock's own standard error (median), and the rms of offset / standard error
   /chrony     rms over that of chrony; /limit: over that of a filter that knows the whole model";

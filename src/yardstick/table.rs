@@ -113,19 +113,8 @@ pub fn csv(outcomes: &[Outcome]) -> String {
 }
 
 const TITLES: [&str; 13] = [
-    "clock",
-    "rms us",
-    "p99 us",
-    "max us",
-    "eps us",
-    "mean us",
-    "to 100us s",
-    "bound us",
-    "held",
-    "sd us",
-    "off/sd",
-    "/chrony",
-    "/limit",
+    "clock", "rms us", "p99 us", "max us", "eps us", "mean us", "T100us s", "bound us", "held", "sd us", "off/sd",
+    "/chrony", "/limit",
 ];
 
 /// One condition as a table for people.

@@ -26,3 +26,4 @@ mod strangers;
 mod virtual_journals;
 mod virtual_net;
 mod virtual_run;
+mod yardstick;

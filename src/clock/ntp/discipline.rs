@@ -2,7 +2,8 @@
 //!
 //! It turns residuals (how far the system peer is ahead of us now, in nanoseconds) into a [`Reading`]: our local clock
 //! at the estimated frequency, plus a slew that uses the residual up. All constants are multiples of the poll
-//! interval, so that a mesh with polls of 100 ms settles in seconds. Departures from RFC 5905: no FLL (it is for polls
+//! interval, so that a mesh with polls of 100 ms settles in seconds; the loop's gain also depends on it
+//! ([`time_constant`]). Departures from RFC 5905: no FLL (it is for polls
 //! above 1024 s) and no poll adjustment; no panic limit; the slew is a straight line of length Tc and not an exponential
 //! (with one update a poll, Tc / 16, the two agree to first order); a residual that the limit of 500 ppm cannot slew
 //! within Tc does not move the frequency, or it would wind up. And mu, the time since the last update, is cut at the
