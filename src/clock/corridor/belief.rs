@@ -25,14 +25,11 @@ impl Direction {
     }
 }
 
-/// A message longer on its way than expected by more than this many mean jitters (and [`SURE`] deviations) says nothing:
-/// it was held up by something else than what the jitter is learned from.
+/// A message that was under way for longer than expected by more than so many mean jitters (and [`SURE`] deviations) was
+/// held up by something else than what the jitter is learned from.
 const HELD_UP: f64 = 8.0;
 /// Deviations beyond which something is not by chance.
 pub const SURE: f64 = 6.0;
-/// What a message that says nothing is worth in evidence, as if it were just held up.
-const EVIDENCE_OF_NOTHING: f64 = -HELD_UP;
-
 /// A normal distribution over offset, rate and least delay.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Belief {
@@ -86,14 +83,21 @@ impl Belief {
     fn expected(&self, passage: &Passage) -> (f64, f64, State) {
         let sign = passage.direction.sign();
         let with = [0, 1, 2].map(|i| sign * self.spread[i][0] + self.spread[i][2]);
-        (sign * self.mean[0] + self.mean[2], sign * with[0] + with[2] + passage.noise, with)
+        let variance = ((sign * with[0] + with[2]).max(0.0) + passage.noise).max(f64::MIN_POSITIVE);
+        (sign * self.mean[0] + self.mean[2], variance, with)
     }
 
     /// By how much a message shows less than it could if the belief were right, and how sure that belief is (deviation),
     /// in seconds; not positive for most messages.
     pub fn conflict(&self, passage: &Passage) -> (f64, f64) {
         let (mean, variance, _) = self.expected(passage);
-        (mean - passage.shown, variance.max(0.0).sqrt())
+        (mean - passage.shown, variance.sqrt())
+    }
+
+    /// Whether a message came so late that it says nothing.
+    pub fn is_held_up(&self, passage: &Passage, jitter: f64) -> bool {
+        let (mean, variance, _) = self.expected(passage);
+        passage.shown - mean > HELD_UP * jitter + SURE * variance.sqrt()
     }
 
     /// Learns from a message whose jitter is exponential with mean `jitter` seconds. Returns the logarithm of the density
@@ -106,10 +110,7 @@ impl Belief {
     /// and covariance).
     pub fn learn(&mut self, passage: &Passage, jitter: f64) -> f64 {
         let (mean, variance, with) = self.expected(passage);
-        let deviation = variance.max(f64::MIN_POSITIVE).sqrt();
-        if passage.shown - mean > HELD_UP * jitter + SURE * deviation {
-            return EVIDENCE_OF_NOTHING - ln(jitter);
-        }
+        let deviation = variance.sqrt();
         let tilted = mean + variance / jitter;
         let cut = tail::below((passage.shown - tilted) / deviation);
         let moved = (passage.shown - deviation * cut.gap - mean) / variance;
@@ -121,6 +122,11 @@ impl Belief {
             }
         }
         cut.ln_mass - ln(jitter) - (passage.shown - mean) / jitter + variance / (2.0 * jitter * jitter)
+    }
+
+    /// Whether all its numbers are numbers.
+    pub fn is_finite(&self) -> bool {
+        self.mean.iter().chain(self.spread.iter().flatten()).all(|number| number.is_finite())
     }
 
     /// Adds doubt of the given deviations, where the belief has been proved wrong.
@@ -163,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn both_directions_enclose_the_offset_and_a_message_held_up_changes_nothing() {
+    fn both_directions_enclose_the_offset_and_a_message_held_up_is_known_as_such() {
         let mut belief = Belief::guess([0.0, 0.0, 1e-4], [1.0, 1e-9, 1e-9]);
         let shown = (1e-4 + 0.2 + 2e-5, 1e-4 - 0.2 + 2e-5);
         for _ in 0..300 {
@@ -171,9 +177,8 @@ mod tests {
             belief.learn(&passage(Direction::Back, shown.1), 2e-5);
         }
         assert!((belief.mean[0] - 0.2).abs() < 2e-6 && belief.spread[0][0].sqrt() < 2e-5, "{belief:?}");
-        let before = belief;
-        belief.learn(&passage(Direction::Forth, 0.3), 2e-5);
-        assert_eq!(belief, before);
+        assert!(belief.is_held_up(&passage(Direction::Forth, 0.3), 2e-5));
+        assert!(!belief.is_held_up(&passage(Direction::Forth, shown.0 + 1e-4), 2e-5));
     }
 
     #[test]

@@ -219,11 +219,104 @@ impl Clock for Corridor {
         let mut track = self.track.take().unwrap_or_else(|| Track::new(exchange));
         track.learn(exchange);
         track.advance(at);
+        if !track.bank.belief().is_finite() {
+            track = Track::new(exchange);
+        }
         let target = Self::target(&track);
         let slewing = track.interval.over(SLEW_SHARE).min(LONGEST_SLEW);
         self.reading = slew::towards(&self.reading, at, &target, slewing);
         let bound = Some(self.bound(&track));
         self.track = Some(track);
         Some(Change { reading: self.reading, stepped: false, bound, event: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Claims;
+    use crate::time::Ppb;
+
+    const REFERENCE: NodeId = NodeId(7);
+
+    /// An exchange a second with a reference that is `ahead` at local zero and gains `ppm`, whose messages take `least` and
+    /// more by turns; some of them in each direction take no longer.
+    fn exchange(second: i64, ahead: Nanos, ppm: i64, least: Nanos) -> Exchange {
+        let late = |turn: i64| Nanos::from_micros([0, 30, 12, 55, 4, 90, 21][(turn % 7) as usize]);
+        let t1: Time<Local> = Time::ZERO + Nanos::from_seconds(second);
+        let gain = |at: Time<Local>| ahead + Rate::from_ppb(Ppb(1_000 * ppm)).over(at - Time::ZERO);
+        let arrived = t1 + least + late(second);
+        let back = arrived + least + late(3 * second + 2);
+        let remote = arrived + gain(arrived);
+        let [t1, t2, t3, t4] = [t1, remote, remote, back].map(|user| Point { user, wire: None });
+        Exchange { peer: REFERENCE, t1, t2, t3, t4, claims: Claims::default() }
+    }
+
+    fn follow(clock: &mut Corridor, seconds: std::ops::Range<i64>, least: Nanos) -> Nanos {
+        for second in seconds.clone() {
+            let exchange = exchange(second, Nanos::from_millis(-80), 40, least);
+            clock.on_exchange(exchange.t4.user, &exchange).expect("each exchange changes the clock");
+        }
+        let at: Time<Local> = Time::ZERO + Nanos::from_seconds(seconds.end);
+        let truth = Nanos::from_millis(-80) + Rate::from_ppb(Ppb(40_000)).over(at - Time::ZERO);
+        offset(clock.reading().at(at), at) - truth
+    }
+
+    #[test]
+    fn an_exact_line_under_late_messages_is_recovered_with_its_least_delay() {
+        let least = Nanos::from_micros(150);
+        let mut clock = Corridor::new(REFERENCE);
+        let error = follow(&mut clock, 0..200, least);
+        assert!(error.abs() < Nanos(1_500), "{error}");
+        let belief = clock.track.as_ref().expect("exchanges").bank.belief();
+        assert!((belief.mean[2] - least.as_seconds()).abs() < 2e-6, "{belief:?}");
+        assert!((belief.mean[1] - 40e-6).abs() < 5e-9, "{belief:?}");
+        let at = Time::ZERO + Nanos::from_seconds(200);
+        assert!(clock.deviation(at).is_some_and(|deviation| deviation < Nanos::from_micros(2)));
+        assert!(clock.deviation(at + Nanos::from_seconds(1_000)) > clock.deviation(at), "doubt grows with time");
+    }
+
+    #[test]
+    fn another_route_is_learned_and_the_offset_kept() {
+        for (before, after) in [(150, 900), (900, 150)] {
+            let mut clock = Corridor::new(REFERENCE);
+            follow(&mut clock, 0..200, Nanos::from_micros(before));
+            let error = follow(&mut clock, 200..400, Nanos::from_micros(after));
+            let belief = clock.track.as_ref().expect("exchanges").bank.belief();
+            assert!((belief.mean[2] * 1e6 - after as f64).abs() < 3.0, "{belief:?}");
+            assert!(error.abs() < Nanos::from_micros(3), "{before} to {after}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_first_exchange_is_followed_at_its_middle_and_others_than_the_reference_never() {
+        let first = exchange(1, Nanos::from_millis(5), 0, Nanos::from_micros(100));
+        let mut clock = Corridor::new(REFERENCE);
+        let change = clock.on_exchange(first.t4.user, &first).expect("a change");
+        let settled = first.t4.user + Nanos::from_seconds(2);
+        let error = offset(change.reading.at(settled), settled) - first.sample().offset;
+        assert!(error.abs() < Nanos::from_micros(20), "{error}");
+        assert!(!change.stepped && change.bound.is_some_and(|bound| bound.initial >= Nanos::from_micros(50)));
+        assert_eq!(clock.on_exchange(first.t4.user, &Exchange { peer: NodeId(8), ..first }), None);
+    }
+
+    #[test]
+    fn no_stamps_make_it_panic_or_stop() {
+        let mut clock = Corridor::new(REFERENCE);
+        let ends = [i64::MIN, -1, 0, 1, 1_000_000_000, i64::MAX];
+        for k in 0..ends.len().pow(4) {
+            let stamp =
+                |place: u32| Point { user: Time::from_nanos(ends[k / ends.len().pow(place) % ends.len()]), wire: None };
+            let exchange = Exchange {
+                t1: stamp(0),
+                t2: stamp(1),
+                t3: stamp(2),
+                t4: stamp(3),
+                ..exchange(0, Nanos(0), 0, Nanos(0))
+            };
+            let change = clock.on_exchange(exchange.t4.user, &exchange).expect("a change");
+            assert!(change.reading.line.rate >= Rate::STOPPED, "{exchange:?}");
+            assert!(clock.track.as_ref().is_some_and(|track| track.bank.belief().is_finite()), "{exchange:?}");
+        }
     }
 }
