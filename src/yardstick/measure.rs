@@ -37,7 +37,7 @@ pub struct Figures {
 /// The figures of all seeds' clients.
 pub fn figures(seeds: &[Vec<Trace>]) -> Figures {
     let traces = || seeds.iter().flatten();
-    let steady: Vec<&Moment> = traces().flat_map(|trace| second_half(trace)).collect();
+    let steady: Vec<&Moment> = traces().flat_map(second_half).collect();
     let count = steady.len().max(1) as f64;
     let offsets: Vec<f64> = steady.iter().map(|moment| moment.offset.as_seconds()).collect();
     let sizes = sorted(offsets.iter().map(|offset| offset.abs()));
