@@ -70,12 +70,8 @@ impl Bank {
         }
     }
 
-    /// All members learn from a message, and the trust in them with it; none does from one that was held up. Whether it
-    /// was, all say together: a member that expects anything would take it for news.
+    /// All members learn from a message, and the trust in them with it.
     pub fn learn(&mut self, passage: &Passage, jitter: f64) {
-        if self.belief().is_held_up(passage, jitter) {
-            return;
-        }
         let told: Vec<f64> = self.members.iter_mut().map(|member| member.belief.learn(passage, jitter)).collect();
         let best = told.iter().copied().fold(f64::MIN, f64::max);
         for (member, told) in self.members.iter_mut().zip(told) {

@@ -44,10 +44,10 @@ impl Jitters {
         (self.forth + self.back) / 2.0
     }
 
-    /// Learns from an exchange: its round trip, and by how much its messages were later than the least delay, as is now
-    /// believed. The first exchanges have no belief to go by: half of the mean round trip beyond the least one, times
+    /// Learns from an exchange: its round trip, and by how much those of its messages that were not held up were later
+    /// than the least delay, as is now believed. The first exchanges have no belief to go by: half of the mean round trip beyond the least one, times
     /// n/(n − 1) at n = 3.
-    pub fn learn(&mut self, round_trip: f64, late: [f64; 2]) {
+    pub fn learn(&mut self, round_trip: f64, late: [Option<f64>; 2]) {
         self.exchanges = self.exchanges.saturating_add(1);
         if self.exchanges < ENOUGH {
             (self.least, self.total) = (self.least.min(round_trip), self.total + round_trip);
@@ -57,7 +57,9 @@ impl Jitters {
             return;
         }
         let share = 1.0 / (f64::from(self.exchanges).min(MEMORY) + 1.0);
-        let towards = |mean: f64, late: f64| (mean + share * (late.clamp(0.0, LATE * mean) - mean)).max(LEAST);
+        let towards = |mean: f64, late: Option<f64>| {
+            late.map_or(mean, |late| (mean + share * (late.clamp(0.0, LATE * mean) - mean)).max(LEAST))
+        };
         (self.forth, self.back) = (towards(self.forth, late[0]), towards(self.back, late[1]));
     }
 }
@@ -71,7 +73,7 @@ mod tests {
         let mut jitters = Jitters::new(1e-3);
         for k in 0..4_000 {
             let late = if k % 100 == 99 { 1.0 } else { 2e-5 * f64::from(k % 3) };
-            jitters.learn(1e-3, [late, 5e-5]);
+            jitters.learn(1e-3, [Some(late), Some(5e-5)]);
         }
         let (forth, back) = (jitters.of(Direction::Forth), jitters.of(Direction::Back));
         assert!((1.8e-5..2.5e-5).contains(&forth), "{forth}");
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn no_jitter_at_all_is_the_least() {
         let mut jitters = Jitters::new(0.0);
-        (0..10_000).for_each(|_| jitters.learn(0.0, [0.0, -1.0]));
+        (0..10_000).for_each(|_| jitters.learn(0.0, [Some(0.0), Some(-1.0)]));
         assert_eq!(jitters.mean(), LEAST);
     }
 }

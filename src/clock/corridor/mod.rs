@@ -137,15 +137,28 @@ impl Track {
         self.advance(t1);
         self.notice_route(round_trip);
         self.notice_jump(&[forth, back], elapsed.as_seconds());
-        self.bank.learn(&forth, self.jitters.of(Direction::Forth));
+        let [forth_says, back_says] = self.heard(&[forth, back]);
+        if forth_says {
+            self.bank.learn(&forth, self.jitters.of(Direction::Forth));
+        }
         self.advance(t4);
-        self.bank.learn(&back, self.jitters.of(Direction::Back));
+        if back_says {
+            self.bank.learn(&back, self.jitters.of(Direction::Back));
+        }
         let belief = self.bank.belief();
-        let late = [&forth, &back].map(|passage| -belief.conflict(passage).0);
-        self.jitters.learn(round_trip, late);
+        let late = |says: bool, passage: &Passage| says.then(|| -belief.conflict(passage).0);
+        self.jitters.learn(round_trip, [late(forth_says, &forth), late(back_says, &back)]);
         if elapsed > Nanos::ZERO {
             self.interval = elapsed;
         }
+    }
+
+    /// Which messages were not held up. All beliefs together say so, since one that expects anything would take anything
+    /// for news, and before either is learned from, since a longer route holds up both alike: the first, taken for
+    /// news, would make the second look worse.
+    fn heard(&self, passages: &[Passage; 2]) -> [bool; 2] {
+        let belief = self.bank.belief();
+        [0, 1].map(|way| !belief.is_held_up(&passages[way], self.jitters.of(passages[way].direction)))
     }
 
     /// A least delay that the round trips contradict is doubted by as much as they do.
