@@ -16,9 +16,10 @@
 //!    [`yardstick`] measures them where chrony and NTPsec were measured.
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
-//!    bounds.
+//!    bounds, [`stability`] the deviations over tau.
 //! 7. [`sim`]: the same nodes in virtual time, where truth is known.
-//! 8. [`host`]: everything that touches the operating system, and nothing else does.
+//! 8. [`sweep`]: a grid of simulated runs, and where its answers bend.
+//! 9. [`host`]: everything that touches the operating system, and nothing else does.
 //!
 //! [`ids`], [`topology`], [`real`] and [`model`] are shared by all: names, graphs, functions, and declared worlds.
 
@@ -37,6 +38,8 @@ pub mod probe;
 pub mod real;
 pub mod report;
 pub mod sim;
+pub mod stability;
+pub mod sweep;
 pub mod theory;
 pub mod time;
 pub mod topology;

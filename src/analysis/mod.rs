@@ -2,15 +2,18 @@
 //!
 //! Reading order: [`run`] (what goes in), [`horizon`] (which span of true time is judged), [`track`] (each clock as
 //! straight pieces of true time), [`envelope`] (exact eps), [`timely`] (the premises that the run itself fulfilled),
-//! [`summary`] (what comes out). Times inside are nanoseconds of true time since the run's start, as `f64`: exact to far
+//! [`optimum`] (what the best algorithm could have promised), [`summary`] (what comes out). Times inside are nanoseconds of true time since the run's start, as `f64`: exact to far
 //! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
 
 pub mod arcs;
+pub mod audit;
 pub mod clocks;
 pub mod coverage;
 pub mod envelope;
+pub mod events;
 pub mod facts;
 pub mod horizon;
+pub mod optimum;
 pub mod ordering;
 pub mod premise;
 pub mod quantile;
@@ -19,6 +22,7 @@ pub mod run;
 pub mod series;
 pub mod shared;
 pub mod skew;
+pub mod stability;
 pub mod summarise;
 pub mod summary;
 pub mod system;

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::arcs::ArcRow;
+use super::audit::ClaimRow;
+use super::events::Event;
+use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::series::Series;
 use super::skew::Skew;
+use super::stability::Stable;
 use crate::ids::{Algorithm, NodeId};
 use crate::theory::{Bounds, Premises, TauCeiling};
 use crate::time::Nanos;
 
 /// Whether the clocks kept what theory promises.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// Eps stayed within the safe bound.
     Within,
@@ -123,14 +130,22 @@ pub struct Summary {
     pub warm_up: Option<Nanos>,
     /// What theory promises.
     pub promise: Option<Promise>,
+    /// What the best algorithm could have promised.
+    pub optimum: Optimum,
     /// One row for each algorithm.
     pub rows: Vec<Row>,
     /// One row for each arc.
     pub arcs: Vec<ArcRow>,
     /// Eps over time.
     pub series: Series,
+    /// How stable each clock was.
+    pub stability: Vec<Stable>,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,
+    /// What hosts say of their own clocks, by node and source.
+    pub claims: Vec<ClaimRow>,
+    /// What happened, in order of time.
+    pub events: Vec<Event>,
     /// Each node's counters, by name.
     pub counters: BTreeMap<NodeId, BTreeMap<String, u64>>,
     /// What a reader must know: what was cut, damaged, broken.
@@ -143,6 +158,11 @@ impl Summary {
     /// The row of `algorithm`.
     pub fn row(&self, algorithm: Algorithm) -> Option<&Row> {
         self.rows.iter().find(|row| row.algorithm == algorithm)
+    }
+
+    /// The largest eps of `algorithm` in the window, where truth is known.
+    pub fn eps(&self, algorithm: Algorithm) -> Option<Nanos> {
+        self.row(algorithm)?.skew.map(|skew| skew.max)
     }
 
     /// Completed exchanges by where the worst of their stamps was taken: user space, kernel, hardware.

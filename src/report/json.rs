@@ -9,12 +9,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use self::rows::{ArcNumbers, Clock, Epsilon, Order};
+use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, Order, Stability};
 use super::terminal::sentence;
 use crate::analysis::Summary;
+use crate::analysis::optimum::Optimum;
 use crate::analysis::summary::Promise;
 use crate::ids::NodeId;
 use crate::theory::TauCeiling;
+use crate::time::Nanos;
 
 /// Version of the schema: it grows whenever a member is renamed, removed, or changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -35,10 +37,14 @@ struct Report<'a> {
     sentence: String,
     run: Run<'a>,
     promise: Option<Promised<'a>>,
+    limits: Limits,
     clocks: Vec<Clock<'a>>,
     arcs: Vec<ArcNumbers>,
     ordering: Vec<Order<'a>>,
+    stability: Vec<Stability<'a>>,
     epsilon: Epsilon<'a>,
+    claims: Vec<Claimed<'a>>,
+    events: Vec<Happened<'a>>,
     counters: &'a BTreeMap<NodeId, BTreeMap<String, u64>>,
     notes: &'a [String],
 }
@@ -52,10 +58,14 @@ impl<'a> Report<'a> {
             sentence: sentence(summary),
             run: Run::of(summary),
             promise: summary.promise.as_ref().map(Promised::of),
+            limits: Limits::of(&summary.optimum),
             clocks: summary.rows.iter().map(Clock::of).collect(),
             arcs: summary.arcs.iter().map(ArcNumbers::of).collect(),
             ordering: summary.ordering.iter().map(Order::of).collect(),
+            stability: summary.stability.iter().flat_map(Stability::of).collect(),
             epsilon: Epsilon::of(&summary.series),
+            claims: summary.claims.iter().map(Claimed::of).collect(),
+            events: summary.events.iter().map(Happened::of).collect(),
             counters: &summary.counters,
             notes: &summary.notes,
         }
@@ -158,6 +168,24 @@ const fn ceiling_ns(ceiling: TauCeiling) -> Option<i64> {
     match ceiling {
         TauCeiling::AtMost(tau) => Some(tau.0),
         TauCeiling::Unlimited | TauCeiling::Infeasible => None,
+    }
+}
+
+#[derive(Serialize)]
+struct Limits {
+    complete_graph_ns: Option<i64>,
+    half_diameter_ns: Option<i64>,
+    execution_ns: Option<i64>,
+}
+
+impl Limits {
+    fn of(optimum: &Optimum) -> Self {
+        let ns = |limit: Option<Nanos>| limit.map(|limit| limit.0);
+        Self {
+            complete_graph_ns: ns(optimum.complete),
+            half_diameter_ns: ns(optimum.half_diameter),
+            execution_ns: ns(optimum.execution),
+        }
     }
 }
 

@@ -19,12 +19,14 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
     ("theory", "time ids topology"),
+    ("stability", ""),
     ("journal", "time affine ids topology model probe clock causal node order"),
-    ("analysis", "time affine ids topology model probe clock causal node order theory journal"),
-    ("report", "time ids theory order analysis"),
+    ("analysis", "time affine ids topology model probe clock causal node order theory stability journal"),
+    ("report", "time ids theory stability order analysis"),
     ("compare", "time ids model analysis"),
     ("sim", "time affine ids topology model probe clock causal node order theory journal analysis"),
-    ("host", "time affine ids topology model probe clock causal node order theory journal analysis report"),
+    ("sweep", "time ids topology theory journal analysis report model sim"),
+    ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -2,12 +2,14 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
 mod chromium;
+mod claims;
 mod compare;
+mod events;
 mod executions;
 mod faults;
+mod grid;
 mod hostile;
 mod hosts;
-mod journals;
 mod lab;
 mod laws;
 mod layering;
@@ -15,15 +17,19 @@ mod live;
 mod metrics;
 mod monsters;
 mod netns;
+mod ordered_run;
 mod orphans;
 mod page;
 mod person;
 mod readme;
 mod replay;
 mod security;
+mod simulated;
 mod simulations;
+mod stability;
 mod strangers;
-mod virtual_journals;
-mod virtual_net;
-mod virtual_run;
+mod streamed;
+mod swarm;
+mod sweeps;
+mod verify;
 mod yardstick;

@@ -161,14 +161,15 @@ impl Track {
         [0, 1].map(|way| !belief.is_held_up(&passages[way], self.jitters.of(passages[way].direction)))
     }
 
-    /// A least delay that the round trips contradict is doubted by as much as they do.
+    /// A least delay that the round trips contradict is doubted by as much as they do, and with it the offset: a belief
+    /// that lay on one wrong delay would else put all of the next one's error into the other.
     fn notice_route(&mut self, round_trip: f64) {
         let belief = self.bank.belief();
         let (least, deviation) = (belief.mean[2], belief.spread[2][2].max(0.0).sqrt());
         let excess = round_trip - 2.0 * least;
         if excess < -2.0 * (SURE * deviation + GRAIN) {
             self.excess.clear();
-            return self.bank.doubt([0.0, 0.0, excess / 2.0]);
+            return self.bank.doubt([excess / 2.0, 0.0, excess / 2.0]);
         }
         if self.excess.len() == ROUTE_WINDOW {
             self.excess.pop_front();
@@ -178,7 +179,7 @@ impl Track {
         let by_chance = ROUTE_EXCESS * self.jitters.mean() + 2.0 * SURE * deviation;
         if self.excess.len() == ROUTE_WINDOW && least_excess > by_chance {
             self.excess.clear();
-            self.bank.doubt([0.0, 0.0, least_excess / 2.0]);
+            self.bank.doubt([least_excess / 2.0, 0.0, least_excess / 2.0]);
         }
     }
 

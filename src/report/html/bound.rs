@@ -1,10 +1,13 @@
 //! The bound: its four forms, and the premises that the run fulfilled.
 
 use super::table::Table;
-use super::words::{UNKNOWN, escape, known, plain, span};
+use super::words::{UNKNOWN, digits, escape, known, plain, span};
 use crate::analysis::Summary;
+use crate::analysis::optimum::Limit;
 use crate::analysis::summary::Promise;
+use crate::ids::Algorithm;
 use crate::theory::{TauCeiling, Term};
+use crate::time::Nanos;
 
 /// The section's body.
 pub fn section(summary: &Summary) -> String {
@@ -12,7 +15,7 @@ pub fn section(summary: &Summary) -> String {
         return "<p class=\"absent\">No bound can be promised: no premises are known to hold in this run.</p>\n"
             .to_owned();
     };
-    format!("<p>{}</p>\n{}{}", escape(&sentence(promise)), forms(promise), premises(promise))
+    format!("<p>{}</p>\n{}{}{}", escape(&sentence(promise)), forms(promise), premises(promise), limits(summary))
 }
 
 fn sentence(promise: &Promise) -> String {
@@ -41,6 +44,29 @@ fn forms(promise: &Promise) -> String {
         table.row("", [name, formula, &span(value), valid].map(str::to_owned).into());
     }
     table.finish()
+}
+
+/// What the best algorithm could have promised, beside what these did.
+fn limits(summary: &Summary) -> String {
+    let mut table = Table::of_words(
+        "What no algorithm can promise to undercut, on delays like these and without drift; by luck one may.",
+        "limit|value|lamport used|ntp used|what it is",
+    );
+    let share = |algorithm, least: Nanos| {
+        let eps = summary.eps(algorithm).filter(|_| least > Nanos::ZERO);
+        eps.map_or_else(|| UNKNOWN.to_owned(), |eps| format!("{} ×", digits(eps.0 as f64 / least.0 as f64)))
+    };
+    for (limit, least) in summary.optimum.limits() {
+        let (name, what) = match limit {
+            Limit::CompleteGraph => ("u(1 − 1/n)", "worst case of n nodes that are all linked, delays uncertain by u"),
+            Limit::HalfDiameter => ("diamᵤ/2", "worst case of this graph, each link weighted by its u"),
+            Limit::Execution => ("A_max", "this very execution, if delays are known to be at least μ and no more"),
+        };
+        let used = [Algorithm::Lamport, Algorithm::Ntp].map(|algorithm| share(algorithm, least));
+        let [lamport, ntp] = used;
+        table.row("", vec![name.to_owned(), span(least), lamport, ntp, what.to_owned()]);
+    }
+    if summary.optimum.limits().next().is_none() { String::new() } else { table.finish() }
 }
 
 fn premises(promise: &Promise) -> String {
