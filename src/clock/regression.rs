@@ -1,10 +1,10 @@
 //! A weighted regression over the latest samples, as long as they lie on a line: what chrony does (theory.md 3.2).
 //!
-//! Estimates the offset of the reference's clock (reference − local, nanoseconds, positive when the reference is ahead) and its
-//! rate against the local clock. Inputs: exchanges with the reference. Outputs: a [`Reading`] that slews, never jumps,
-//! and an [`ErrorBound`] of half the least round trip plus three standard errors. Assumptions: delays are about the same
-//! both ways, and the rate is constant over the samples kept; how many that are, the runs test decides. Cost an
-//! exchange: at most 61 fits of at most 64 samples, mostly one; 2 kB.
+//! Estimates the offset of the reference's clock (reference − local, nanoseconds, positive when the reference is ahead)
+//! and its rate against the local clock. Inputs: exchanges with the reference. Outputs: a [`Reading`] that slews, never
+//! jumps, and an [`ErrorBound`] of half the least round trip plus three standard errors. Assumptions: delays are about
+//! the same both ways, and the rate is constant over the samples kept; how many that are, the runs test decides. Cost
+//! an exchange: at most 61 fits of at most 64 samples, mostly one; 2 kB.
 //!
 //! Source: the method of chrony 4's `sourcestats` and `regress` as documented and measured, not its code. Departures:
 //! samples are offsets to the never-corrected local clock, so that no correction needs to be undone in them; no
@@ -77,8 +77,9 @@ pub fn fit(points: &[(f64, f64, f64)]) -> Option<Fit> {
     })
 }
 
-/// The most runs of equal signs that `count` residuals have by chance in fewer than 5 % of cases: the changes of sign are
-/// binomial with n − 1 trials of 1/2, here by its normal approximation. With fewer than eight residuals nothing is unlikely enough.
+/// The most runs of equal signs that `count` residuals have by chance in fewer than 5 % of cases: the changes of sign
+/// are binomial with n − 1 trials of 1/2, here by its normal approximation. With fewer than eight residuals nothing is
+/// unlikely enough.
 pub fn critical_runs(count: usize) -> usize {
     if count < 8 {
         return 0;

@@ -28,8 +28,8 @@ struct Pending {
     exchange: Exchange,
 }
 
-/// Leads the clock of `client` through the condition. The first request is sent at once and one more each poll interval of true
-/// time. What arrives at the very second that is looked at is not seen yet.
+/// Leads the clock of `client` through the condition. The first request is sent at once and one more each poll interval
+/// of true time. What arrives at the very second that is looked at is not seen yet.
 pub fn drive(condition: &Condition, client: usize, seed: u64, clock: &mut dyn Clock) -> Trace {
     let mut oscillator = condition.oscillator(client, seed);
     let paths = condition.paths(client, seed);

@@ -42,8 +42,8 @@ type Particle = [f64; 2];
 /// A clock that shows the mean of all that is possible.
 ///
 /// Assumes exponential jitter of known least delay: the likelihood of an exchange is then constant where both delays
-/// are at least the least ones, and zero elsewhere (the two exponents add up to the round trip, which does not depend on the offset).
-/// Cost: 10,000 particles an exchange.
+/// are at least the least ones, and zero elsewhere (the two exponents add up to the round trip, which does not depend
+/// on the offset). Cost: 10,000 particles an exchange.
 pub struct Limit {
     model: Model,
     particles: Vec<Particle>,
@@ -84,8 +84,8 @@ impl Limit {
         }
     }
 
-    /// The rate walks; the offset is its integral: of a walk's rise over t, half times t goes into the offset, and t³/12
-    /// is the variance of the rest.
+    /// The rate walks; the offset is its integral: of a walk's rise over t, half times t goes into the offset, and
+    /// t³/12 is the variance of the rest.
     fn wander(&mut self, elapsed: f64) {
         let (rise, rest) = (self.model.wander * elapsed.sqrt(), self.model.wander * (elapsed.powi(3) / 12.0).sqrt());
         for particle in &mut self.particles {

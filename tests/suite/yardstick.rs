@@ -57,6 +57,18 @@ fn the_committed_figures_meet_what_is_asked() {
 }
 
 #[test]
+fn readme_has_the_committed_figures() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("a README");
+    for clocks in committed() {
+        let columns = [CHRONY, NTPSEC, "ntp", "regression", "corridor", "published limit"];
+        let rms = columns.map(|clock| clocks[clock]["rms_us"].as_str()).join(" | ");
+        let line = format!("| {}, {} s | {rms} |", clocks["ntp"]["condition"], clocks["ntp"]["poll_s"]);
+        assert!(readme.contains(&line), "README must say: {line}");
+    }
+}
+
+#[test]
 fn the_committed_figures_are_what_the_program_measures() {
     let cell = cells().remove(2);
     let found = run(Contender::Corridor, &cell, 1..=5);

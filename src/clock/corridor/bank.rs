@@ -1,4 +1,5 @@
-//! Beliefs side by side, each with its own guess of how fast the rate wanders, weighed by how well it foretold what came.
+//! Beliefs side by side, each with its own guess of how fast the rate wanders, weighed by how well it foretold what
+//! came.
 
 use super::belief::{Belief, Passage};
 use crate::real::{exp, ln};
@@ -30,8 +31,8 @@ struct Member {
 ///
 /// Each member is a [`Belief`] that learns from the same messages. The trust in a member is multiplied by the density
 /// that it gave to what came, and a small share of it is dealt anew each time; a member then starts from the mixture of
-/// what it and the others believe, in the shares in which trust came to it. Cost a message: a few hundred floating-point operations for
-/// each of the seven members.
+/// what it and the others believe, in the shares in which trust came to it. Cost a message: a few hundred
+/// floating-point operations for each of the seven members.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Bank {
     members: Vec<Member>,

@@ -3,8 +3,8 @@
 use super::tail;
 use crate::real::ln;
 
-/// Offset of the reference's clock (seconds ahead of the local one), its rate against the local clock (dimensionless) and
-/// the least one-way delay (seconds), in this order.
+/// Offset of the reference's clock (seconds ahead of the local one), its rate against the local clock (dimensionless)
+/// and the least one-way delay (seconds), in this order.
 type State = [f64; 3];
 
 /// A direction of travel: how an offset enters what a message shows.
@@ -25,8 +25,8 @@ impl Direction {
     }
 }
 
-/// A message that was under way for longer than expected by more than so many mean jitters (and [`SURE`] deviations) was
-/// held up by something else than what the jitter is learned from.
+/// A message that was under way for longer than expected by more than so many mean jitters (and [`SURE`] deviations)
+/// was held up by something else than what the jitter is learned from.
 const HELD_UP: f64 = 8.0;
 /// Deviations beyond which something is not by chance.
 pub const SURE: f64 = 6.0;
@@ -79,7 +79,8 @@ impl Belief {
         }
     }
 
-    /// Mean and variance of the time that the message would have shown without jitter, and its covariances with the state.
+    /// Mean and variance of the time that the message would have shown without jitter, and its covariances with the
+    /// state.
     fn expected(&self, passage: &Passage) -> (f64, f64, State) {
         let sign = passage.direction.sign();
         let with = [0, 1, 2].map(|i| sign * self.spread[i][0] + self.spread[i][2]);
@@ -87,8 +88,8 @@ impl Belief {
         (sign * self.mean[0] + self.mean[2], variance, with)
     }
 
-    /// By how much a message shows less than it could if the belief were right, and how sure that belief is (deviation),
-    /// in seconds; not positive for most messages.
+    /// By how much a message shows less than it could if the belief were right, and how sure that belief is
+    /// (deviation), in seconds; not positive for most messages.
     pub fn conflict(&self, passage: &Passage) -> (f64, f64) {
         let (mean, variance, _) = self.expected(passage);
         (mean - passage.shown, variance.sqrt())
@@ -100,14 +101,14 @@ impl Belief {
         passage.shown - mean > HELD_UP * jitter + SURE * variance.sqrt()
     }
 
-    /// Learns from a message whose jitter is exponential with mean `jitter` seconds. Returns the logarithm of the density
-    /// that the belief gave to what the message shows.
+    /// Learns from a message whose jitter is exponential with mean `jitter` seconds. Returns the logarithm of the
+    /// density that the belief gave to what the message shows.
     ///
-    /// With u what the message would show without jitter, the likelihood is exp(−(shown − u)/jitter)/jitter for
-    /// u ≤ shown. A normal u of variance v that is weighted by exp(u/jitter) is a normal u moved up by v/jitter; cut off
-    /// at `shown` its mean and variance are those of [`tail::below`], and the other coordinates follow by their
-    /// covariance with u (assumed density filtering: the cut distribution is replaced by the normal one with its mean
-    /// and covariance).
+    /// With u what the message would show without jitter, the likelihood is exp(−(shown − u)/jitter)/jitter for u ≤
+    /// shown. A normal u of variance v that is weighted by exp(u/jitter) is a normal u moved up by v/jitter; cut off at
+    /// `shown` its mean and variance are those of [`tail::below`], and the other coordinates follow by their covariance
+    /// with u (assumed density filtering: the cut distribution is replaced by the normal one with its mean and
+    /// covariance).
     pub fn learn(&mut self, passage: &Passage, jitter: f64) -> f64 {
         let (mean, variance, with) = self.expected(passage);
         let deviation = variance.sqrt();

@@ -45,8 +45,8 @@ impl Jitters {
     }
 
     /// Learns from an exchange: its round trip, and by how much those of its messages that were not held up were later
-    /// than the least delay, as is now believed. The first exchanges have no belief to go by: half of the mean round trip beyond the least one, times
-    /// n/(n − 1) at n = 3.
+    /// than the least delay, as is now believed. The first exchanges have no belief to go by: half of the mean round
+    /// trip beyond the least one, times n/(n − 1) at n = 3.
     pub fn learn(&mut self, round_trip: f64, late: [Option<f64>; 2]) {
         self.exchanges = self.exchanges.saturating_add(1);
         if self.exchanges < ENOUGH {

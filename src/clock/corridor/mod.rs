@@ -1,30 +1,34 @@
 //! The corridor clock: every message says on which side of it the truth cannot be, and how likely it is to be near.
 //!
-//! A message cannot arrive before it was sent plus the least delay. Messages to the reference so bound its offset from above, messages
-//! from it from below: the truth runs in a corridor between two clouds of points (Duda, Harrus, Haddad & Bernard, ICDCS
-//! 1987; Moon, Skelly & Towsley, INFOCOM 1999, both for constant rates). This clock follows the corridor with a rate
-//! that wanders. It keeps a normal distribution over offset, rate and least delay ([`belief`]), moves it along with time,
-//! and at each message weighs it by an exponential jitter and cuts it off at what the message shows, replacing the result by the
-//! normal distribution with the same mean and covariance (assumed density filtering, Maybeck 1982, chapter 12). Where a
-//! least-squares clock averages the noise of n samples down by sqrt(n), the walls of a corridor close in as 1/n.
+//! A message cannot arrive before it was sent plus the least delay. Messages to the reference so bound its offset from
+//! above, messages from it from below: the truth runs in a corridor between two clouds of points (Duda, Harrus, Haddad
+//! & Bernard, ICDCS 1987; Moon, Skelly & Towsley, INFOCOM 1999, both for constant rates). This clock follows the
+//! corridor with a rate that wanders. It keeps a normal distribution over offset, rate and least delay ([`belief`]),
+//! moves it along with time, and at each message weighs it by an exponential jitter and cuts it off at what the message
+//! shows, replacing the result by the normal distribution with the same mean and covariance (assumed density filtering,
+//! Maybeck 1982, chapter 12). Where a least-squares clock averages the noise of n samples down by sqrt(n), the walls of
+//! a corridor close in as 1/n.
 //!
 //! It is told nothing of the network. The least delay is part of the state; the mean jitter of each direction is
 //! learned from what is left over ([`jitter`]); the wander by seven beliefs side by side, each with its own ([`bank`]).
 //!
 //! Estimates: reference's clock − local clock, positive when the reference is ahead, and its rate. Inputs: exchanges
 //! with the reference (stamps, nanoseconds). Outputs: a [`Reading`] that slews, never jumps; the standard error of the
-//! offset ([`Clock::deviation`]); and an [`ErrorBound`] of the least delay plus four standard errors, the least delay since an asymmetry of the
-//! least delays up to all of the round trip cannot be seen by anybody. Cost: about 15 µs an exchange, 1 kB.
+//! offset ([`Clock::deviation`]); and an [`ErrorBound`] of the least delay plus four standard errors, the least delay
+//! since an asymmetry of the least delays up to all of the round trip cannot be seen by anybody. Cost: about 3 µs an
+//! exchange, 1 kB.
 //!
 //! # Assumptions, and what happens where they fail
-//! - *The least delays of both directions are equal.* Half of their difference is a constant error; the bound covers it.
+//! - *The least delays of both directions are equal.* Half of their difference is a constant error; the bound covers
+//!   it.
 //! - *Jitter is exponential.* Only its edge counts: a message a little too long says little, whatever the tail. With a
-//!   jitter that is seldom near its least the corridor is wider than believed, and symmetric. A message held up by more than eight mean
-//!   jitters is ignored.
-//! - *The least delay stays.* A round trip that is too short proves it shorter at once; if the least of the last 24 round trips is too long by chance in
-//!   fewer than 1e-12 cases, the route is taken to be longer. Either way the least delay is learned anew.
-//! - *Rate and phase have no jumps.* What contradicts the belief by six standard deviations adds as much doubt of phase and
-//!   rate.
+//!   jitter that is seldom near its least the corridor is wider than believed, and symmetric. A message held up by more
+//!   than eight mean jitters is ignored.
+//! - *The least delay stays.* A round trip that is too short proves it shorter at once; if the least of the last 24
+//!   round trips is too long by chance in fewer than 1e-12 cases, the route is taken to be longer. Either way least
+//!   delay and offset are learned anew.
+//! - *Rate and phase have no jumps.* What contradicts the belief by six standard deviations adds as much doubt of phase
+//!   and rate.
 
 pub mod bank;
 pub mod belief;
@@ -45,7 +49,8 @@ use jitter::Jitters;
 
 /// How far apart two clocks' rates are before anything is known (standard deviation).
 const USUAL_RATE: f64 = 100e-6;
-/// The least delay is between zero and half of a round trip: what is guessed of it at first, as shares of the round trip.
+/// The least delay is between zero and half of a round trip: what is guessed of it at first, as shares of the round
+/// trip.
 const FIRST_LEAST: (f64, f64) = (0.4, 0.25);
 /// Standard deviation of the error of a stamp that states none: they are whole nanoseconds, in seconds.
 const GRAIN: f64 = 1e-8;
@@ -123,8 +128,8 @@ impl Track {
         self.at = to;
     }
 
-    /// Learns from both messages of an exchange. The offset is that at the request's departure and at the reply's arrival: the time under way between
-    /// is the reference's.
+    /// Learns from both messages of an exchange. The offset is that at the request's departure and at the reply's
+    /// arrival: the time under way between is the reference's.
     fn learn(&mut self, exchange: &Exchange) {
         let [t1, t2, t3, t4] = exchange.stamps();
         let noise = stamp_noise(exchange);
@@ -153,9 +158,9 @@ impl Track {
         }
     }
 
-    /// Which messages were not held up. All beliefs together say so, since one that expects anything would take anything
-    /// for news, and before either is learned from, since a longer route holds up both alike: the first, taken for
-    /// news, would make the second look worse.
+    /// Which messages were not held up. All beliefs together say so, since one that expects anything would take
+    /// anything for news, and before either is learned from, since a longer route holds up both alike: the first, taken
+    /// for news, would make the second look worse.
     fn heard(&self, passages: &[Passage; 2]) -> [bool; 2] {
         let belief = self.bank.belief();
         [0, 1].map(|way| !belief.is_held_up(&passages[way], self.jitters.of(passages[way].direction)))
@@ -253,8 +258,8 @@ mod tests {
 
     const REFERENCE: NodeId = NodeId(7);
 
-    /// An exchange a second with a reference that is `ahead` at local zero and gains `ppm`, whose messages take `least` and
-    /// more by turns; some of them in each direction take no longer.
+    /// An exchange a second with a reference that is `ahead` at local zero and gains `ppm`, whose messages take `least`
+    /// and more by turns; some of them in each direction take no longer.
     fn exchange(second: i64, ahead: Nanos, ppm: i64, least: Nanos) -> Exchange {
         let late = |turn: i64| Nanos::from_micros([0, 30, 12, 55, 4, 90, 21][(turn % 7) as usize]);
         let t1: Time<Local> = Time::ZERO + Nanos::from_seconds(second);

@@ -1,14 +1,14 @@
 //! The clock discipline (RFC 5905, section 11.3): start-up, then a phase-locked loop that steers rate and phase.
 //!
 //! It turns residuals (how far the system peer is ahead of us now, in nanoseconds) into a [`Reading`]: our local clock
-//! at the estimated frequency, plus a slew that uses the residual up. All constants are multiples of the poll
-//! interval, so that a mesh with polls of 100 ms settles in seconds; the loop's gain also depends on it
-//! ([`time_constant`]). Departures from RFC 5905: no FLL (it is for polls
-//! above 1024 s) and no poll adjustment; no panic limit; the slew is a straight line of length Tc and not an exponential
-//! (with one update a poll, Tc / 16, the two agree to first order); a residual that the limit of 500 ppm cannot slew
-//! within Tc does not move the frequency, or it would wind up. And mu, the time since the last update, is cut at the
-//! eight polls that the clock filter spans, not at one: the filter lets one sample in four or five through, and cut at
-//! one poll the frequency settles so many times more slowly than the loop's design says (ntpd cuts at the Allan intercept).
+//! at the estimated frequency, plus a slew that uses the residual up. All constants are multiples of the poll interval,
+//! so that a mesh with polls of 100 ms settles in seconds; the loop's gain also depends on it ([`time_constant`]).
+//! Departures from RFC 5905: no FLL (it is for polls above 1024 s) and no poll adjustment; no panic limit; the slew is
+//! a straight line of length Tc and not an exponential (with one update a poll, Tc / 16, the two agree to first order);
+//! a residual that the limit of 500 ppm cannot slew within Tc does not move the frequency, or it would wind up. And mu,
+//! the time since the last update, is cut at the eight polls that the clock filter spans, not at one: the filter lets
+//! one sample in four or five through, and cut at one poll the frequency settles so many times more slowly than the
+//! loop's design says (ntpd cuts at the Allan intercept).
 
 use super::filter::{Measurement, STAGES};
 use super::fit::{Fit, Trend};
@@ -33,9 +33,10 @@ const STEPOUT_POLLS: i64 = 30;
 
 /// Tc, the loop's time constant: sixteen polls, but from a poll of 4 s on 64 s, and from one of 16 s on four polls.
 ///
-/// Averaging over more polls takes away jitter, and a longer time constant lets the oscillator wander further. At fast polls jitter
-/// rules and a gain of 16 is right, on a mesh with polls of 100 ms as at 1 s. At slow ones wander rules: with crystals that walk by 1e-9 a
-/// second a gain of 16 at a poll of 64 s lets the clock go four times further wrong than a gain of 4.
+/// Averaging over more polls takes away jitter, and a longer time constant lets the oscillator wander further. At fast
+/// polls jitter rules and a gain of 16 is right, on a mesh with polls of 100 ms as at 1 s. At slow ones wander rules:
+/// with crystals that walk by 1e-9 a second a gain of 16 at a poll of 64 s lets the clock go four times further wrong
+/// than a gain of 4.
 pub fn time_constant(poll: Nanos) -> Nanos {
     poll.times(TIME_CONSTANT_POLLS).min(LONG_TIME_CONSTANT).max(poll.times(SLOW_TIME_CONSTANT_POLLS))
 }
