@@ -63,7 +63,7 @@ impl Limit {
     }
 
     /// The first exchange gives offsets, the second rates; from then on particles wander and those that are impossible
-    /// die.
+    /// die. Should all die, all begins anew.
     fn learn(&mut self, elapsed: f64, trip: f64, window: [f64; 2]) {
         self.exchanges += 1;
         let within = |rng: &mut Rng| window[0] + (window[1] - window[0]) * rng.unit();
@@ -98,10 +98,8 @@ impl Limit {
     fn replenish(&mut self, window: [f64; 2]) {
         let survivors = self.particles.clone();
         if survivors.is_empty() {
-            let rng = &mut self.rng;
-            let anywhere = |_| [window[0] + (window[1] - window[0]) * rng.unit(), 1e-5 * normal(rng)];
-            self.particles = (0..PARTICLES).map(anywhere).collect();
-            return;
+            self.exchanges = 0;
+            return self.learn(0.0, 0.0, window);
         }
         let spread = if survivors.len() < FEW { kernel(&survivors) } else { [0.0; 3] };
         while self.particles.len() < PARTICLES {
