@@ -7,6 +7,7 @@
 
 pub mod arcs;
 pub mod audit;
+pub mod certificate;
 pub mod clocks;
 pub mod coverage;
 pub mod envelope;
@@ -33,6 +34,7 @@ pub mod track;
 pub mod traffic;
 pub mod truth;
 
+pub use certificate::certificate;
 pub use run::{AgentRun, Unreadable};
 pub use summarise::summarise;
 pub use summary::{Summary, Verdict};

@@ -1,9 +1,12 @@
 //! Everything that is tested from outside: the pure core in virtual time, and the programs as a person runs them.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
+mod certificates;
+mod certified_runs;
 mod chromium;
 mod claims;
 mod compare;
+mod difference_system;
 mod events;
 mod executions;
 mod faults;
