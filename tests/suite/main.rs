@@ -35,3 +35,4 @@ mod streamed;
 mod swarm;
 mod sweeps;
 mod verify;
+mod yardstick;
