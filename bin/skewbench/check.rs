@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use skewbench::analysis::summarise;
 use skewbench::analysis::target::{self, Assumed, Distance, Evidence, Limit, Profile, Source};
 use skewbench::certify::scale::MOST_KAPPA;
 use skewbench::host::program::{Malformed, UNKNOWN};
@@ -17,7 +18,7 @@ use skewbench::time::{Nanos, Ppb};
 use crate::out;
 use crate::progress::Progress;
 
-/// Say whether clocks are close enough for a target.
+/// Say whether clocks are close enough for a target or a database, and what proves it.
 ///
 /// Prints one line for each clock: SAFE with its margin, UNSAFE with the nodes and the time that prove it, or UNKNOWN with
 /// the reason and with what would settle it. Between real hosts everything follows from timestamps and from what is assumed
@@ -52,7 +53,8 @@ pub struct Args {
     /// Assume that no message takes less than this, one way: messages may refute it, and cannot prove it [default: 0]
     #[arg(long, value_name = "SPAN")]
     min_delay: Option<Nanos>,
-    /// Certify at instants this far apart: a finer grid costs time and narrows the interval [default: 1s]
+    /// Certify at instants this far apart: a finer grid costs time and narrows the interval [default: an eightieth of
+    /// the run, from 125ms to 1s]
     #[arg(long, value_name = "SPAN")]
     grid: Option<Nanos>,
     /// Leave out so much of the run's beginning [default: the run's own warm-up where truth is known, else 3 s or a third]
@@ -98,7 +100,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let limits = args.limits()?;
     let Some(paths) = args.paths()? else { return Ok(UNKNOWN) };
     let journaled = results::read_runs(&paths)?;
-    let summary = journaled.summary();
+    let summary = summarise(&journaled.run_id, &journaled.runs);
     let mut progress = Progress::of("certifying");
     let mut evidence = Evidence::of(&journaled.runs, &summary, assumed, |share| {
         if !args.quiet {

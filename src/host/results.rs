@@ -18,13 +18,16 @@ use crate::report::{csv, html, json, terminal};
 pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// The files of results.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 13] = [
     "summary.csv",
     "arcs.csv",
     "epsilon.csv",
     "ordering.csv",
     "limits.csv",
     "stability.csv",
+    "certificate.csv",
+    "pairs.csv",
+    "epsilon_certified.csv",
     "claims.csv",
     "events.csv",
     "report.json",
@@ -89,6 +92,9 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
         csv::ordering_csv(&summary),
         csv::limits_csv(&summary),
         csv::stability_csv(&summary),
+        csv::certificate_csv(&summary),
+        csv::pairs_csv(&summary),
+        csv::band_csv(&summary),
         csv::claims_csv(&summary),
         csv::events_csv(&summary),
         json::report_json(&summary),
@@ -119,9 +125,10 @@ pub struct Journaled {
 }
 
 impl Journaled {
-    /// What follows from the journals.
+    /// What follows from the journals, with what is proved of it.
     pub fn summary(&self) -> Summary {
         let mut summary = summarise(&self.run_id, &self.runs);
+        summary.certify(&self.runs);
         summary.notes.extend(self.unreadable.iter().cloned());
         summary
     }

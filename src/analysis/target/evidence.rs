@@ -16,8 +16,12 @@ use crate::time::{Nanos, Ppb};
 
 /// A window of the certificate has so many probe periods at least, so that some lost messages do not empty it.
 const PERIODS_A_WINDOW: i64 = 4;
-/// From one instant of the grid to the next if nothing else is said.
-const GRID: Nanos = Nanos::from_seconds(1);
+/// The grid takes so many steps in a run, if they are no shorter than [`FINEST`] and no longer than [`COARSEST`].
+const STEPS: i64 = 80;
+const FINEST: Nanos = Nanos::from_millis(125);
+const COARSEST: Nanos = Nanos::from_seconds(1);
+/// Windows are no shorter.
+const SHORTEST_WINDOW: Nanos = Nanos::from_seconds(2);
 
 /// Whether the truth that a lab or a simulation declares is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -36,7 +40,7 @@ pub struct Assumed {
     pub kappa: Option<Ppb>,
     /// No message takes less, in real time.
     pub least_delay: Nanos,
-    /// From one instant to the next; 1 s if it is not given.
+    /// From one instant to the next, instead of an eightieth of the run (125 ms to 1 s).
     pub grid: Option<Nanos>,
     /// What of the run's beginning does not count, instead of the run's own warm-up, or 3 s or a third of a shorter run.
     pub warm_up: Option<Nanos>,
@@ -121,7 +125,13 @@ impl Evidence {
         let (spans, _) = choose(runs);
         let Some(config) = shared::config(&spans) else { return Self::default() };
         let truth = (assumed.source == Source::Truth).then_some(summary);
-        let given = parameters(runs, &spans, config.tau, assumed, warm_up(summary, truth, assumed));
+        let length = summary.duration.unwrap_or(Nanos::ZERO);
+        let mut given = Parameters::stated(runs);
+        given.warm_up =
+            assumed.warm_up.or(truth.and_then(|truth| truth.warm_up)).unwrap_or(SETTLING.min(length.over(3)));
+        given.grid = assumed.grid.unwrap_or(length.over(STEPS).clamp(FINEST, COARSEST));
+        given.window = given.grid.times(2).max(SHORTEST_WINDOW).max(config.tau.times(PERIODS_A_WINDOW));
+        assume(&mut given, &spans, assumed);
         let found = certificate(runs, &given, progress);
         let ends = config.arcs.iter().flat_map(|(arc, _)| [arc.from, arc.to]);
         let known: BTreeSet<NodeId> = ends.chain(spans.keys().copied()).collect();
@@ -162,14 +172,8 @@ impl Evidence {
     }
 }
 
-fn parameters(
-    runs: &[AgentRun],
-    spans: &BTreeMap<NodeId, Span<'_>>,
-    tau: Nanos,
-    assumed: Assumed,
-    warm_up: Nanos,
-) -> Parameters {
-    let mut given = Parameters { warm_up, ..Parameters::stated(runs) };
+/// What a person says of clocks and delays.
+fn assume(given: &mut Parameters, spans: &BTreeMap<NodeId, Span<'_>>, assumed: Assumed) {
     if let Some(kappa) = assumed.kappa {
         given.kappa.values_mut().for_each(|known| *known = kappa);
     }
@@ -178,15 +182,6 @@ fn parameters(
         let arcs = spans.keys().flat_map(|from| spans.keys().map(|to| Arc { from: *from, to: *to }));
         given.delays = arcs.filter(|arc| arc.from != arc.to).map(|arc| (arc, delay)).collect();
     }
-    given.grid = assumed.grid.unwrap_or(GRID);
-    given.window = given.grid.times(2).max(GRID.times(2)).max(tau.times(PERIODS_A_WINDOW));
-    given
-}
-
-fn warm_up(summary: &Summary, truth: Option<&Summary>, assumed: Assumed) -> Nanos {
-    let run = summary.duration.unwrap_or(Nanos::ZERO);
-    let own = truth.and_then(|summary| summary.warm_up);
-    assumed.warm_up.or(own).unwrap_or(SETTLING.min(run.over(3)))
 }
 
 fn judged_by_truth(summary: &Summary) -> Option<(f64, f64)> {
