@@ -113,6 +113,16 @@ pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
     Ok(read_runs(paths)?.summary())
 }
 
+/// The certificate of the worst pair of the journals in `paths`, or the contradiction, as text that can be checked.
+///
+/// # Errors
+/// As [`analyse_run`]; [`Malformed`] if nothing can be certified.
+pub fn proof(paths: &[PathBuf]) -> Result<String> {
+    let journaled = read_runs(paths)?;
+    let nothing = "nothing to prove: there is no pair of nodes that heard of each other all along";
+    journaled.summary().proof(&journaled.runs).ok_or_else(|| Malformed(nothing.to_owned()).into())
+}
+
 /// What the journals in some paths hold, before any analysis.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Journaled {

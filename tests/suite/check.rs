@@ -98,6 +98,16 @@ fn the_numbers_of_a_program_are_those_of_the_run() {
 }
 
 #[test]
+fn the_readme_has_what_the_reference_run_gives() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("a README");
+    let flags = ["--target", "100us", "--clock", "ntp", "--without-truth"];
+    let output = check(&root.join("results/lab"), &flags);
+    assert!(readme.contains(&format!("skewbench check {} results/lab", flags.join(" "))));
+    assert!(readme.contains(&text(&output.stdout)), "README must say:\n{}", text(&output.stdout));
+}
+
+#[test]
 fn a_clock_that_was_set_is_no_ground_for_a_verdict() {
     let folder = simulated("check-step", "[[event]]\nkind = \"clock-step\"\nnode = 1\nat = \"6s\"\nby = \"5ms\"\n");
     let flags = ["--target", "200ms", "--without-truth", "--kappa-ppm", "50"];
