@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Arc, BootId, NodeId};
+use crate::ids::{Algorithms, Arc, BootId, NodeId};
 use crate::model::oscillator::Declaration;
 use crate::node::Record;
 use crate::order::report::PhaseReport;
@@ -25,6 +25,9 @@ pub struct Header {
     pub oscillator: Option<Declaration>,
     /// The node's own limit on |rate − 1| of its local clock.
     pub kappa_ppb: Ppb,
+    /// The clocks that the node ran; journals of before there was a choice have the usual ones.
+    #[serde(default)]
+    pub clocks: Algorithms,
     /// Facts about the host.
     pub host: HostFacts,
 }

@@ -3,7 +3,7 @@
 
 use skewbench::host::ordering::{MeshConfig, RawClock};
 use skewbench::host::ship::Shipment;
-use skewbench::ids::{Algorithm, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::node::{Config, Counter, Input, Node, Output};
 use skewbench::probe::wire::{Codec, Datagram, Key};
 use skewbench::probe::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
@@ -27,6 +27,7 @@ fn node(id: u32, peer: u32) -> Node {
         phase: Nanos(1),
         reference: NodeId(1),
         kappa: Ppb(50_000),
+        clocks: Algorithms::USUAL,
         plausible: PLAUSIBLE,
         stamps_departures: false,
     };
@@ -38,7 +39,10 @@ fn node(id: u32, peer: u32) -> Node {
 /// What the node sends, each as the bytes on the wire.
 fn drain(node: &mut Node) -> Vec<(Probe, Datagram)> {
     let sent = std::iter::from_fn(|| node.poll()).filter_map(|output| match output {
-        Output::Send(probe) => Some((probe, codec().encode(&probe))),
+        Output::Send(probe) => {
+            let bytes = codec().encode(&probe);
+            Some((probe, bytes))
+        }
         Output::Record(_) => None,
     });
     sent.collect()
@@ -172,7 +176,7 @@ fn polled(ahead: i64, rate: Rate) -> Node {
     for poll in 0..40 {
         let now = 1_000 + poll * TAU.0;
         node.handle(Input::Timer { at: at(now) });
-        let asked = drain(&mut node)[0].0;
+        let asked = drain(&mut node).remove(0).0;
         node.handle(Input::Departed { to: NodeId(1), sequence: asked.sequence, stamp: stamp(now) });
         let [received, sent] = [now + 1_000, now + 2_000].map(|ns| ns.saturating_add(ahead));
         let kind = Kind::Reply(Answer {

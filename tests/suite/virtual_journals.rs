@@ -1,7 +1,7 @@
 //! Journals of nodes in virtual time, as agents on real sockets would have written them.
 
 use skewbench::analysis::{AgentRun, Unreadable};
-use skewbench::ids::{BootId, NodeId};
+use skewbench::ids::{Algorithms, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, RunConfig, Writer};
 use skewbench::node::{Input, Mark};
 use skewbench::time::Nanos;
@@ -59,6 +59,7 @@ fn agent_run(net: &mut Net, index: usize, config: &RunConfig) -> AgentRun {
         run: config.clone(),
         oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
+        clocks: Algorithms::USUAL,
         host,
     };
     let entries = std::mem::take(&mut net.records[index]).into_iter().map(Entry::Record).collect();

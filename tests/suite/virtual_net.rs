@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, Arc, BootId, NodeId};
 use skewbench::model::link::{Fate, fate};
 use skewbench::model::{Oscillator, Purpose, Rng, oscillator};
 use skewbench::node::{Config, Input, Node, Output, Record};
@@ -85,6 +85,7 @@ impl Net {
                 phase: Nanos(rng.below(world.tau.0 as u64) as i64),
                 reference: world.reference,
                 kappa: clock.declared().kappa(),
+                clocks: Algorithms::USUAL,
                 plausible: Nanos::from_seconds(1_000),
                 stamps_departures: true,
             };
@@ -176,7 +177,7 @@ impl Net {
             {
                 let arrived = self.now + delay;
                 let wait = Nanos(self.rng.below(self.world.longest_wait.0 as u64 + 1) as i64);
-                self.schedule(arrived + wait, probe.to.0 as usize, Event::Receipt { arrived, probe });
+                self.schedule(arrived + wait, probe.to.0 as usize, Event::Receipt { arrived, probe: probe.clone() });
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Journals of a run in virtual time, with ordering phases as agents would report them.
 
 use skewbench::analysis::{AgentRun, Summary, Unreadable, summarise};
-use skewbench::ids::{BootId, NodeId};
+use skewbench::ids::{Algorithms, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, Note, RunConfig};
 use skewbench::node::{Mark, Record};
 use skewbench::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
@@ -55,6 +55,7 @@ fn header(net: &Net, node: usize) -> Header {
         },
         oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
+        clocks: Algorithms::USUAL,
         host: HostFacts { cores: 8, kernel_boot_id: "virtual".into(), kernel_stamps: true, ..HostFacts::default() },
     }
 }
