@@ -80,6 +80,12 @@ algorithms! {
     System = 4, "system";
     /// The (f+1)-th largest of what was heard: a negative control without agreement.
     Largest = 5, "largest";
+    /// An interval that is certain to hold the reference node's clock; its middle.
+    Interval = 6, "interval";
+    /// The fault-tolerant midpoint of Welch and Lynch (1988).
+    WelchLynch = 7, "welch-lynch";
+    /// Interactive convergence of Lamport and Melliar-Smith (1985).
+    Convergence = 8, "convergence";
 }
 
 impl Algorithm {

@@ -3,20 +3,29 @@
 //! A clock is a fold: it sees messages and exchanges of its node, in the order in which the node saw them, and each of
 //! them may change its [`Reading`], a function of the node's local clock. It never reads a clock itself.
 
+pub mod convergence;
+pub mod ensemble;
 pub mod free;
+pub mod interval;
 pub mod lamport;
 pub mod largest;
 pub mod ntp;
+pub mod overlap;
+pub mod slew;
+pub mod welch_lynch;
 
 use crate::affine::Line;
 use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 
+pub use convergence::Convergence;
 pub use free::Free;
+pub use interval::IntervalClock;
 pub use lamport::Lamport;
 pub use largest::Largest;
 pub use ntp::Ntp;
+pub use welch_lynch::WelchLynch;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
 /// ends).
@@ -150,6 +159,9 @@ pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> 
     Some(match algorithm {
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
         Algorithm::Lamport => Box::new(Lamport::default()),
+        Algorithm::Convergence => Box::new(Convergence::new(settings)),
+        Algorithm::Interval => Box::new(IntervalClock::new(settings)),
+        Algorithm::WelchLynch => Box::new(WelchLynch::new(settings)),
         Algorithm::Largest => Box::new(Largest::new(settings)),
         Algorithm::Ntp => Box::new(Ntp::new(ntp::Settings { node, reference, poll })),
     })

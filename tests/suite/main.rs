@@ -20,6 +20,7 @@ mod page;
 mod person;
 mod readme;
 mod replay;
+mod robust_clocks;
 mod security;
 mod simulations;
 mod stability;

@@ -19,6 +19,7 @@ use crate::journals::agent_runs;
 const LIBRARY: &[(&str, i32)] = &[
     ("asymmetric", 0),
     ("bursts", 0),
+    ("byzantine", 1),
     ("contagion", 1),
     ("crash", 0),
     ("islands", 0),
