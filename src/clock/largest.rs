@@ -8,7 +8,7 @@
 //!
 //! Input: messages with `T_m` in ns and `mu_m` >= 0 in ns. Output: a reading in ns, local clock plus a shift that only
 //! grows; no bound, as there is none. Cost: a sort of as many numbers as there are peers a message. Source: the tempting
-//! variant of Lamport 1978, refuted by theory §4; cures that work are [`super::convergence`] and [`super::welch_lynch`].
+//! variant of Lamport 1978, refuted in `docs/theory.md`; cures that work are [`super::convergence`] and [`super::welch_lynch`].
 
 use std::collections::BTreeMap;
 
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(clock.reading().at(Time::from_nanos(200)).as_nanos(), 230, "it never goes back");
     }
 
-    /// theory §4: n = 4, f = 1, kappa = 1e-3, one fast honest clock and a message over every arc a second.
+    /// theory, of clocks that tolerate faults: n = 4, f = 1, kappa = 1e-3, one fast honest clock and a message over every arc a second.
     #[test]
     fn one_fast_honest_clock_is_followed_by_nobody() {
         let mut clocks: Vec<Largest> = (0..4).map(|node| Largest::new(&settings(node, 3))).collect();

@@ -12,6 +12,7 @@ pub mod largest;
 pub mod ntp;
 pub mod overlap;
 pub mod slew;
+pub mod stated;
 pub mod welch_lynch;
 
 use crate::affine::Line;

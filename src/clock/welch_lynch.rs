@@ -77,7 +77,7 @@ mod tests {
         honest[i] + midpoint(differences, f).expect("enough readings").0
     }
 
-    /// theory §4: n = 4, f = 1; a liar tells each node what drives it furthest from the others.
+    /// theory, of clocks that tolerate faults: n = 4, f = 1; a liar tells each node what drives it furthest from the others.
     #[test]
     fn a_round_halves_the_skew_whatever_a_two_faced_clock_tells() {
         let honest = [0, 1_000, 2_000];

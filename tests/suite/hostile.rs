@@ -19,6 +19,10 @@ fn codec() -> Codec {
 }
 
 fn node(id: u32, peer: u32) -> Node {
+    running(id, peer, Algorithms::USUAL)
+}
+
+fn running(id: u32, peer: u32, clocks: Algorithms) -> Node {
     let config = Config {
         node: NodeId(id),
         boot: BootId(5),
@@ -27,7 +31,7 @@ fn node(id: u32, peer: u32) -> Node {
         phase: Nanos(1),
         reference: NodeId(1),
         kappa: Ppb(50_000),
-        clocks: Algorithms::USUAL,
+        clocks,
         plausible: PLAUSIBLE,
         stamps_departures: false,
     };
@@ -228,6 +232,36 @@ fn a_reply_is_no_longer_than_its_request_and_nothing_else_is_answered() {
                 assert!(reply.len() <= asked.len());
                 assert!(deliver(&mut one, at(now + 200), &reply).is_empty(), "a reply causes nothing");
             }
+        }
+    }
+}
+
+/// Two nodes that run other clocks are no strangers: each hears what it has a clock for, and no reply is longer than its
+/// request.
+#[test]
+fn nodes_that_run_other_clocks_share_what_both_run_and_never_answer_with_more() {
+    let sets = ["lamport", "lamport,ntp,hlc", "interval,convergence", "ntp,largest", "all"];
+    for (mine, theirs) in sets.iter().flat_map(|mine| sets.map(|theirs| (*mine, theirs))) {
+        let [mine, theirs] = [mine, theirs].map(|names| names.parse::<Algorithms>().expect("clocks"));
+        let (mut one, mut other) = (running(0, 1, mine), running(1, 0, theirs));
+        for poll in 0..12 {
+            let now = 1_000 + poll * TAU.0;
+            one.handle(Input::Timer { at: at(now) });
+            for (request, asked) in drain(&mut one) {
+                assert_eq!(request.claims.by(), mine);
+                let (reply, bytes) = deliver(&mut other, at(now + 100), &asked).remove(0);
+                assert_eq!(reply.claims.by(), mine.and(theirs));
+                assert!(bytes.len() <= asked.len(), "{mine} asked {theirs}");
+                deliver(&mut one, at(now + 200), &bytes);
+            }
+        }
+        let refusals = [Counter::BadLength, Counter::BadVersion, Counter::BadField, Counter::Implausible];
+        for counter in refusals.into_iter().chain([Counter::HlcRefused, Counter::HlcBroken, Counter::Unasked]) {
+            assert_eq!(
+                [&one, &other].map(|node| node.counters().count(counter)),
+                [0, 0],
+                "{counter:?}: {mine}, {theirs}"
+            );
         }
     }
 }
