@@ -15,6 +15,9 @@ use crate::time::{Local, Nanos, Synced, Time};
 /// What integer readings leave open.
 pub const GRAIN: Nanos = Nanos(2);
 
+/// What a clock states of its own error, in force from an instant on, in order.
+type Stated = Vec<(Time<Local>, Option<ErrorBound>)>;
+
 /// All clocks of one node as functions of its local clock.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Readings {
@@ -24,8 +27,8 @@ pub struct Readings {
     system: Vec<SystemSample>,
     /// The hybrid clock's `l`, in force from an instant on, in order.
     ahead: Vec<(Time<Local>, Time<Synced>)>,
-    /// What each physical clock states of its own error, in force from an instant on, in order.
-    claims: BTreeMap<Algorithm, Vec<(Time<Local>, Option<ErrorBound>)>>,
+    /// What each physical clock states of its own error.
+    claims: BTreeMap<Algorithm, Stated>,
     /// When a clock stepped.
     steps: Vec<(Algorithm, Time<Local>)>,
     /// When a clock was set back.

@@ -95,10 +95,9 @@ mod tests {
         for second in 1..=1_000 {
             let shown: Vec<_> =
                 (0..4).map(|node| clocks[node].reading().at(Time::from_nanos(local(node, second)))).collect();
-            for to in 0..4 {
-                (0..4).filter(|from| *from != to).for_each(|from| {
-                    hear(&mut clocks[to], from as u32, local(to, second), shown[from]);
-                });
+            for (to, clock) in clocks.iter_mut().enumerate() {
+                let others = shown.iter().enumerate().filter(|(from, _)| *from != to);
+                others.for_each(|(from, reading)| hear(clock, from as u32, local(to, second), *reading));
             }
         }
         let shown: Vec<i64> =
