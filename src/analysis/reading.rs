@@ -72,6 +72,11 @@ impl Readings {
         self.physical.get(&algorithm).unwrap_or(&LOCAL)
     }
 
+    /// Where the hybrid clock's `l` was noted to be ahead of its physical clock, and what it was, in order.
+    pub fn ahead(&self) -> &[(Time<Local>, Time<Synced>)] {
+        &self.ahead
+    }
+
     /// The readings of the host's system clock, in order.
     pub fn system(&self) -> &[SystemSample] {
         &self.system

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::claim::HostClaim;
+use crate::clock;
 use crate::ids::{Algorithms, Arc, BootId, NodeId};
 use crate::model::oscillator::Declaration;
 use crate::node::Record;
@@ -30,6 +32,15 @@ pub struct Header {
     pub clocks: Algorithms,
     /// Facts about the host.
     pub host: HostFacts,
+}
+
+impl Header {
+    /// What the node told its clocks at their birth.
+    pub fn clock_settings(&self) -> clock::Settings {
+        let RunConfig { reference, tau, arcs, .. } = &self.run;
+        let peers = arcs.iter().filter(|(arc, _)| arc.to == self.node).count() as u32;
+        clock::Settings { node: self.node, reference: *reference, poll: *tau, kappa: self.kappa_ppb, peers }
+    }
 }
 
 /// The part of a configuration that all nodes of a run share.
@@ -82,6 +93,8 @@ pub enum Note {
     Header(Box<Header>),
     /// Counts so far; the last one stands.
     Counters(BTreeMap<String, u64>),
+    /// What the host said of its own clock.
+    Claim(HostClaim),
     /// What the agent measured of one ordering phase.
     Phase(Box<PhaseReport>),
 }

@@ -17,12 +17,15 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
     ("theory", "time ids topology"),
+    ("certify", "time affine ids"),
+    ("checker", ""),
     ("stability", ""),
     ("journal", "time affine ids topology model probe clock causal node order"),
-    ("analysis", "time affine ids topology model probe clock causal node order theory journal"),
+    ("analysis", "time affine ids topology model probe clock causal node order theory certify stability journal"),
     ("report", "time ids theory stability order analysis"),
     ("compare", "time ids model analysis"),
     ("sim", "time affine ids topology model probe clock causal node order theory journal analysis"),
+    ("sweep", "time ids topology theory journal analysis report model sim"),
     ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
 ];
 

@@ -104,6 +104,7 @@ fn agent(node: u32, collector: SocketAddr, folder: &Folder) -> (Steered, PeerAdd
         kappa_ppb: Ppb(500_000),
         clocks: Algorithms::USUAL,
         metrics: Some(ANYWHERE),
+        chrony_socket: None,
     })));
     let FromAgent::Listening { probe, order } = agent.hear() else { panic!("it listens first") };
     (agent, PeerAddress { node: NodeId(node), probe, order })

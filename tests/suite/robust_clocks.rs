@@ -4,11 +4,11 @@
 use skewbench::analysis::{Summary, summarise};
 use skewbench::clock::convergence::precision;
 use skewbench::ids::Algorithm;
-use skewbench::sim::{self, Network, Scenario, World};
+use skewbench::sim::{Network, Scenario, World};
 use skewbench::theory::Premises;
 use skewbench::time::{Nanos, Ppb, Time};
 
-use crate::journals::agent_runs;
+use crate::simulated::journals;
 
 /// The mesh of the library's scenario: delays, drifts and rounds.
 const KAPPA: Ppb = Ppb(50_000);
@@ -87,8 +87,7 @@ fn the_same_liar_parts_the_clocks_that_follow_somebody() {
 }
 
 fn summary(scenario: &Scenario, seed: u64) -> Summary {
-    let journals = sim::run(scenario, seed, |_| ()).expect("a run");
-    summarise("run", &agent_runs(journals.iter().map(|(_, bytes)| &bytes[..])))
+    summarise("run", &journals(scenario, seed))
 }
 
 const ROUGH: &str = r#"

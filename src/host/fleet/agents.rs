@@ -244,6 +244,7 @@ fn setup(plan: &Plan, node: NodeId, declared: &Declaration, collector: SocketAdd
         kappa_ppb: declared.kappa(),
         clocks: plan.clocks,
         metrics: None,
+        chrony_socket: None,
     }
 }
 
