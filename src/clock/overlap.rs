@@ -2,7 +2,7 @@
 //!
 //! Each source says that a quantity lies in its closed interval; at most `f` of `n` are wrong. Then the truth is a point that
 //! at least n − f intervals cover, so that the **hull** of all such points contains it. What the **most** intervals cover
-//! carries no such guarantee: with f = 1 and truth 1, [0,10], [0,10] and [8,9] overlap three times in [8,9].
+//! carries no such guarantee: with f = 1 and truth 1, `[0,10]`, `[0,10]` and `[8,9]` overlap three times in `[8,9]`.
 
 use crate::time::Nanos;
 
