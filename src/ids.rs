@@ -78,14 +78,18 @@ algorithms! {
     Hlc = 3, "hlc";
     /// The host's own system clock (CLOCK_REALTIME), as whatever daemon runs there keeps it.
     System = 4, "system";
+    /// A weighted regression over the latest samples, chrony-style, of a reference that the node is linked to.
+    Regression = 5, "regression";
+    /// The corridor between the least-delayed messages of both directions, to and from a reference that the node is linked to.
+    Corridor = 6, "corridor";
     /// The (f+1)-th largest of what was heard: a negative control without agreement.
-    Largest = 5, "largest";
+    Largest = 7, "largest";
     /// An interval that is certain to hold the reference node's clock; its middle.
-    Interval = 6, "interval";
+    Interval = 8, "interval";
     /// The fault-tolerant midpoint of Welch and Lynch (1988).
-    WelchLynch = 7, "welch-lynch";
+    WelchLynch = 9, "welch-lynch";
     /// Interactive convergence of Lamport and Melliar-Smith (1985).
-    Convergence = 8, "convergence";
+    Convergence = 10, "convergence";
 }
 
 impl Algorithm {

@@ -9,7 +9,7 @@
 //! does what it has in common with the reference's. What is derived from derived intervals still contains the truth: there
 //! is no loop to avoid.
 //!
-//! Reading: the middle of the interval, followed by a slewing overlay ([`super::slew`]) at 500 ppm; the first one is stepped
+//! Reading: the middle of the interval, followed by a slewing overlay ([`super::overlay`]) at 500 ppm; the first one is stepped
 //! to, and nothing ever goes back after. The [`super::ErrorBound`] is half the width plus what the overlay lags behind, in
 //! ns, growing at 2 kappa. A message claims the interval itself: its middle as the reading, half its width as the
 //! dispersion, and in the counter the largest kappa heard of, in ppb, since the reference's drift is everybody's.
@@ -24,7 +24,7 @@
 use std::collections::BTreeMap;
 
 use super::overlap::{Interval, hull};
-use super::slew::Slewed;
+use super::overlay::Slewed;
 use super::{Change, Clock, ErrorBound, Message, Reading, Settings};
 use crate::affine::{Line, shifted};
 use crate::ids::{Algorithm, NodeId};

@@ -4,6 +4,7 @@
 //! them may change its [`Reading`], a function of the node's local clock. It never reads a clock itself.
 
 pub mod convergence;
+pub mod corridor;
 pub mod ensemble;
 pub mod free;
 pub mod interval;
@@ -11,7 +12,9 @@ pub mod lamport;
 pub mod largest;
 pub mod ntp;
 pub mod overlap;
-pub mod slew;
+pub mod overlay;
+pub mod regression;
+mod slew;
 pub mod stated;
 pub mod welch_lynch;
 
@@ -21,11 +24,13 @@ use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 
 pub use convergence::Convergence;
+pub use corridor::Corridor;
 pub use free::Free;
 pub use interval::IntervalClock;
 pub use lamport::Lamport;
 pub use largest::Largest;
 pub use ntp::Ntp;
+pub use regression::Regression;
 pub use welch_lynch::WelchLynch;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
@@ -161,6 +166,8 @@ pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> 
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
         Algorithm::Lamport => Box::new(Lamport::default()),
         Algorithm::Convergence => Box::new(Convergence::new(settings)),
+        Algorithm::Corridor => Box::new(Corridor::new(reference)),
+        Algorithm::Regression => Box::new(Regression::new(reference)),
         Algorithm::Interval => Box::new(IntervalClock::new(settings)),
         Algorithm::WelchLynch => Box::new(WelchLynch::new(settings)),
         Algorithm::Largest => Box::new(Largest::new(settings)),
@@ -175,6 +182,13 @@ pub trait Clock: Send {
 
     /// The present function.
     fn reading(&self) -> &Reading;
+
+    /// The clock's own estimate of its standard error at `at`, if it makes one: what the offset to the reference is
+    /// expected to be, as a root mean square, if the least delays of both directions are equal.
+    fn deviation(&self, at: Time<Local>) -> Option<Nanos> {
+        let _ = at;
+        None
+    }
 
     /// What a message sent at `at` says of this clock.
     fn claim(&self, at: Time<Local>) -> Claim {
