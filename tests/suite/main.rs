@@ -26,6 +26,7 @@ mod page;
 mod person;
 mod readme;
 mod replay;
+mod robust_clocks;
 mod security;
 mod simulated;
 mod simulations;
