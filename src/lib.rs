@@ -39,3 +39,4 @@ pub mod stability;
 pub mod theory;
 pub mod time;
 pub mod topology;
+pub mod workload;

@@ -21,6 +21,8 @@ pub enum Purpose {
     Stream = 6,
     /// Drawing blocks of a measured series again, to see how far chance moves its statistics.
     Bootstrap = 7,
+    /// When the users of a workload want something, and what.
+    Users = 14,
     /// How far a message's stamps are off, and how long it waits for its receiver.
     Stamp = 13,
     /// A simulated node's offset.

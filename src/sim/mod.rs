@@ -11,6 +11,7 @@ mod recorder;
 pub mod scenario;
 pub mod shapes;
 mod turns;
+pub mod workload;
 pub mod world;
 
 pub use network::Network;

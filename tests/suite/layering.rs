@@ -16,13 +16,14 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("causal", "time"),
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
+    ("workload", "time ids causal order"),
     ("theory", "time ids topology"),
     ("stability", ""),
     ("journal", "time affine ids topology model probe clock causal node order"),
     ("analysis", "time affine ids topology model probe clock causal node order theory journal"),
-    ("report", "time ids theory stability order analysis"),
+    ("report", "time ids theory stability order workload analysis"),
     ("compare", "time ids model analysis"),
-    ("sim", "time affine ids topology model probe clock causal node order theory journal analysis"),
+    ("sim", "time affine ids topology model probe clock causal node order workload theory journal analysis"),
     ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
 ];
 
