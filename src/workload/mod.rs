@@ -6,25 +6,25 @@
 
 pub mod airline;
 pub mod anomaly;
-//pub mod byzantine;
-//pub mod causal;
+pub mod byzantine;
+pub mod causal;
 pub mod commit_wait;
 mod contract;
-//pub mod deadlock;
+pub mod deadlock;
 pub mod exclusion;
 #[cfg(test)]
 mod explore;
 mod log;
 pub mod mutex;
-//pub mod predict;
-//pub mod real_time;
+pub mod predict;
+pub mod real_time;
 pub mod restart;
 pub mod ricart_agrawala;
 mod row;
-//pub mod snapshot;
-//pub mod stability_tests;
+pub mod snapshot;
+pub mod stability_tests;
 pub mod state_machine;
-//pub mod termination;
+pub mod termination;
 
 pub use contract::{Actions, Input, Output, Process};
 pub use log::{Entry, Log, What};

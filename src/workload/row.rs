@@ -11,6 +11,8 @@ pub enum Relation {
     AtMost,
     /// Not smaller.
     AtLeast,
+    /// Nothing was predicted.
+    Unpredicted,
 }
 
 impl Relation {
@@ -20,6 +22,7 @@ impl Relation {
             Self::About => "about",
             Self::AtMost => "at most",
             Self::AtLeast => "at least",
+            Self::Unpredicted => "",
         }
     }
 }
@@ -33,7 +36,7 @@ pub struct Check {
     pub measured: f64,
     /// How it should stand to the prediction.
     pub relation: Relation,
-    /// What was expected, from the run's terms alone.
+    /// What was expected, from the run's terms alone; not a number if nothing was.
     pub predicted: f64,
 }
 
@@ -53,6 +56,11 @@ impl Check {
         Self { quantity, measured, relation: Relation::AtLeast, predicted }
     }
 
+    /// A quantity that nothing is predicted of.
+    pub const fn alone(quantity: &'static str, measured: f64) -> Self {
+        Self { quantity, measured, relation: Relation::Unpredicted, predicted: f64::NAN }
+    }
+
     /// Whether the measurement agrees with the prediction, within a share `slack` of it.
     pub fn agrees(&self, slack: f64) -> bool {
         let room = self.predicted.abs() * slack;
@@ -60,6 +68,7 @@ impl Check {
             Relation::About => (self.measured - self.predicted).abs() <= room,
             Relation::AtMost => self.measured <= self.predicted + room,
             Relation::AtLeast => self.measured >= self.predicted - room,
+            Relation::Unpredicted => true,
         }
     }
 }
