@@ -8,6 +8,7 @@ mod doctor;
 mod folder;
 mod help;
 mod lab;
+mod order;
 mod out;
 mod sim;
 mod stability;
@@ -35,6 +36,7 @@ Examples:
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
+  skewbench order mutex --simulated               what order costs on clocks that disagree
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
 
 Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
@@ -58,6 +60,8 @@ enum Command {
     Compare(compare::Args),
     /// Say how stable a clock is over spans of any length: Allan deviation and its kin, MTIE
     Stability(stability::Args),
+    /// Run workloads whose order depends on clocks, and put their price beside its prediction
+    Order(order::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
         Command::Stability(args) => stability::run(&args),
+        Command::Order(args) => order::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

@@ -7,7 +7,7 @@
 //! Messages of OM(m): (n−1) + (n−1)(n−2) + … , m + 1 terms. Signatures are modelled: a traitor passes signed orders on or not,
 //! but changes none. Traitors that lend each other their signatures are left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::anomaly::Silence;
 use super::{Actions, Input, Log, Process};
@@ -96,7 +96,8 @@ pub struct General {
     terms: Terms,
     conduct: Conduct,
     order: Order,
-    told: BTreeMap<Vec<NodeId>, Order>,
+    /// What came, by the path that it took.
+    told: BTreeSet<(Vec<NodeId>, Order)>,
     seen: BTreeSet<Order>,
     /// The round that begins next; after the last one comes the decision.
     next: u32,
@@ -106,7 +107,7 @@ pub struct General {
 impl General {
     /// General `me`; `order` counts if it is the commander.
     pub const fn new(me: NodeId, terms: Terms, conduct: Conduct, order: Order) -> Self {
-        Self { me, terms, conduct, order, told: BTreeMap::new(), seen: BTreeSet::new(), next: 0, said: 0 }
+        Self { me, terms, conduct, order, told: BTreeSet::new(), seen: BTreeSet::new(), next: 0, said: 0 }
     }
 
     fn begins(&self, round: u32) -> Time<Synced> {
@@ -123,7 +124,7 @@ impl General {
                 self.pass_on(&[], self.order, act);
             } else if round > 0 {
                 let heard = self.told.iter().filter(|(path, _)| path.len() == round as usize);
-                for (path, order) in heard.map(|(path, order)| (path.clone(), *order)).collect::<Vec<_>>() {
+                for (path, order) in heard.cloned().collect::<Vec<_>>() {
                     self.pass_on(&path, order, act);
                 }
             }
@@ -161,9 +162,21 @@ impl General {
         }
         if at >= self.begins(path.len() as u32) {
             act.note(Event::WrongRound);
-        } else if self.terms.scheme == Scheme::Oral || self.seen.insert(order) {
-            self.told.insert(path, order);
+        } else if self.is_news(&path, order) {
+            self.told.insert((path, order));
         }
+    }
+
+    /// Oral: the first order on its path. Signed: an order not seen before, on whatever path.
+    fn is_news(&mut self, path: &[NodeId], order: Order) -> bool {
+        match self.terms.scheme {
+            Scheme::Oral => !self.has_heard(path, order.other()),
+            Scheme::Signed => self.seen.insert(order),
+        }
+    }
+
+    fn has_heard(&self, path: &[NodeId], order: Order) -> bool {
+        self.told.contains(&(path.to_vec(), order))
     }
 
     fn is_valid(&self, from: NodeId, path: &[NodeId]) -> bool {
@@ -186,7 +199,7 @@ impl General {
     /// What OM makes of the order that came along `path`: the majority of what its last general told oneself and of what each
     /// other one makes of it.
     fn majority(&self, path: &mut Vec<NodeId>) -> Order {
-        let heard = self.told.get(path.as_slice()).copied().unwrap_or(Order::Retreat);
+        let heard = if self.has_heard(path, Order::Attack) { Order::Attack } else { Order::Retreat };
         if path.len() > self.terms.traitors as usize {
             return heard;
         }

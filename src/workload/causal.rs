@@ -147,7 +147,8 @@ impl Centre {
     }
 
     fn is_visible(&self, stamp: Stamp, after: &[Stamp]) -> bool {
-        let has = |dependency: &Stamp| self.visible.get(dependency.node.0 as usize).is_some_and(|seen| seen >= dependency);
+        let has =
+            |dependency: &Stamp| self.visible.get(dependency.node.0 as usize).is_some_and(|seen| seen >= dependency);
         match self.visibility {
             Visibility::Eager => true,
             Visibility::Dependencies => after.iter().all(has),

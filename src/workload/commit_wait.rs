@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 
 use super::anomaly::Silence;
 use super::{Actions, Input, Process};
-use crate::order::stamp::{LATEST, Stamp};
 use crate::ids::NodeId;
+use crate::order::stamp::{LATEST, Stamp};
 use crate::time::{Nanos, Synced, Time};
 
 /// A write on the process's one key; the number names it.

@@ -1,8 +1,11 @@
 //! Detecting on a cut that processes wait for each other in a circle.
 //!
-//! Each process owns a resource and lends it to whoever asks, but not while it waits for another's itself. In a cut, i waits
-//! for j if more was asked than granted. A circle is stable: on a cut closed under happened-before it is a deadlock. On an
-//! inconsistent cut waits of different times can close one that never was: a phantom deadlock.
+//! Each process owns a resource and lends it to whoever asks, but not while it waits for another's itself. A circle of
+//! waiting processes is stable. By [`Evidence::Counted`], i waits for j if in the cut i asked j more often than j granted. That
+//! is right on every cut, closed or not: were a circle's process granted after all, take the first such grant. Who gave it was
+//! not waiting then, though it had asked before its part of the cut ended; so it had been granted before: a contradiction.
+//! By [`Evidence::States`] each process says itself whom it waits for. Grants under way are overlooked, and waits of
+//! different times can close a circle that never was: a phantom deadlock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,27 +99,60 @@ pub struct Findings {
     pub phantoms: u64,
 }
 
+/// What says who waits for whom in a cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Evidence {
+    /// What was asked and what was granted.
+    Counted,
+    /// The waiting processes' own states.
+    States,
+}
+
 /// Looks for circles at each of `instants`, in ns of the stamps.
-pub fn check(log: &Log<Event>, instants: impl IntoIterator<Item = i64>) -> Findings {
+pub fn check(log: &Log<Event>, evidence: Evidence, instants: impl IntoIterator<Item = i64>) -> Findings {
     let mut found = Findings::default();
     for instant in instants {
-        let mut waits: BTreeMap<(NodeId, NodeId), i64> = BTreeMap::new();
-        let mut freed = BTreeSet::new();
-        for (entry, event) in log.events() {
-            match event {
-                Event::Asked(to, stamp) if stamp.time <= instant => *waits.entry((entry.node, *to)).or_default() += 1,
-                Event::Granted(to, stamp) if stamp.time <= instant => *waits.entry((*to, entry.node)).or_default() -= 1,
-                Event::Freed(stamp) if stamp.time > instant => drop(freed.insert(entry.node)),
-                _ => {}
-            }
-        }
-        let waiting = waits.into_iter().filter(|(_, count)| *count > 0).map(|(edge, _)| edge).collect();
-        let circle = circle(waiting);
+        let circle = circle(match evidence {
+            Evidence::Counted => counted(log, instant),
+            Evidence::States => stated(log, instant),
+        });
+        let freed = |entry: NodeId, event: &Event| match event {
+            Event::Freed(stamp) => stamp.time > instant && circle.contains(&entry),
+            _ => false,
+        };
         found.cuts += 1;
         found.detected += u64::from(!circle.is_empty());
-        found.phantoms += u64::from(circle.iter().any(|node| freed.contains(node)));
+        found.phantoms += u64::from(log.events().any(|(entry, event)| freed(entry.node, event)));
     }
     found
+}
+
+fn counted(log: &Log<Event>, instant: i64) -> BTreeMap<NodeId, NodeId> {
+    let mut open: BTreeMap<(NodeId, NodeId), i64> = BTreeMap::new();
+    for (entry, event) in log.events() {
+        match event {
+            Event::Asked(to, stamp) if stamp.time <= instant => *open.entry((entry.node, *to)).or_default() += 1,
+            Event::Granted(to, stamp) if stamp.time <= instant => *open.entry((*to, entry.node)).or_default() -= 1,
+            _ => {}
+        }
+    }
+    open.into_iter().filter(|(_, count)| *count > 0).map(|(edge, _)| edge).collect()
+}
+
+fn stated(log: &Log<Event>, instant: i64) -> BTreeMap<NodeId, NodeId> {
+    let mut waits = BTreeMap::new();
+    for (entry, event) in log.events() {
+        match event {
+            Event::Asked(to, stamp) if stamp.time <= instant => {
+                waits.insert(entry.node, *to);
+            }
+            Event::Freed(stamp) if stamp.time <= instant => {
+                waits.remove(&entry.node);
+            }
+            _ => {}
+        }
+    }
+    waits
 }
 
 /// The processes that wait for a circle: those that are left when whoever waits for nobody is taken away again and
@@ -127,6 +163,6 @@ fn circle(mut waits: BTreeMap<NodeId, NodeId>) -> BTreeSet<NodeId> {
         if free.is_empty() {
             return waits.into_keys().collect();
         }
-        free.iter().for_each(|from| drop(waits.remove(from)));
+        waits.retain(|from, _| !free.contains(from));
     }
 }

@@ -142,7 +142,6 @@ impl Process for Mutex {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::super::explore::{Channels, Explored, explore};
@@ -156,8 +155,12 @@ mod tests {
         match event {
             Event::Requested(_) => {}
             Event::Released => memory.0 = None,
-            Event::Granted(stamp) if memory.0.is_some() => return Err(format!("{node} enters while {memory:?}: {stamp:?}")),
-            Event::Granted(stamp) if *stamp < memory.1 => return Err(format!("{stamp:?} is granted after {:?}", memory.1)),
+            Event::Granted(stamp) if memory.0.is_some() => {
+                return Err(format!("{node} enters while {memory:?}: {stamp:?}"));
+            }
+            Event::Granted(stamp) if *stamp < memory.1 => {
+                return Err(format!("{stamp:?} is granted after {:?}", memory.1));
+            }
             Event::Granted(stamp) => *memory = (Some(node), *stamp, memory.2 + 1),
         }
         Ok(())

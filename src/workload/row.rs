@@ -38,32 +38,45 @@ pub struct Check {
     pub relation: Relation,
     /// What was expected, from the run's terms alone; not a number if nothing was.
     pub predicted: f64,
+    /// How far chance alone moves the measurement: its standard deviation if the prediction is true. Not a number where that
+    /// is not known.
+    pub chance: f64,
 }
 
 impl Check {
     /// A quantity that should equal its prediction but for chance.
     pub const fn about(quantity: &'static str, measured: f64, predicted: f64) -> Self {
-        Self { quantity, measured, relation: Relation::About, predicted }
+        Self { quantity, measured, relation: Relation::About, predicted, chance: f64::NAN }
     }
 
     /// A quantity that should not exceed its prediction.
     pub const fn at_most(quantity: &'static str, measured: f64, predicted: f64) -> Self {
-        Self { quantity, measured, relation: Relation::AtMost, predicted }
+        Self { quantity, measured, relation: Relation::AtMost, predicted, chance: f64::NAN }
     }
 
     /// A quantity that should reach its prediction.
     pub const fn at_least(quantity: &'static str, measured: f64, predicted: f64) -> Self {
-        Self { quantity, measured, relation: Relation::AtLeast, predicted }
+        Self { quantity, measured, relation: Relation::AtLeast, predicted, chance: f64::NAN }
     }
 
     /// A quantity that nothing is predicted of.
     pub const fn alone(quantity: &'static str, measured: f64) -> Self {
-        Self { quantity, measured, relation: Relation::Unpredicted, predicted: f64::NAN }
+        Self { quantity, measured, relation: Relation::Unpredicted, predicted: f64::NAN, chance: f64::NAN }
     }
 
-    /// Whether the measurement agrees with the prediction, within a share `slack` of it.
+    /// A share `count` of `of`, with what chance makes of the predicted one.
+    pub fn share(quantity: &'static str, (count, of): (u64, u64), relation: Relation, predicted: f64) -> Self {
+        let of = of.max(1) as f64;
+        let spread = predicted * (1.0 - predicted).max(0.0) / of;
+        // Counts are whole: half of one is added, unless the prediction leaves nothing to chance.
+        let chance = if spread > 0.0 { spread.sqrt().hypot(0.5 / of) } else { 0.0 };
+        Self { quantity, measured: count as f64 / of, relation, predicted, chance }
+    }
+
+    /// Whether the measurement agrees with the prediction: within a share `slack` of it, and four times what chance does.
     pub fn agrees(&self, slack: f64) -> bool {
-        let room = self.predicted.abs() * slack;
+        let chance = if self.chance.is_nan() { 0.0 } else { 4.0 * self.chance };
+        let room = self.predicted.abs() * slack + chance;
         match self.relation {
             Relation::About => (self.measured - self.predicted).abs() <= room,
             Relation::AtMost => self.measured <= self.predicted + room,
@@ -130,6 +143,8 @@ mod tests {
     fn a_check_knows_its_direction() {
         assert!(Check::at_most("x", 9.0, 10.0).agrees(0.0) && !Check::at_most("x", 11.0, 10.0).agrees(0.05));
         assert!(Check::at_least("x", 11.0, 10.0).agrees(0.0) && !Check::at_least("x", 9.0, 10.0).agrees(0.05));
+        let share = Check::share("x", (30, 100), Relation::About, 0.2);
+        assert!((share.chance - 0.04).abs() < 1e-3 && share.agrees(0.0));
         assert!(Check::about("x", 10.4, 10.0).agrees(0.05) && !Check::about("x", 10.6, 10.0).agrees(0.05));
     }
 }

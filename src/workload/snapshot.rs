@@ -30,8 +30,9 @@ pub enum Command {
 pub enum Message {
     /// Money, with the stamp of its sending.
     Money(u64, Stamp),
-    /// Here the snapshot of this number cuts the channel.
-    Marker(u32),
+    /// Here the snapshot of this number cuts the channel. It has a stamp as every message has: what is heard beside the stamps
+    /// no clock can keep in order.
+    Marker(u32, Stamp),
 }
 
 /// What the log holds.
@@ -76,13 +77,14 @@ impl Branch {
     }
 
     /// Records the account, unless this snapshot or a later one began here.
-    fn record(&mut self, number: u32, act: &mut Act) {
+    fn record(&mut self, at: Time<Synced>, number: u32, act: &mut Act) {
         if self.latest.is_some_and(|latest| latest >= number) {
             return;
         }
         self.latest = Some(number);
         act.note(Event::Recorded(number, self.account));
-        act.send_to_others(self.me, self.nodes, &Message::Marker(number));
+        let stamp = self.stamper.tick(at, 0);
+        act.send_to_others(self.me, self.nodes, &Message::Marker(number, stamp));
         let open = (0..self.nodes).map(NodeId).filter(|node| *node != self.me).map(|node| (node, 0)).collect();
         self.recording = Some(Recording { number, open });
     }
@@ -124,10 +126,13 @@ impl Process for Branch {
         match input {
             Input::Timer => {}
             Input::Command(Command::Pay(to, amount)) => self.pay(at, to, amount, act),
-            Input::Command(Command::Snapshot(number)) => self.record(number, act),
-            Input::Received { from, message: Message::Money(amount, sent) } => self.receive(at, from, amount, sent, act),
-            Input::Received { from, message: Message::Marker(number) } => {
-                self.record(number, act);
+            Input::Command(Command::Snapshot(number)) => self.record(at, number, act),
+            Input::Received { from, message: Message::Money(amount, sent) } => {
+                self.receive(at, from, amount, sent, act)
+            }
+            Input::Received { from, message: Message::Marker(number, sent) } => {
+                self.stamper.merge(at, sent);
+                self.record(at, number, act);
                 self.close(from, number, act);
             }
         }
@@ -265,7 +270,8 @@ fn knows_only_itself(frontier: &[Option<&Entry<Event>>], log: &Log<Event>) -> bo
         }
     }
     frontier.iter().flatten().all(|entry| {
-        let hears = |(node, first): (usize, &Option<u32>)| first.is_some_and(|first| entry.knows(NodeId(node as u32)) >= first);
+        let hears =
+            |(node, first): (usize, &Option<u32>)| first.is_some_and(|first| entry.knows(NodeId(node as u32)) >= first);
         !outside.iter().enumerate().any(hears)
     })
 }

@@ -72,7 +72,9 @@ impl Process for RealTime {
                 act.send_to_others(self.me, self.nodes, &(stamp, request));
                 self.waiting.insert(stamp, request);
             }
-            Input::Received { message: (stamp, request), .. } if stamp < self.passed => act.note(Event::TooLate(request)),
+            Input::Received { message: (stamp, request), .. } if stamp < self.passed => {
+                act.note(Event::TooLate(request))
+            }
             Input::Received { message: (stamp, request), .. } => drop(self.waiting.insert(stamp, request)),
         }
         while let Some((stamp, request)) = self.waiting.first_key_value().map(|(stamp, request)| (*stamp, *request)) {
@@ -241,7 +243,8 @@ mod tests {
 
     #[test]
     fn replica_generated_identifiers_order_alike_in_every_interleaving() {
-        let replica = |me: u32| (Generating::new(NodeId(me), 3), if me < 2 { vec![Request(u64::from(me))] } else { vec![] });
+        let replica =
+            |me: u32| (Generating::new(NodeId(me), 3), if me < 2 { vec![Request(u64::from(me))] } else { vec![] });
         let observe = |applied: &mut Vec<Vec<Request>>, node: NodeId, event: &Event| {
             if let Event::Applied(request) = event {
                 let place = applied[node.0 as usize].len();

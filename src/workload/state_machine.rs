@@ -61,7 +61,16 @@ impl Replica {
         heartbeat: Nanos,
     ) -> Self {
         let order = TotalOrder::new(nodes as usize, 16);
-        Self { me, nodes, stamper, order, machine, heartbeat: heartbeat.max(Nanos(1)), beat: first, ahead: BTreeSet::new() }
+        Self {
+            me,
+            nodes,
+            stamper,
+            order,
+            machine,
+            heartbeat: heartbeat.max(Nanos(1)),
+            beat: first,
+            ahead: BTreeSet::new(),
+        }
     }
 
     fn issue(&mut self, at: Time<Synced>, command: Reserve, act: &mut Act) {

@@ -124,14 +124,16 @@ pub fn check(log: &Log<Event>, instants: impl IntoIterator<Item = i64>) -> Findi
         for events in jobs.values() {
             let (mut active, mut under_way, mut begun, mut after) = (0_i64, 0_i64, false, false);
             for event in events {
-                let (Event::Began(_, stamp) | Event::Got(_, stamp) | Event::Sent(_, stamp) | Event::Did(_, stamp)) = event;
+                let (Event::Began(_, stamp) | Event::Got(_, stamp) | Event::Sent(_, stamp) | Event::Did(_, stamp)) =
+                    event;
                 let inside = stamp.time <= instant;
                 after |= !inside;
                 if inside {
                     begun |= matches!(event, Event::Began(..));
                     active += i64::from(matches!(event, Event::Began(..) | Event::Got(..)));
                     active -= i64::from(matches!(event, Event::Did(..)));
-                    under_way += i64::from(matches!(event, Event::Sent(..))) - i64::from(matches!(event, Event::Got(..)));
+                    under_way +=
+                        i64::from(matches!(event, Event::Sent(..))) - i64::from(matches!(event, Event::Got(..)));
                 }
             }
             found.looks += u64::from(begun);

@@ -10,7 +10,7 @@ use crate::workload::exclusion::{Demand, Event, Findings, check};
 use crate::workload::mutex::Mutex;
 use crate::workload::predict;
 use crate::workload::ricart_agrawala::{Patience, RicartAgrawala};
-use crate::workload::{Check, Log, Process, Row, quantiles};
+use crate::workload::{Check, Log, Process, Relation, Row, quantiles};
 
 /// How long a process holds the resource.
 const HOLD: Nanos = Nanos::from_millis(1);
@@ -62,10 +62,14 @@ fn exclude<P: Process<Command = Demand, Event = Event>>(
         Check::at_most("entries/s when crowded", per_s, (HOLD + terms.delay).as_seconds().recip()),
     ];
     if !terms.is_lifted() {
-        let share = found.inverted as f64 / found.neighbours.max(1) as f64;
         let most = predict::inversion_share(&terms.offsets(), terms.rate);
-        checks.push(Check::at_most("grants against the real order, share", share, most));
-        checks.push(Check::at_most("largest such distance of requests, ms", ms(found.largest_inversion), ms(terms.eps)));
+        let count = (found.inverted, found.neighbours);
+        checks.push(Check::share("grants against the real order, share", count, Relation::AtMost, most));
+        checks.push(Check::at_most(
+            "largest such distance of requests, ms",
+            ms(found.largest_inversion),
+            ms(terms.eps),
+        ));
     }
     if terms.is_lifted() || terms.eps <= terms.delay {
         let against = (found.against_causality + jammed.against_causality) as f64;
@@ -97,7 +101,8 @@ fn ask<P: Process<Command = Demand, Event = Event>>(
     demands: Vec<(Time<True>, NodeId)>,
 ) -> Log<Event> {
     let slowest = HOLD + terms.longest_delay().times(4) + terms.eps.times(2);
-    let end = Time::ZERO + terms.span + slowest.times(demands.len() as i64 + 10);
+    let last = demands.last().map_or(Time::ZERO, |(at, _)| *at);
+    let end = last + slowest.times(demands.len() as i64 + 10);
     let plan = demands.into_iter().map(|(at, node)| Planned { at, node, command: Demand }).collect();
     run(setting, terms.names().map(process).collect(), plan, end)
 }

@@ -89,7 +89,9 @@ impl Workload {
         match self {
             Self::TotalOrder | Self::Mutex | Self::Snapshot => "channels do not keep their order",
             Self::StateMachine => "requests are put to a vote of two out of three, not ordered",
-            Self::RicartAgrawala => "replies do not wait until the own clock has passed the request",
+            Self::RicartAgrawala => {
+                "replies do not wait until the own clock has passed the request (it takes an eps above the delay to break)"
+            }
             Self::Causal => "writes are shown as they come",
             Self::Byzantine => "three generals, one of them a traitor, with oral messages",
             Self::RealTime | Self::CommitWait | Self::Restart | Self::Anomaly | Self::StabilityTests => {

@@ -10,7 +10,7 @@ use crate::workload::airline::{Airline, Answer, Reserve, Voter, most_sold_by_vot
 use crate::workload::real_time::hop;
 use crate::workload::stability_tests::{self, Generating, RealTime, Request};
 use crate::workload::state_machine::{self, Event, Replica};
-use crate::workload::{Check, Log, Process, Row, predict, quantiles};
+use crate::workload::{Check, Log, Process, Relation, Row, predict, quantiles};
 
 /// Flights that are sold by votes.
 const FLIGHTS: u64 = 400;
@@ -36,13 +36,13 @@ pub fn state_machine(terms: &Terms) -> Row {
         (sold.count() as u64).saturating_sub(u64::from(seats))
     };
     let votes: Vec<u64> = (0..FLIGHTS).map(|flight| votes(terms, flight)).collect();
-    let flights = votes.iter().filter(|sold| **sold > 0).count() as f64;
+    let flights = votes.iter().filter(|sold| **sold > 0).count() as u64;
     let most = u64::from(most_sold_by_votes(2, 3) - 2);
-    // Each voter's second yes goes to one of the two others, whichever asks first: two of the eight outcomes are circles.
-    let predicted = if terms.jitter > Nanos::ZERO { 0.25 } else { 0.0 };
     row.violations.push(("seats oversold", terms.names().map(by_node).sum()));
     if terms.jitter > Nanos::ZERO {
-        row.checks.push(Check::about("flights oversold by votes, share", flights / FLIGHTS as f64, predicted));
+        // Each voter's second yes goes to one of the two others, whichever asks first: two of the eight outcomes are circles.
+        let (name, count) = ("flights oversold by votes, share", (flights, FLIGHTS));
+        row.checks.push(Check::share(name, count, Relation::About, 0.25));
     }
     let worst = votes.iter().max().copied().unwrap_or_default();
     row.checks.push(Check::at_most("seats oversold by votes, of 2", worst as f64, most as f64));
@@ -87,16 +87,12 @@ fn row(
     let beats = (end - Time::ZERO).as_seconds() / HEARTBEAT.as_seconds() * n * (n - 1.0);
     let mut checks = vec![
         Check::about("messages per command", log.messages() as f64 / commands, n - 1.0 + beats / commands),
-        Check::about(
-            "latency, mean ms",
-            mean_ms(&found.latencies),
-            mean_stability_s(terms, sends, Own::Counts) * 1e3,
-        ),
+        Check::about("latency, mean ms", mean_ms(&found.latencies), mean_stability_s(terms, sends, Own::Counts) * 1e3),
     ];
     if !terms.is_lifted() {
-        let share = found.inversions as f64 / found.neighbours.max(1) as f64;
         let predicted = predict::inversion_share(&terms.offsets(), terms.rate);
-        checks.push(Check::about("inversions, share of neighbours", share, predicted));
+        let count = (found.inversions, found.neighbours);
+        checks.push(Check::share("inversions, share of neighbours", count, Relation::About, predicted));
     }
     Row {
         operations: found.everywhere,

@@ -1,5 +1,7 @@
 //! What a channel beside the system sees, in virtual time: anomalies of stamps, commit wait, and reads that restart.
 
+use std::collections::BTreeMap;
+
 use super::driver::{Delivery, Planned, run, run_with_side_channel};
 use super::exclusion::mean_ms;
 use super::terms::Terms;
@@ -11,7 +13,7 @@ use crate::time::{Nanos, Ppb, Time};
 use crate::workload::anomaly::{self, Stamped, Touch, Witness};
 use crate::workload::commit_wait::{CommitWait, Committed, Write, can_invert, least_latency, most_writes_per_s};
 use crate::workload::restart::{self, Command, Database, restart_share};
-use crate::workload::{Check, Row, predict, quantiles};
+use crate::workload::{Check, Relation, Row, What, predict, quantiles};
 
 /// How many different nudges are tried.
 const STEPS: u64 = 16;
@@ -27,22 +29,23 @@ fn follower(terms: &Terms, node: NodeId, number: u64) -> NodeId {
     terms.other(node, &mut Rng::stream(terms.seed, Purpose::Users, FOLLOWERS + number))
 }
 
-/// Nudges of different delays, from none to one and a half times the clocks' spread. An even number is an event, the odd one
-/// after it what its nudge made.
+/// Nudges of different delays, from a nanosecond (so that no stamps tie) to one and a half times the clocks' spread. An even
+/// number is an event, the odd one after it what its nudge made.
 pub fn anomaly(terms: &Terms) -> Row {
-    let nudge = |number: u64| Nanos((i128::from(terms.eps.0) * 3 * i128::from(number / 2 % STEPS) / 30) as i64);
+    let nudge = |number: u64| Nanos(1 + (i128::from(terms.eps.0) * i128::from(number / 2 % STEPS) / 10) as i64);
     let events = terms.arrivals(terms.rate, 0).zip(0_u64..);
-    let plan = events.map(|((at, mut rng), number)| Planned { at, node: terms.any(&mut rng), command: Touch(2 * number) });
+    let plan =
+        events.map(|((at, mut rng), number)| Planned { at, node: terms.any(&mut rng), command: Touch(2 * number) });
     let setting = terms.setting(Delivery::Fifo);
     let witnesses = terms.names().map(|me| Witness(terms.stamper(me))).collect();
     let end = terms.end(terms.eps.times(2));
     let log = run_with_side_channel(&setting, witnesses, plan.collect(), end, |entry| {
-        let crate::workload::What::Event(Stamped(Touch(number), _)) = entry.what else { return None };
+        let What::Event(Stamped(Touch(number), _)) = entry.what else { return None };
         let node = follower(terms, entry.node, number);
         let command = Touch(number + 1);
         (number % 2 == 0).then(|| Planned { at: entry.at + nudge(number), node, command })
     });
-    let mut stamps = std::collections::BTreeMap::new();
+    let mut stamps = BTreeMap::new();
     let (mut pairs, mut anomalies, mut beyond, mut slowest) = (0_u64, 0_u64, 0_u64, None);
     for (_, Stamped(Touch(number), stamp)) in log.events() {
         stamps.insert(*number, *stamp);
@@ -55,15 +58,14 @@ pub fn anomaly(terms: &Terms) -> Row {
         }
     }
     let mut checks = Vec::new();
-    let share = anomalies as f64 / pairs.max(1) as f64;
     if terms.stamps == StampSource::LamportLogical {
         // It depends on who had how many events before, and on nothing else.
-        checks.push(Check::alone("anomalies, share of nudges", share));
+        checks.push(Check::alone("anomalies, share of nudges", anomalies as f64 / pairs.max(1) as f64));
         beyond = 0;
     } else {
         let of = |lead: Nanos| (0..STEPS).filter(|step| lead >= nudge(2 * step)).count() as f64 / STEPS as f64;
-        // A clock that is exactly as far ahead as the nudge takes: the node breaks the tie, one way or the other.
-        checks.push(Check::about("anomalies, share of nudges", share, predict::mean_over_leads(&terms.offsets(), of)));
+        let predicted = predict::mean_over_leads(&terms.offsets(), of);
+        checks.push(Check::share("anomalies, share of nudges", (anomalies, pairs), Relation::About, predicted));
         let least = slowest.map_or(Nanos::ZERO, |nudge| anomaly::least_eps(nudge, Ppb(0)));
         checks.push(Check::at_most("eps proved by the slowest anomaly, ms", ms(least), ms(terms.eps)));
     }
@@ -91,14 +93,14 @@ pub fn commit_wait(terms: &Terms) -> Row {
         .collect();
     let setting = terms.setting(Delivery::Fifo);
     let owner = |me| CommitWait::new(me, half_width, Nanos::ZERO);
-    let begun: std::collections::BTreeMap<u64, Time<_>> = plan.iter().map(|plan| (plan.command.0, plan.at)).collect();
+    let begun: BTreeMap<u64, Time<_>> = plan.iter().map(|plan| (plan.command.0, plan.at)).collect();
     let end = terms.end(terms.eps.times(4) + half_width.times(8) + Nanos::from_seconds(1));
     let log = run_with_side_channel(&setting, terms.names().map(owner).collect(), plan, end, |entry| {
-        let crate::workload::What::Event(Committed(Write(number), _)) = entry.what else { return None };
+        let What::Event(Committed(Write(number), _)) = entry.what else { return None };
         let node = follower(terms, entry.node, number);
         (number % 2 == 0).then(|| Planned { at: entry.at, node, command: Write(number + 1) })
     });
-    let mut stamps: std::collections::BTreeMap<u64, Stamp> = std::collections::BTreeMap::new();
+    let mut stamps: BTreeMap<u64, Stamp> = BTreeMap::new();
     let (mut pairs, mut inverted, mut latencies) = (0_u64, 0_u64, Vec::new());
     for (entry, Committed(Write(number), stamp)) in log.events() {
         stamps.insert(*number, *stamp);
@@ -113,8 +115,9 @@ pub fn commit_wait(terms: &Terms) -> Row {
         Check::at_least("latency of a write, mean ms", mean_ms(&latencies), ms(least_latency(half_width, Nanos::ZERO))),
         Check::at_most("writes/s of one key", crowded_key(terms, half_width), most_writes_per_s(half_width, SERVICE)),
     ];
-    let share = inverted as f64 / pairs.max(1) as f64;
-    checks.push(Check::about("later transactions stamped earlier, share", share, predict::mean_over_leads(&terms.offsets(), of)));
+    let predicted = predict::mean_over_leads(&terms.offsets(), of);
+    let name = "later transactions stamped earlier, share";
+    checks.push(Check::share(name, (inverted, pairs), Relation::About, predicted));
     Row {
         operations: log.events().count() as u64,
         operation: "commits",
@@ -147,19 +150,22 @@ pub fn restart(terms: &Terms) -> Row {
     let end = terms.end(terms.longest_delay().times(100));
     let log = run(&terms.setting(Delivery::Fifo), terms.names().map(database).collect(), plan.collect(), end);
     let found = restart::check(&log);
-    let share = found.restarted as f64 / found.reads.max(1) as f64;
+    let restarted = (found.restarted, found.reads);
     let writes_per_s = terms.rate / 2.0 / f64::from(terms.nodes);
     let latency = terms.delay + terms.jitter.over(2);
     let mut checks = Vec::new();
     if terms.stamps != StampSource::LamportLogical {
         let offsets = terms.offsets();
         let of = |lead| restart_share(writes_per_s, max_offset, latency, lead);
-        checks.push(Check::at_least("reads restarted, share", share, predict::mean_over_leads(&offsets, of)));
+        let least = predict::mean_over_leads(&offsets, of);
+        checks.push(Check::share("reads restarted, share", restarted, Relation::AtLeast, least));
         // Readers whose clocks are ahead lift the owner's hybrid clock, up to the most advanced clock of all.
         let most = offsets.iter().max().copied().unwrap_or_default();
-        let worst = offsets.iter().map(|own| restart_share(writes_per_s, max_offset, terms.longest_delay(), most - *own));
+        let worst =
+            offsets.iter().map(|own| restart_share(writes_per_s, max_offset, terms.longest_delay(), most - *own));
         let worst = worst.sum::<f64>() / f64::from(terms.nodes);
-        checks.push(Check::at_most("reads restarted if every clock were the most advanced", share, worst));
+        let name = "the same, were every owner's clock the most advanced";
+        checks.push(Check::share(name, restarted, Relation::AtMost, worst));
     }
     let round_trip = ms(terms.delay + terms.delay);
     checks.push(Check::at_least("latency of a read, mean ms", mean_ms(&found.latencies), round_trip));

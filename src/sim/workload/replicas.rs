@@ -8,7 +8,7 @@ use crate::ids::NodeId;
 use crate::time::{Nanos, Time, True};
 use crate::workload::causal::{self, Centre, Command, Visibility};
 use crate::workload::real_time::{self, Bookkeeper, Conduct, Submit, hop};
-use crate::workload::{Check, Log, Row, predict, quantiles};
+use crate::workload::{Check, Log, Relation, Row, predict, quantiles};
 
 /// δ: commands are accepted until so long after their issue.
 const ACCEPT: Nanos = Nanos::from_millis(20);
@@ -38,7 +38,8 @@ pub fn real_time(terms: &Terms) -> Row {
     let end = terms.end(agreed.response().times(2));
     let log = run(&setting, terms.names().map(bookkeeper).collect(), plan.collect(), end);
     let found = real_time::check(&log, &working);
-    let accepted = found.accepted as f64 / found.submitted.max(1) as f64;
+    let accepted = (found.accepted, found.submitted);
+    let share = ACCEPT.as_seconds() / OLDEST.as_seconds();
     let n = f64::from(terms.nodes);
     Row {
         operations: found.executed,
@@ -52,7 +53,7 @@ pub fn real_time(terms: &Terms) -> Row {
         ],
         checks: vec![
             Check::about("from issue to execution, mean ms", mean_ms(&found.latencies), ms(agreed.response())),
-            Check::about("accepted in time, share", accepted, ACCEPT.as_seconds() / OLDEST.as_seconds()),
+            Check::share("accepted in time, share", accepted, Relation::About, share),
             Check::at_most(
                 "messages per command",
                 log.messages() as f64 / found.executed.max(1) as f64,
@@ -79,7 +80,6 @@ pub fn causal(terms: &Terms) -> Row {
         .filter(|(.., command)| matches!(command, Command::Put(_)))
         .map(|(at, node, _)| (at, node))
         .collect();
-    let share = found.wrong_winners as f64 / found.rivals.max(1) as f64;
     let mut checks = vec![
         Check::at_least("by dependencies: visible after, mean ms", mean_ms(&found.latencies), ms(terms.delay)),
         Check::alone("by dependencies: dependencies per write", found.dependencies as f64 / found.writes.max(1) as f64),
@@ -91,7 +91,8 @@ pub fn causal(terms: &Terms) -> Row {
     ];
     if !terms.is_lifted() {
         let predicted = predict::inversion_share(&terms.offsets(), terms.rate / 2.0 / KEYS as f64);
-        checks.push(Check::about("writes of a key won by the earlier, share", share, predicted));
+        let count = (found.wrong_winners, found.rivals);
+        checks.push(Check::share("writes of a key won by the earlier, share", count, Relation::About, predicted));
     }
     let both = |of: fn(&causal::Findings) -> u64| of(&found) + of(&stable);
     Row {
