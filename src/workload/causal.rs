@@ -64,7 +64,7 @@ pub enum Event {
 type Act = Actions<Message, Event>;
 
 /// One data centre with its user.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Centre {
     me: NodeId,
     stamper: Stamper,
@@ -287,4 +287,40 @@ pub fn check(log: &Log<Event>) -> Findings {
     let differ = |key: &&u32| values.iter().any(|other| other.get(key) != values[0].get(key));
     found.diverged = last.keys().filter(differ).count() as u64;
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::explore::{Channels, explore};
+    use super::*;
+    use crate::order::report::StampSource;
+
+    /// The first user writes key 0; the second reads it and writes key 1; the third only looks on. Complains if key 1, written
+    /// by one who had seen key 0, becomes visible before it.
+    fn complaint(visibility: Visibility) -> Option<String> {
+        let centre = |me: u32| {
+            let stamper = Stamper::new(StampSource::LamportLogical, NodeId(me), Nanos::MAX);
+            let commands = [vec![Command::Put(0)], vec![Command::Get(0), Command::Put(1)], Vec::new()];
+            let centre = Centre::new(NodeId(me), 3, stamper, visibility, Time::MAX, Nanos(1));
+            (centre, commands[me as usize].clone())
+        };
+        // Whether the second user had seen key 0 when it wrote, and whether the third one's copy shows key 0.
+        let observe = |memory: &mut (bool, bool), node: NodeId, event: &Event| {
+            match (node.0, event) {
+                (1, Event::Saw(0, _)) => memory.0 = true,
+                (2, Event::Visible(0, _)) => memory.1 = true,
+                (2, Event::Visible(1, _)) if *memory == (true, false) => return Err("the answer is before".to_owned()),
+                _ => {}
+            }
+            Ok(())
+        };
+        let processes = (0..3).map(centre).collect();
+        explore(processes, Channels::Unordered, (false, false), observe, |_| Ok(())).complaint
+    }
+
+    #[test]
+    fn an_answer_is_never_visible_before_what_it_answers() {
+        assert_eq!(complaint(Visibility::Dependencies), None);
+        assert_eq!(complaint(Visibility::Eager), Some("the answer is before".to_owned()));
+    }
 }

@@ -280,3 +280,40 @@ fn knows_only_itself(frontier: &[Option<&Entry<Event>>], log: &Log<Event>) -> bo
 pub fn payments(log: &Log<Event>) -> u64 {
     log.events().filter(|(_, event)| matches!(event, Event::Paid(..))).count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::explore::{Channels, Explored, explore};
+    use super::*;
+    use crate::order::report::StampSource;
+
+    /// Three branches with 10 each, two payments and one snapshot, in every interleaving. What is remembered: accounts and
+    /// channels recorded, and the money on them.
+    fn explored(channels: Channels) -> Explored {
+        let branch = |me: u32| {
+            let stamper = Stamper::new(StampSource::LamportLogical, NodeId(me), Nanos::MAX);
+            let commands = match me {
+                0 => vec![Command::Snapshot(1), Command::Pay(NodeId(1), 3)],
+                1 => vec![Command::Pay(NodeId(0), 4)],
+                _ => Vec::new(),
+            };
+            (Branch::new(NodeId(me), 3, stamper, 10), commands)
+        };
+        let observe = |(recorded, money): &mut (u32, u64), _, event: &Event| {
+            if let Event::Recorded(_, amount) | Event::Channel(_, _, amount) = event {
+                (*recorded, *money) = (*recorded + 1, *money + amount);
+            }
+            Ok(())
+        };
+        let judge = |memory: &(u32, u64)| if *memory == (9, 30) { Ok(()) } else { Err(format!("{memory:?}")) };
+        explore((0..3).map(branch).collect(), channels, (0, 0), observe, judge)
+    }
+
+    #[test]
+    fn markers_find_all_the_money_in_every_interleaving_of_fifo_channels_only() {
+        let found = explored(Channels::Fifo);
+        assert_eq!(found.complaint, None);
+        assert!(found.states > 500 && found.ends > 0, "{found:?}");
+        assert!(explored(Channels::Unordered).complaint.is_some());
+    }
+}

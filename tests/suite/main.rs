@@ -15,6 +15,7 @@ mod live;
 mod metrics;
 mod monsters;
 mod netns;
+mod order;
 mod orphans;
 mod page;
 mod person;

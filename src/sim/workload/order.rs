@@ -5,6 +5,7 @@ use super::exclusion::mean_ms;
 use super::expect::{HEARTBEAT, Own, mean_stability_s, phases};
 use super::terms::{BASE, Premise, Terms};
 use crate::ids::NodeId;
+use crate::order::report::StampSource;
 use crate::time::{Nanos, Time, True};
 use crate::workload::airline::{Airline, Answer, Reserve, Voter, most_sold_by_votes, oversold};
 use crate::workload::real_time::hop;
@@ -112,7 +113,12 @@ fn row(
 pub fn stability_tests(terms: &Terms) -> Row {
     let Ordered { found, sends, mut row, .. } = ordered(terms, u32::MAX, Delivery::Fifo);
     let delta = hop(terms.longest_delay(), terms.believed(), 0);
-    let waiting = |me| RealTime::new(me, terms.nodes, terms.stamper(me), delta);
+    // A count of events is no time to wait after.
+    let physical = match terms.stamps {
+        StampSource::LamportLogical => Terms { stamps: StampSource::Ntp, ..*terms },
+        _ => *terms,
+    };
+    let waiting = |me| RealTime::new(me, terms.nodes, physical.stamper(me), delta);
     let by_time = requests(terms, &sends, waiting, delta.times(2));
     let generating = |me| Generating::new(me, terms.nodes);
     let by_agreement = requests(terms, &sends, generating, terms.longest_delay().times(20));

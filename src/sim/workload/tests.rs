@@ -59,7 +59,11 @@ fn every_workload_keeps_its_invariants_and_costs_what_is_predicted() {
 fn other_numbers_of_processes_and_clocks_that_agree_change_no_promise() {
     for workload in Workload::ALL {
         agree(workload, &Terms { nodes: 5, eps: ms(3), declared: ms(3), rate: 40.0, span: ms(8_000), ..terms() }, 0.08);
-        agree(workload, &Terms { nodes: 2, eps: ms(0), declared: ms(0), rate: 40.0, ..terms() }, 0.08);
+        agree(
+            workload,
+            &Terms { nodes: 2, eps: ms(0), declared: ms(0), rate: 40.0, span: ms(10_000), ..terms() },
+            0.08,
+        );
         agree(workload, &Terms { stamps: StampSource::LamportLogical, span: ms(10_000), ..terms() }, 0.3);
     }
 }
@@ -127,7 +131,8 @@ fn cuts_by_physical_stamps_lose_consistency_when_clocks_differ_by_more_than_mess
             share("phantom deadlocks by states alone, share of cuts"),
         ]
     };
-    assert_eq!(of(ms(4), StampSource::Ntp), [0.0; 4]);
+    // Phantoms by states alone need no clocks that differ: a grant under way is enough.
+    assert_eq!(of(ms(4), StampSource::Ntp)[..3], [0.0; 3]);
     assert_eq!(of(ms(60), StampSource::Hlc)[..3], [0.0; 3]);
     let found = of(ms(60), StampSource::Ntp);
     assert!(found.iter().all(|share| *share > 0.0), "{found:?}");
