@@ -12,23 +12,18 @@ use skewbench::analysis::summarise;
 use skewbench::analysis::track::Track;
 use skewbench::analysis::truth::Truth;
 use skewbench::ids::Algorithm;
-use skewbench::time::Nanos;
-use skewbench::topology::Topology;
-
-#[expect(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/virtual_journals.rs"]
-mod virtual_journals;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/virtual_net.rs"]
-mod virtual_net;
-
-use virtual_journals::record;
-use virtual_net::{World, delays};
+use skewbench::sim::{self, Scenario};
 
 /// What a full mesh writes down while it probes every 100 ms.
 fn mesh(nodes: u32, seconds: i64) -> Vec<AgentRun> {
-    let link = delays(Nanos::from_micros(200), Nanos::from_micros(50), 0.0);
-    record(World::new(Topology::full(nodes, link), 1), seconds)
+    let text = format!(
+        "duration = \"{seconds}s\"\ntau = \"100ms\"\ntopology = {{ shape = \"full\", nodes = {nodes} }}\n\
+         stamps = {{ wait_within = \"90us\" }}\n\
+         [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\nwander_ppb_per_sqrt_s = 100.0\n\
+         wander_limit_ppm = 1\n[links]\ndelay = \"200us\"\njitter = {{ kind = \"uniform\", limit = \"50us\" }}\n"
+    );
+    let journals = sim::run(&Scenario::parse(&text).expect("a scenario"), 1, |_| ()).expect("a world");
+    AgentRun::read(journals.iter().map(|(_, bytes)| &bytes[..]))
 }
 
 /// The clocks of `algorithm` in `runs`, and the length of the run in ns.

@@ -2,30 +2,27 @@
 //! time. Sizes are printed first: bytes an entry in full frames, in frames of four times and an eighth as many.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use skewbench::analysis::AgentRun;
 use skewbench::ids::{BootId, NodeId};
 use skewbench::journal::frame::{open, seal};
 use skewbench::journal::{Entry, columns};
 use skewbench::node::Record;
-use skewbench::time::{Nanos, Time};
-use skewbench::topology::Topology;
-
-#[expect(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/virtual_journals.rs"]
-mod virtual_journals;
-#[allow(dead_code, reason = "shared with the tests")]
-#[path = "../tests/suite/virtual_net.rs"]
-mod virtual_net;
-
-use virtual_journals::record;
-use virtual_net::{World, delays};
+use skewbench::sim::{self, Scenario};
+use skewbench::time::Time;
 
 /// Entries of a full frame, as [`skewbench::journal::Writer`] makes them.
 const FULL: usize = 8_192;
 
-/// What one of three nodes writes down in so many seconds of probing every 100 ms.
-fn entries(seconds: i64) -> Vec<Entry> {
-    let link = delays(Nanos::from_micros(20), Nanos::from_micros(8), 0.0);
-    record(World::new(Topology::full(3, link), 1), seconds).swap_remove(1).entries
+/// What one of three nodes writes down in ten minutes of probing every 100 ms.
+const LAN: &str = "duration = \"600s\"\ntau = \"100ms\"\ntopology = { shape = \"full\", nodes = 3 }\n\
+    stamps = { wait_within = \"90us\" }\n\
+    [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\nwander_ppb_per_sqrt_s = 100.0\n\
+    wander_limit_ppm = 1\n[links]\ndelay = \"20us\"\njitter = { kind = \"uniform\", limit = \"8us\" }\n";
+
+fn entries() -> Vec<Entry> {
+    let scenario = Scenario::parse(LAN).expect("a scenario");
+    let journals = sim::run(&scenario, 1, |_| ()).expect("a world");
+    AgentRun::read(journals.iter().map(|(_, bytes)| &bytes[..])).swap_remove(1).entries
 }
 
 fn sealed(entries: &[Entry]) -> Vec<u8> {
@@ -45,7 +42,7 @@ fn print_sizes(name: &str, entries: &[Entry]) {
 }
 
 fn journal(c: &mut Criterion) {
-    let all = entries(600);
+    let all = entries();
     let received = |entry: &&Entry| matches!(entry, Entry::Record(Record::Received(_)));
     let received: Vec<Entry> = all.iter().filter(received).cloned().collect();
     let mut group = c.benchmark_group("journal");

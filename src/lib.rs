@@ -17,14 +17,19 @@
 //!    mutual exclusion to Byzantine generals.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
 //!    bounds, [`stability`] the deviations over tau.
-//! 7. [`sim`]: the same nodes in virtual time, where truth is known.
-//! 8. [`host`]: everything that touches the operating system, and nothing else does.
+//! 7. [`certify`]: what can be said without any common clock, from stamps and assumptions alone; [`checker`] is a second
+//!    opinion on it.
+//! 8. [`sim`]: the same nodes in virtual time, where truth is known.
+//! 9. [`sweep`]: a grid of simulated runs, and where its answers bend.
+//! 10. [`host`]: everything that touches the operating system, and nothing else does.
 //!
 //! [`ids`], [`topology`] and [`model`] are shared by all: names, graphs, and declared worlds.
 
 pub mod affine;
 pub mod analysis;
 pub mod causal;
+pub mod certify;
+pub mod checker;
 pub mod clock;
 pub mod compare;
 pub mod host;
@@ -37,6 +42,7 @@ pub mod probe;
 pub mod report;
 pub mod sim;
 pub mod stability;
+pub mod sweep;
 pub mod theory;
 pub mod time;
 pub mod topology;

@@ -1,5 +1,5 @@
 //! `skewbench`: the user's command.
-#![expect(clippy::disallowed_methods, reason = "a program reads files and the time of day")]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program reads files and the time of day")]
 
 mod analyze;
 mod attack;
@@ -10,8 +10,13 @@ mod help;
 mod lab;
 mod order;
 mod out;
+mod progress;
 mod sim;
 mod stability;
+mod stream;
+mod swarm;
+mod sweep;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -32,9 +37,13 @@ Examples:
   skewbench lab --delay 5ms --jitter 1ms          the same over a network with real delays
   skewbench lab --nodes 5 --topology line         a chain of five: diameter 4
   skewbench sim scripts/scenarios/lan.toml        the same clocks in virtual time
+  skewbench sim SCENARIO.toml --streamed          up to a million nodes, without journals
   skewbench sim --adversary ring                  an execution that exceeds the published bound
+  skewbench sim --swarm 1000                      a thousand random scenarios, held against every law
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
+  skewbench sweep scripts/scenarios/lan.toml --over tau=1ms..10s   where does probing more often stop paying?
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+  skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench order mutex --simulated               what order costs on clocks that disagree
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
@@ -46,10 +55,14 @@ Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 m
 enum Command {
     /// Run the main job on this host: a collector and agents as real processes over real sockets
     Lab(lab::Args),
-    /// Run a scenario in virtual time, or an adversary against the bound
+    /// Run a scenario in virtual time, a swarm of random ones, or an adversary against the bound
     Sim(sim::Args),
+    /// Run a scenario over a grid of its values: what does eps follow, and which term of the bound rules?
+    Sweep(sweep::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
+    /// Check a run's folder: every file against its hash, every result against its journals
+    Verify(verify::Args),
     /// Say what this host can do, what each lack costs in accuracy, and the mend
     Doctor(doctor::Args),
     /// Print a completion script for a shell
@@ -73,7 +86,9 @@ fn main() -> ExitCode {
     program::exit_code(match cli.command {
         Command::Lab(args) => lab::run(args),
         Command::Sim(args) => sim::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => help::completions(&args, Cli::command()),
         Command::Man => help::man(Cli::command()),

@@ -12,8 +12,10 @@ use skewbench::time::Nanos;
 
 use crate::{folder, out};
 
-/// No run may plan more operations than this; it would take minutes and gigabytes.
-const MOST_OPERATIONS: f64 = 200_000.0;
+/// No run may be expected to send more messages than about this: it would take minutes and gigabytes.
+const MOST_MESSAGES: f64 = 2e6;
+/// Heartbeats a second of a process to each other one.
+const BEATS_PER_S: f64 = 50.0;
 
 /// Run workloads whose order depends on clocks, and put their price beside its prediction.
 ///
@@ -141,11 +143,12 @@ pub fn run(args: &Args) -> Result<u8> {
 }
 
 fn terms(args: &Args) -> Result<Terms> {
-    let operations = args.rate * f64::from(args.seconds);
-    if operations > MOST_OPERATIONS {
+    let messages = (args.rate + BEATS_PER_S) * f64::from(args.seconds) * f64::from(args.nodes).powi(2);
+    if messages > MOST_MESSAGES {
         let text = format!(
-            "--rate {} for --seconds {} is {operations} operations: choose fewer than {MOST_OPERATIONS}",
-            args.rate, args.seconds
+            "--rate {} for --seconds {} among --nodes {} may be {messages:.0} messages: choose less, up to {MOST_MESSAGES} \
+             ((rate + {BEATS_PER_S}) x seconds x nodes^2)",
+            args.rate, args.seconds, args.nodes
         );
         return Err(Malformed(text).into());
     }

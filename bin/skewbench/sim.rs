@@ -2,36 +2,48 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use skewbench::host::program::{self, Malformed};
-use skewbench::host::results;
+use skewbench::host::{manifest, results};
 use skewbench::report::adversary;
+use skewbench::sim::scenario::Scale;
 use skewbench::sim::{self, Scenario, scenario};
 
 use crate::out::{self, Volume};
-use crate::{attack, folder};
-
-/// A run that takes longer than this says how far it is.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::progress::Progress;
+use crate::{attack, folder, stream, swarm};
 
 /// Run a scenario in virtual time.
 ///
 /// The same nodes, clocks and journals as on real sockets, in a declared world where truth is known. The same scenario and
-/// seed give the same bytes in every file.
+/// seed give the same bytes in every file. With --swarm it draws whole scenarios itself, runs each twice, and holds it
+/// against everything that must be true of it; a seed that fails is printed with its scenario.
+///
+/// A run keeps a journal a node, up to 1,024 nodes. With --streamed nothing is kept but what the result needs, up to a
+/// million nodes: only Lamport's clocks run, on constant drifts, and every probe does what it does in the journaled run.
+/// Refused by name are oscillators.wander_limit_ppm and temperature, stamps.wait_within, every [[event]], and credits
+/// above a link's delay. Epsilon is exact up to 10,000 nodes; above, it is rounded outward, and where it then exceeds the
+/// bound the verdict is UNKNOWN. Ctrl-C ends a streamed run early and prints what was gathered.
 #[derive(clap::Args)]
 pub struct Args {
     /// The world and what happens in it; scripts/scenarios has examples
-    #[arg(value_name = "SCENARIO.toml", required_unless_present = "adversary", conflicts_with = "adversary")]
+    #[arg(value_name = "SCENARIO.toml", required_unless_present_any = ["adversary", "swarm"], conflicts_with = "adversary")]
     scenario: Option<PathBuf>,
+    /// Draw so many random scenarios, from --seed on, and check what must be true of each; exit code 1 if anything is not
+    #[arg(long, value_name = "N", conflicts_with_all = ["scenario", "adversary", "out", "force", "quiet", "json"], value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    swarm: Option<u64>,
     #[command(flatten)]
     attack: attack::Flags,
+    /// Keep no journals: for many nodes or long runs. Prints epsilon, the bounds and the speed; with --out, writes
+    /// stream.csv, epsilon over time
+    #[arg(long, requires = "scenario", conflicts_with = "json")]
+    streamed: bool,
     /// Seed of every draw [default: the scenario's, else 1]
     #[arg(long)]
     seed: Option<u64>,
-    /// Where results go [default: skewbench-out/<start time>; an adversary's are only printed]
+    /// Where results go [default: skewbench-out/<start time>; an
+    /// adversary's and a streamed run's are only printed]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write to DIR even if it holds files; results and journals in it are replaced
@@ -41,12 +53,20 @@ pub struct Args {
     volume: Volume,
 }
 
-/// Runs the scenario or the adversary and prints what it found.
+/// Runs the scenario, the swarm or the adversary and prints what it found.
 pub fn run(args: &Args) -> Result<u8> {
-    match &args.scenario {
-        Some(path) => run_scenario(path, args),
-        None => run_adversary(args),
+    match (&args.scenario, args.swarm) {
+        (Some(path), _) => run_scenario(path, args),
+        (None, Some(count)) => run_swarm(count, args),
+        (None, None) => run_adversary(args),
     }
+}
+
+fn run_swarm(count: u64, args: &Args) -> Result<u8> {
+    let mut progress = Progress::new();
+    let code = swarm::run(count, args.seed.unwrap_or(1), |share| progress.show(share));
+    progress.end();
+    code
 }
 
 fn run_adversary(args: &Args) -> Result<u8> {
@@ -56,6 +76,7 @@ fn run_adversary(args: &Args) -> Result<u8> {
         let dir = folder::prepare(Some(out), args.force)?;
         let file = dir.join("adversary.csv");
         fs::write(&file, adversary::csv(&attack)).with_context(|| format!("{}: cannot write", file.display()))?;
+        manifest::write(&dir, [file])?;
         out::put(&format!("{}\n", dir.display()))?;
     }
     Ok(if attack.reached <= attack.bounds.safe { program::WITHIN } else { program::VIOLATED })
@@ -64,10 +85,15 @@ fn run_adversary(args: &Args) -> Result<u8> {
 fn run_scenario(path: &Path, args: &Args) -> Result<u8> {
     let text = fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
     let refused = |why: scenario::Refused| Malformed(format!("{}: {why}", path.display()));
-    let scenario = Scenario::parse(&text).map_err(refused)?;
+    let scale = if args.streamed { Scale::Streamed } else { Scale::Journaled };
+    let scenario = Scenario::parse_for(&text, scale).map_err(refused)?;
     let seed = args.seed.or(scenario.seed).unwrap_or(1);
-    if !args.volume.json {
+    if args.volume.is_chatty() || !args.streamed && !args.volume.json {
         out::put(&format!("seed {seed}, scenario {}\n", scenario::hash(&text)))?;
+    }
+    if args.streamed {
+        let dir = args.out.as_deref().map(|out| folder::prepare(Some(out), args.force)).transpose()?;
+        return Ok(stream::run(&scenario, seed, dir.as_deref(), args.volume)?.map_err(refused)?);
     }
     let mut progress = Progress::new();
     let journals = sim::run(&scenario, seed, |share| progress.show(share)).map_err(refused)?;
@@ -86,33 +112,4 @@ fn write(dir: &Path, journals: &[(String, Vec<u8>)]) -> Result<()> {
         fs::write(&file, bytes).with_context(|| format!("{}: cannot write", file.display()))?;
     }
     Ok(())
-}
-
-/// A progress bar that comes only if the run takes long.
-struct Progress {
-    began: Instant,
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { began: Instant::now(), bar: None }
-    }
-
-    fn show(&mut self, share: f64) {
-        if self.began.elapsed() < PATIENCE {
-            return;
-        }
-        let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new(1_000);
-            let style = ProgressStyle::with_template("simulating [{bar:40}] {percent:>3}% {eta}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-            bar
-        });
-        bar.set_position((share * 1e3) as u64);
-    }
-
-    fn end(&self) {
-        self.bar.iter().for_each(ProgressBar::finish_and_clear);
-    }
 }

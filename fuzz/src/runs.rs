@@ -3,8 +3,9 @@
 use skewbench::affine::Line;
 use skewbench::clock::{Change, ClockEvent, ErrorBound, Reading};
 use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
-use skewbench::journal::{Entry, Header, HostFacts, Note, RunConfig};
+use skewbench::journal::{ClaimSource, Entry, Header, HostClaim, HostFacts, Note, RunConfig};
 use skewbench::model::oscillator::{Declaration, Happening, Turn};
+use skewbench::node::record::SystemSample;
 use skewbench::node::{Counter, Mark, Received, Record, Sent};
 use skewbench::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
 use skewbench::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
@@ -84,10 +85,11 @@ struct Maker<'b, 'a> {
 impl Maker<'_, '_> {
     fn entry(&mut self) -> Entry {
         self.now = self.now.saturating_add(i64::from(self.bytes.byte()) * SECOND / 200);
-        Entry::Record(match self.bytes.pick(20) {
+        Entry::Record(match self.bytes.pick(21) {
             0 => return Entry::Note(self.counters()),
+            2 => return Entry::Note(Note::Claim(self.claim_of_host())),
             1 => return Entry::Note(Note::Phase(Box::new(self.phase()))),
-            2..=3 => Record::Mark(self.time(), Mark::from_code(self.bytes.pick(3)).expect("one of three")),
+            3 => Record::Mark(self.time(), Mark::from_code(self.bytes.pick(3)).expect("one of three")),
             4..=7 => Record::Sent(Sent {
                 at: self.time(),
                 to: NodeId(self.bytes.id()),
@@ -97,8 +99,20 @@ impl Maker<'_, '_> {
             8..=11 => Record::Received(self.received()),
             12..=13 => Record::Exchanged(self.time(), self.sequence(), self.exchange()),
             14..=17 => Record::Changed(self.algorithm(), self.change()),
-            _ => Record::Ahead(self.time(), self.bytes.time(self.now)),
+            18 => Record::Ahead(self.time(), self.bytes.time(self.now)),
+            kind => {
+                let sample =
+                    SystemSample { at: self.time(), reading: self.bytes.time(self.now), error: self.bytes.span(30) };
+                if kind == 19 { Record::System(sample) } else { Record::Boottime(sample) }
+            }
         })
+    }
+
+    fn claim_of_host(&mut self) -> HostClaim {
+        let source = ClaimSource::ALL[usize::from(self.bytes.pick(4))];
+        let (at_ns, error_bound) = (self.bytes.number(self.now), self.bytes.span(1_000));
+        let offset = self.bytes.coin().then(|| self.bytes.span(0));
+        HostClaim { at_ns, source, synchronised: self.bytes.coin(), error_bound, offset }
     }
 
     fn time(&mut self) -> Time<Local> {

@@ -103,6 +103,9 @@ fn texts() -> Vec<Vec<u8>> {
         "2{\"start\":{\"raw_ns\":1,\"measured\":\"10s\"}}",
         "2{\"phase\":{\"index\":1,\"source\":\"ntp\",\"load\":{\"open\":{\"commands_per_s\":9}},\"payload_bytes\":64,\"batch\":64,\"duration_ns\":1}}",
         "2{\"peers\":[{\"node\":1,\"probe\":\"127.0.0.1:1\",\"order\":\"[::1]:2\"}]}",
+        "47F7F0101,,8,1795274551.198812518,-0.000001,0.0,0.0,0.0,0.0,0.0,0.0001,0.0002,64.0,Normal\n",
+        "4offset: -250\nmaxerror: 1500\nstatus: 8193\n",
+        "4# written by x\nba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  abc\n",
         "3tau = \"100ms\"\nmeasured = \"30s\"\npeers = [{ node = 1, address = \"10.0.0.2:7000\" }]\n",
     ];
     texts.into_iter().map(|text| text.as_bytes().to_vec()).collect()

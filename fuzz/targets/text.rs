@@ -1,8 +1,11 @@
-//! Texts that people and labs write: topology files, spans, control lines and configurations.
+//! Texts that people, labs and daemons write: topology files, spans, control lines, configurations, claims and manifests;
+//! and the file that ClockBound shares.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use skewbench::host::claims::{chrony, clockbound, kernel};
 use skewbench::host::control::{FromAgent, FromCollector, ToAgent, ToCollector};
+use skewbench::host::manifest::Manifest;
 use skewbench::host::{agent, reporting, settings};
 use skewbench::ids::Algorithm;
 use skewbench::model::Oscillator;
@@ -18,14 +21,41 @@ use skewbench_fuzz::{Bytes, seeds};
 fuzz_target!(init: seeds::write("text"), |data: &[u8]| {
     let mut bytes = Bytes(data);
     let kind = bytes.byte();
+    if kind % 6 == 5 {
+        return shared(bytes);
+    }
     let Ok(text) = std::str::from_utf8(bytes.0) else { return };
-    match kind % 4 {
+    match kind % 6 {
         0 => topology(text),
         1 => words(text),
         2 => control(text),
+        4 => claims(text),
         _ => configuration(text),
     }
 });
+
+/// What daemons and tools print, and manifests.
+fn claims(text: &str) {
+    if let Some(said) = chrony::parse(text) {
+        assert!(said.error_bound >= Nanos::ZERO);
+    }
+    let _ = kernel::parse(text);
+    if let Ok(manifest) = Manifest::parse(text.as_bytes()) {
+        assert_eq!(Manifest::parse(&manifest.to_bytes()), Ok(manifest), "what is read is written again");
+    }
+}
+
+/// The file that ClockBound's daemon shares, with its beginning made right.
+fn shared(mut bytes: Bytes<'_>) {
+    let now = Nanos(bytes.whole());
+    let mut near = [0x414D_5A4E_u32, 0x4342_0200, 80].map(u32::to_ne_bytes).concat();
+    near.extend_from_slice(bytes.0);
+    for bytes in [bytes.0, &near] {
+        if let Some(said) = clockbound::parse(bytes, now) {
+            assert!(said.error_bound >= Nanos::ZERO);
+        }
+    }
+}
 
 fn topology(text: &str) {
     for nodes in [0, 3, 64, u32::MAX] {

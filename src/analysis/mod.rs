@@ -6,9 +6,12 @@
 //! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
 
 pub mod arcs;
+pub mod audit;
+pub mod certificate;
 pub mod clocks;
 pub mod coverage;
 pub mod envelope;
+pub mod events;
 pub mod facts;
 pub mod horizon;
 pub mod optimum;
@@ -20,6 +23,7 @@ pub mod run;
 pub mod series;
 pub mod shared;
 pub mod skew;
+pub mod stability;
 pub mod summarise;
 pub mod summary;
 pub mod system;
@@ -30,6 +34,7 @@ pub mod track;
 pub mod traffic;
 pub mod truth;
 
+pub use certificate::certificate;
 pub use run::{AgentRun, Unreadable};
 pub use summarise::summarise;
 pub use summary::{Summary, Verdict};

@@ -40,12 +40,12 @@ pub fn unsteady(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
     let mut notes = Vec::new();
     for (node, span) in spans {
         let turns = span.run.header.oscillator.iter().flat_map(|declared| &declared.turns);
-        for Turn { after, what } in turns.take(20) {
-            let what = match what {
-                Happening::Step(by) => format!("jumped by {by}"),
-                Happening::Stop => "stood still".to_owned(),
-                Happening::Drift(_) => continue,
-            };
+        let voids = turns.filter_map(|Turn { after, what }| match what {
+            Happening::Step(by) => Some((after, format!("jumped by {by}"))),
+            Happening::Stop => Some((after, "stood still".to_owned())),
+            Happening::Drift(_) => None,
+        });
+        for (after, what) in voids.take(20) {
             notes.push(format!("premise failed: node {node}: its local clock {what} at {:.3} s", after.as_seconds()));
         }
     }

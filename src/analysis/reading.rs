@@ -68,6 +68,16 @@ impl Readings {
         &self.lamport
     }
 
+    /// The NTP-style clock as a function of the local clock.
+    pub fn ntp(&self) -> &Pieces {
+        &self.ntp
+    }
+
+    /// Where the hybrid clock's `l` was noted to be ahead of its physical clock, and what it was, in order.
+    pub fn ahead(&self) -> &[(Time<Local>, Time<Synced>)] {
+        &self.ahead
+    }
+
     /// The readings of the host's system clock, in order.
     pub fn system(&self) -> &[SystemSample] {
         &self.system

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ids::NodeId;
-use crate::journal::{Entry, Header, Note};
+use crate::journal::{Entry, Header, Journal, Journals, Note};
 use crate::node::{Mark, Record};
 use crate::time::{Local, Time};
 use crate::topology::MAX_NODES;
@@ -33,8 +33,23 @@ pub struct AgentRun {
 }
 
 impl AgentRun {
+    /// The journal with all that it says.
+    pub fn of(journal: &Journal<'_>) -> Self {
+        Self {
+            header: journal.header.clone(),
+            entries: journal.entries().collect(),
+            covers_until: journal.covers_until,
+            unreadable: Unreadable { gaps: journal.gaps.len() as u64, ..Unreadable::default() },
+        }
+    }
+
+    /// Every journal in the bytes of any number of files, by node and boot.
+    pub fn read<'a>(blobs: impl IntoIterator<Item = &'a [u8]>) -> Vec<Self> {
+        Journals::read(blobs).iter().map(Self::of).collect()
+    }
+
     /// The node's records, in order.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> + Clone {
         self.entries.iter().filter_map(|entry| match entry {
             Entry::Record(record) => Some(record),
             Entry::Note(_) => None,

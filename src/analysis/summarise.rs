@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::arcs::{self, ArcRow, Context};
+use super::audit;
 use super::clocks::Clocks;
 use super::envelope::sweep;
+use super::events::{self, MOST_EVENTS, Watched};
 use super::facts;
 use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
 use super::optimum::Optimum;
@@ -12,6 +14,7 @@ use super::ordering::{self, OrderRow, Reports};
 use super::premise;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
+use super::stability;
 use super::summary::{Promise, Row, Summary, Verdict};
 use super::system;
 use super::timely::{Given, choose as choose_premises};
@@ -21,7 +24,7 @@ use crate::ids::{Algorithm, Arc, NodeId};
 use crate::journal::{Note, RunConfig};
 use crate::node::Counter;
 use crate::theory::Premises;
-use crate::time::{Nanos, Ppb};
+use crate::time::{Local, Nanos, Ppb, Time};
 
 /// The part of the warm-up that does not depend on the premises: 3 s, or a third of a shorter run.
 const SETTLING: Nanos = Nanos::from_seconds(3);
@@ -35,7 +38,9 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     };
     let facts = facts::of(run_id, &config, &spans);
     let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
-    let mut summary = Summary { facts, counters, notes, ..Summary::default() };
+    let claims = audit::rows(&spans);
+    let mut summary = Summary { facts, counters, notes, claims, ..Summary::default() };
+    summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));
     summary.notes.extend(shared::disagreements(&config, &spans));
     let run = Run { config: &config, spans: &spans };
@@ -65,6 +70,8 @@ impl<'a> Run<'a, '_> {
         let length = |span: &LocalSpan| *span.end() - *span.start();
         let duration = within.values().map(length).min().unwrap_or(Nanos::ZERO).max(Nanos::ZERO);
         summary.duration = Some(duration);
+        let first = within.values().map(|span| *span.start()).min();
+        self.events(summary, &|_, at| first.map(|first| (at - first).as_seconds()));
         let traffic = self.traffic(&within, &alive(self.spans), None);
         let context = Context { truth: None, premises: None, run: duration, tau: self.config.tau };
         summary.arcs = self.arcs(&traffic, &context);
@@ -82,6 +89,7 @@ impl<'a> Run<'a, '_> {
         summary.promise = premises.map(|premises| promise(premises, &traffic));
         summary.optimum = Optimum::of(self.config, &traffic, truth);
         summary.duration = Some(run);
+        self.events(summary, &|node, at| truth.at(node, at).map(|at| horizon.seconds_to(at)));
         let warm_up = self.warm_up(run, premises.as_ref());
         summary.warm_up = Some(warm_up);
         let clocks = Clocks::new(self.spans, truth, horizon);
@@ -90,9 +98,18 @@ impl<'a> Run<'a, '_> {
             summary.rows.push(clocks.row(algorithm, window, self.config.reference, summary.promise.as_ref()));
         }
         summary.series = clocks.series(window.1);
+        summary.stability = stability::of(&summary.series, warm_up.as_seconds());
         summary.ordering = self.ordering(|reports| clocks.eps_of_phase(reports));
         summary.notes.extend(cuts(self.spans, Some((truth, horizon))));
         self.conclude(summary, &clocks, window.1);
+    }
+
+    fn events(&self, summary: &mut Summary, since: &dyn Fn(NodeId, Time<Local>) -> Option<f64>) {
+        let (events, more) = events::detect(&Watched { spans: self.spans, tau: self.config.tau, since });
+        summary.events = events;
+        if more > 0 {
+            summary.notes.push(format!("{more} more events than the {MOST_EVENTS} that are told"));
+        }
     }
 
     fn traffic(

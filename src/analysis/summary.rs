@@ -2,17 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::arcs::ArcRow;
+use super::audit::ClaimRow;
+use super::events::Event;
 use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::series::Series;
 use super::skew::Skew;
+use super::stability::Stable;
 use crate::ids::{Algorithm, NodeId};
 use crate::theory::{Bounds, Premises, TauCeiling};
 use crate::time::Nanos;
 
 /// Whether the clocks kept what theory promises.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// Eps stayed within the safe bound.
     Within,
@@ -132,8 +138,14 @@ pub struct Summary {
     pub arcs: Vec<ArcRow>,
     /// Eps over time.
     pub series: Series,
+    /// How stable each clock was.
+    pub stability: Vec<Stable>,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,
+    /// What hosts say of their own clocks, by node and source.
+    pub claims: Vec<ClaimRow>,
+    /// What happened, in order of time.
+    pub events: Vec<Event>,
     /// Each node's counters, by name.
     pub counters: BTreeMap<NodeId, BTreeMap<String, u64>>,
     /// What a reader must know: what was cut, damaged, broken.

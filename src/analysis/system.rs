@@ -20,7 +20,7 @@ const READING_NOISE: Nanos = Nanos(2_000);
 pub fn pieces(samples: &[SystemSample]) -> Pieces {
     let mut pieces = Pieces::default();
     for (index, sample) in samples.iter().enumerate() {
-        let next = samples.get(index + 1).filter(|next| step(sample, next).is_none());
+        let next = samples.get(index + 1).filter(|next| moved(sample, next).is_none());
         let rate = next.map_or(Rate::ZERO, |next| rate(sample, next));
         pieces.line(Line { start: sample.at, value: sample.reading, rate });
     }
@@ -33,18 +33,18 @@ fn rate(from: &SystemSample, to: &SystemSample) -> Rate {
     if span > Nanos::ZERO { Rate::from_ratio(gained.0 as f64 / span.0 as f64) } else { Rate::ZERO }
 }
 
-/// By how much the clock was set between two readings, if it was.
-fn step(from: &SystemSample, to: &SystemSample) -> Option<Nanos> {
-    let moved = offset(to.reading, to.at) - offset(from.reading, from.at);
+/// By how much a clock moved against the local one between two readings, beyond what slewing explains.
+pub fn moved(from: &SystemSample, to: &SystemSample) -> Option<Nanos> {
+    let gained = offset(to.reading, to.at) - offset(from.reading, from.at);
     let allowed = Rate::from_ppb(FASTEST_SLEW).over(to.at - from.at) + from.error + to.error + READING_NOISE;
-    (moved.abs() > allowed).then_some(moved)
+    (gained.abs() > allowed).then_some(gained)
 }
 
 /// Whose system clock was set while it was watched, and by how much at most.
 pub fn set(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
     let say = |(node, span): (&NodeId, &Span<'_>)| {
         let samples = samples(span.run);
-        let steps: Vec<Nanos> = samples.windows(2).filter_map(|pair| step(&pair[0], &pair[1])).collect();
+        let steps: Vec<Nanos> = samples.windows(2).filter_map(|pair| moved(&pair[0], &pair[1])).collect();
         let largest = steps.iter().map(|step| step.abs()).max()?;
         Some(format!("node {node}: its system clock was set {} times, by up to {largest}", steps.len()))
     };
@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_runs_on_until_it_is_seen_to_be() {
         let samples = [sample(0, 0), sample(100_000_000, 5_100_000_000), sample(200_000_000, 5_200_000_000)];
-        assert_eq!(step(&samples[0], &samples[1]), Some(Nanos(5_000_000_000)));
-        assert_eq!(step(&samples[1], &samples[2]), None);
+        assert_eq!(moved(&samples[0], &samples[1]), Some(Nanos(5_000_000_000)));
+        assert_eq!(moved(&samples[1], &samples[2]), None);
         let pieces = pieces(&samples);
         assert_eq!(pieces.at(Time::from_nanos(99_999_999)).as_nanos(), 99_999_999);
         assert_eq!(pieces.at(Time::from_nanos(100_000_000)).as_nanos(), 5_100_000_000);
@@ -88,7 +88,7 @@ mod tests {
     fn no_readings_make_no_trouble() {
         assert_eq!(pieces(&[]), Pieces::default());
         let hostile = [sample(i64::MAX, i64::MIN), sample(i64::MIN, i64::MAX)];
-        assert!(step(&hostile[0], &hostile[1]).is_some());
+        assert!(moved(&hostile[0], &hostile[1]).is_some());
         let _ = pieces(&hostile);
     }
 }

@@ -98,6 +98,11 @@ impl Pieces {
         self.0[after.saturating_sub(1)].line.at(at)
     }
 
+    /// The lines in order, each with the local time from which it is in force.
+    pub fn lines(&self) -> impl Iterator<Item = (Time<Local>, Line<Local, Synced>)> + '_ {
+        self.0.iter().map(|piece| (piece.start, piece.line))
+    }
+
     /// From `line.start` on the clock is on `line`.
     pub fn line(&mut self, line: Line<Local, Synced>) {
         self.push(Piece { start: line.start, line });

@@ -12,6 +12,11 @@ pub fn raw_now() -> Time<Raw> {
     read(ClockId::CLOCK_MONOTONIC_RAW)
 }
 
+/// CLOCK_BOOTTIME now: it goes on while the host sleeps.
+pub fn boottime_now() -> Nanos {
+    Nanos(read::<Raw>(ClockId::CLOCK_BOOTTIME).as_nanos())
+}
+
 /// Nanoseconds of the time of day now, since 1970.
 pub fn wall_now_ns() -> i64 {
     read::<Raw>(ClockId::CLOCK_REALTIME).as_nanos()

@@ -44,6 +44,9 @@ pub struct AgentSetup {
     /// The loopback address at which it serves metrics, if it does.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
+    /// Where chronyd takes commands, if not at its usual place.
+    #[serde(default)]
+    pub chrony_socket: Option<String>,
 }
 
 /// Where an agent can be reached.

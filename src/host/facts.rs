@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use nix::sys::resource::{UsageWho, getrusage};
+
 use crate::journal::HostFacts;
 
 /// What can be said of this host. What the system does not tell is `unknown` or zero.
@@ -25,4 +27,17 @@ fn obtained_timer_slack() -> i64 {
         nix::sys::prctl::get_timerslack()
     };
     std::thread::spawn(probe).join().ok().and_then(Result::ok).map_or(0, i64::from)
+}
+
+/// The most memory that this process has had in use, in bytes; `None` if the system does not tell.
+pub fn peak_memory_bytes() -> Option<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    u64::try_from(usage.max_rss()).ok().map(|kibibytes| kibibytes * 1_024)
+}
+
+/// The processor time that this process has used, in seconds.
+pub fn processor_seconds() -> Option<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    Some(seconds(usage.user_time()) + seconds(usage.system_time()))
 }

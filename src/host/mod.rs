@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the room where the outside world is")]
 
 pub mod agent;
+pub mod claims;
 pub mod clock;
 pub mod collector;
 pub mod control;
@@ -13,6 +14,7 @@ pub mod hold;
 pub mod key;
 pub mod live;
 pub mod lock;
+pub mod manifest;
 pub mod metrics;
 pub mod orderer;
 pub mod ordering;
@@ -27,3 +29,4 @@ pub mod ship;
 pub mod signals;
 pub mod socket;
 pub mod spool;
+pub mod verify;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use super::clock::{LocalClock, raw_now};
+use super::clock::{LocalClock, boottime_now, raw_now};
 use super::hold::Hold;
 use super::metrics::Meter;
 use super::pairing::{Paired, Pairing, pair};
@@ -185,13 +185,22 @@ impl Loop {
         self.sample_system();
     }
 
-    /// Writes down what the host's system clock shows, once a slot. Agents of a lab share it, so that it is no clock of
-    /// theirs.
+    /// Writes down what the host's system clock shows, once a slot, and the one that counts the time the host slept.
+    /// Agents of a lab share them, so that they are no clocks of theirs.
     fn sample_system(&mut self) {
         if !self.io.clock.is_declared() {
             let (at, error) = (self.io.clock.local(self.pairing.raw()), self.pairing.error());
             let reading = shifted(self.pairing.wall(), Nanos::ZERO);
             self.entries.push(Entry::Record(Record::System(SystemSample { at, reading, error })));
+            let before = raw_now();
+            let reading = Time::ZERO + boottime_now();
+            let width = raw_now() - before;
+            let at = self.io.clock.local(before + width.over(2));
+            self.entries.push(Entry::Record(Record::Boottime(SystemSample {
+                at,
+                reading,
+                error: width.over(2) + Nanos(1),
+            })));
         }
     }
 

@@ -8,13 +8,28 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::manifest;
 use super::program::Malformed;
-use crate::analysis::{AgentRun, Summary, Unreadable, summarise};
+use crate::analysis::{AgentRun, Summary, summarise};
 use crate::journal::{Journals, run_id};
 use crate::report::{csv, html, json, terminal};
 
 /// How a journal file's name ends.
 pub const JOURNAL_EXTENSION: &str = "skj";
+
+/// The files of results.
+pub const NAMES: [&str; 10] = [
+    "summary.csv",
+    "arcs.csv",
+    "epsilon.csv",
+    "ordering.csv",
+    "limits.csv",
+    "stability.csv",
+    "claims.csv",
+    "events.csv",
+    "report.json",
+    "report.html",
+];
 
 /// What an analysis came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,21 +46,56 @@ pub struct Analysed {
 /// # Errors
 /// A path that is missing or cannot be read; [`Malformed`] if nothing in them is a journal.
 pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
-    let summary = read_summary(paths)?;
+    let Recomputed { analysed, files, .. } = recompute(paths)?;
     fs::create_dir_all(out).with_context(|| format!("--out {}: cannot make the folder", out.display()))?;
-    let files = [
-        ("summary.csv", csv::summary_csv(&summary)),
-        ("arcs.csv", csv::arcs_csv(&summary)),
-        ("epsilon.csv", csv::epsilon_csv(&summary)),
-        ("ordering.csv", csv::ordering_csv(&summary)),
-        ("limits.csv", csv::limits_csv(&summary)),
-        ("report.json", json::report_json(&summary)),
-        ("report.html", html::report_html(&summary)),
-    ];
     for (name, bytes) in files {
         write_whole(&out.join(name), &bytes).with_context(|| format!("{}: cannot write", out.join(name).display()))?;
     }
-    Ok(Analysed { exit_code: summary.verdict.exit_code(), text: terminal::report(&summary) })
+    write_manifest(paths, out)?;
+    Ok(analysed)
+}
+
+/// Writes down the hashes of all that is in `out` by now of the results of the journals in `paths`, and of these.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub fn write_manifest(paths: &[PathBuf], out: &Path) -> Result<()> {
+    let results = NAMES.iter().map(|name| out.join(name)).filter(|file| file.exists());
+    manifest::write(out, results.chain(journal_files(paths)?))
+}
+
+/// Every result, in memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recomputed {
+    /// What it comes to.
+    pub analysed: Analysed,
+    /// Each file's bytes, in the order of [`NAMES`].
+    pub files: Vec<(&'static str, Vec<u8>)>,
+    /// What could not be read of the journals, in words.
+    pub notes: Vec<String>,
+}
+
+/// Makes all results of the journals in `paths`, as [`analyse_run`] writes them.
+///
+/// # Errors
+/// As [`analyse_run`].
+pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
+    let (summary, unreadable) = read(paths)?;
+    let files: [Vec<u8>; NAMES.len()] = [
+        csv::summary_csv(&summary),
+        csv::arcs_csv(&summary),
+        csv::epsilon_csv(&summary),
+        csv::ordering_csv(&summary),
+        csv::limits_csv(&summary),
+        csv::stability_csv(&summary),
+        csv::claims_csv(&summary),
+        csv::events_csv(&summary),
+        json::report_json(&summary),
+        html::report_html(&summary),
+    ];
+    let files = NAMES.into_iter().zip(files).collect();
+    let analysed = Analysed { exit_code: summary.verdict.exit_code(), text: terminal::report(&summary) };
+    Ok(Recomputed { analysed, files, notes: unreadable })
 }
 
 /// What the journals in `paths` say, as [`analyse_run`] reports it.
@@ -53,11 +103,16 @@ pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
 /// # Errors
 /// As [`analyse_run`].
 pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
+    Ok(read(paths)?.0)
+}
+
+/// What the journals say, and what of them could not be read.
+fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
     let files = journal_files(paths)?;
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
     let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
     let journals = Journals::read(blobs.iter().map(Vec::as_slice));
-    let runs: Vec<AgentRun> = journals.iter().map(agent_run).collect();
+    let runs: Vec<AgentRun> = journals.iter().map(AgentRun::of).collect();
     if runs.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return Err(Malformed(format!(
@@ -67,8 +122,9 @@ pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
         .into());
     }
     let mut summary = summarise(&run_id(&journals), &runs);
-    summary.notes.extend(unreadable_notes(journals.unreadable()));
-    Ok(summary)
+    let unreadable = unreadable_notes(journals.unreadable());
+    summary.notes.extend(unreadable.iter().cloned());
+    Ok((summary, unreadable))
 }
 
 /// The journal files in `paths`, each once, by name.
@@ -92,15 +148,6 @@ fn journal_files(paths: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-fn agent_run(journal: &crate::journal::Journal<'_>) -> AgentRun {
-    AgentRun {
-        header: journal.header.clone(),
-        entries: journal.entries().collect(),
-        covers_until: journal.covers_until,
-        unreadable: Unreadable { gaps: journal.gaps.len() as u64, ..Unreadable::default() },
-    }
 }
 
 /// What could not be read, in words.

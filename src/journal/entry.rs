@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::claim::HostClaim;
 use crate::ids::{Arc, BootId, NodeId};
 use crate::model::oscillator::Declaration;
 use crate::node::Record;
@@ -79,6 +80,8 @@ pub enum Note {
     Header(Box<Header>),
     /// Counts so far; the last one stands.
     Counters(BTreeMap<String, u64>),
+    /// What the host said of its own clock.
+    Claim(HostClaim),
     /// What the agent measured of one ordering phase.
     Phase(Box<PhaseReport>),
 }

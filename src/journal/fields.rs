@@ -22,7 +22,9 @@ const CHANGED: Column = Column(41);
 const AHEAD: Column = Column(56);
 const CLAIMS: Column = Column(60);
 const SYSTEM: Column = Column(90);
-const _: () = assert!(CLAIMS.0 + claims::COLUMNS <= SYSTEM.0 && SYSTEM.0 + 3 <= Column::COUNT);
+const BOOTTIME: Column = Column(93);
+const _: () =
+    assert!(CLAIMS.0 + claims::COLUMNS <= SYSTEM.0 && SYSTEM.0 + 3 <= BOOTTIME.0 && BOOTTIME.0 + 3 <= Column::COUNT);
 
 const NO_TIME: Time<Local> = Time::ZERO;
 const NO_POINT: Point = Point { user: NO_TIME, wire: None };
@@ -39,6 +41,7 @@ pub fn kind(record: &Record) -> i64 {
         Record::Changed(..) => 5,
         Record::Ahead(..) => 6,
         Record::System(_) => 7,
+        Record::Boottime(_) => 8,
     }
 }
 
@@ -52,6 +55,7 @@ pub fn blank(kind: i64) -> Option<Record> {
         5 => Record::Changed(Algorithm::Free, NO_CHANGE),
         6 => Record::Ahead(NO_TIME, Time::ZERO),
         7 => Record::System(NO_SAMPLE),
+        8 => Record::Boottime(NO_SAMPLE),
         _ => return None,
     })
 }
@@ -86,7 +90,8 @@ pub fn record<P: Pass>(pass: &mut P, past: &Past, before: &[Entry], old: &Record
             let physical = past.change(Algorithm::Ntp).map_or(Reading::LOCAL, |change| change.reading).at(at);
             Record::Ahead(at, time(pass, AHEAD.plus(1), physical, *old)?)
         }
-        Record::System(old) => Record::System(system(pass, past, old)?),
+        Record::System(old) => Record::System(sample(pass, past, (SYSTEM, past.system), old)?),
+        Record::Boottime(old) => Record::Boottime(sample(pass, past, (BOOTTIME, past.boottime), old)?),
     })
 }
 
@@ -149,13 +154,18 @@ fn exchanged<P: Pass>(
     Ok(Record::Exchanged(at, sequence, Exchange { peer, t1, t2, t3, t4, claims }))
 }
 
-/// The system clock is steered so slowly that it runs as fast as the local clock, to a microsecond or so.
-fn system<P: Pass>(pass: &mut P, past: &Past, old: &SystemSample) -> Result<SystemSample, Malformed> {
-    let last = past.system.unwrap_or(NO_SAMPLE);
-    let at = time(pass, SYSTEM, past.at, old.at)?;
+/// Another clock of the host is steered so slowly that it runs as fast as the local clock, to a microsecond or so.
+fn sample<P: Pass>(
+    pass: &mut P,
+    past: &Past,
+    (first, last): (Column, Option<SystemSample>),
+    old: &SystemSample,
+) -> Result<SystemSample, Malformed> {
+    let last = last.unwrap_or(NO_SAMPLE);
+    let at = time(pass, first, past.at, old.at)?;
     let expected = last.reading.as_nanos().wrapping_add(at.as_nanos().wrapping_sub(last.at.as_nanos()));
-    let reading = time(pass, SYSTEM.plus(1), Time::from_nanos(expected), old.reading)?;
-    let error = Nanos(pass.number(SYSTEM.plus(2), last.error.0, old.error.0)?);
+    let reading = time(pass, first.plus(1), Time::from_nanos(expected), old.reading)?;
+    let error = Nanos(pass.number(first.plus(2), last.error.0, old.error.0)?);
     Ok(SystemSample { at, reading, error })
 }
 

@@ -4,6 +4,7 @@
 //! [`entry`] says what is in a journal; [`columns`] packs entries, [`frame`] closes them up, [`Writer`] makes frames and
 //! [`Journals`] reads them from any number of files, whatever state these are in.
 
+pub mod claim;
 mod claims;
 pub mod columns;
 pub mod entry;
@@ -19,6 +20,7 @@ pub mod writer;
 
 use crate::ids::{BootId, NodeId};
 
+pub use claim::{ClaimSource, HostClaim};
 pub use columns::Malformed;
 pub use entry::{Entry, Header, HostFacts, Note, RunConfig};
 pub use frame::{FrameError, FrameHeader};

@@ -21,6 +21,8 @@ pub struct Past {
     pub due: [Time<Local>; 2],
     /// The last reading of the system clock.
     pub system: Option<SystemSample>,
+    /// The last reading of the clock that counts sleep.
+    pub boottime: Option<SystemSample>,
     changes: [Option<Change>; Algorithm::ALL.len()],
     peers: BTreeMap<NodeId, Peer>,
 }
@@ -46,6 +48,7 @@ impl Past {
             Record::Received(received) => self.peers.entry(received.from).or_default().learn(index, received),
             Record::Changed(algorithm, change) => self.changes[*algorithm as usize] = Some(*change),
             Record::System(sample) => self.system = Some(*sample),
+            Record::Boottime(sample) => self.boottime = Some(*sample),
             Record::Mark(..) | Record::Exchanged(..) | Record::Ahead(..) => {}
         }
     }

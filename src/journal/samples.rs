@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::claim::{ClaimSource, HostClaim};
 use super::entry::{Entry, Header, HostFacts, Note, RunConfig};
 use crate::affine::Line;
 use crate::clock::{Change, ClockEvent, ErrorBound, Reading};
@@ -135,8 +136,22 @@ pub fn record() -> BoxedStrategy<Record> {
         (time(), time(), number()).prop_map(|(at, reading, error)| {
             Record::System(SystemSample { at, reading, error: Nanos(error) }) //
         }),
+        (time(), time(), number()).prop_map(|(at, reading, error)| {
+            Record::Boottime(SystemSample { at, reading, error: Nanos(error) }) //
+        }),
     ]
     .boxed()
+}
+
+/// What a host may say of its clock.
+fn host_claim() -> impl Strategy<Value = HostClaim> {
+    let source = (0..ClaimSource::ALL.len()).prop_map(|index| ClaimSource::ALL[index]);
+    (number(), source, any::<bool>(), number(), prop::option::of(number())).prop_map(
+        |(at_ns, source, synchronised, error, offset)| {
+            let (error_bound, offset) = (Nanos(error), offset.map(Nanos));
+            HostClaim { at_ns, source, synchronised, error_bound, offset }
+        },
+    )
 }
 
 /// Any entry.
@@ -145,6 +160,7 @@ pub fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         12 => record().prop_map(Entry::Record),
         1 => counters.prop_map(Entry::Note),
+        1 => host_claim().prop_map(|claim| Entry::Note(Note::Claim(claim))),
         1 => any::<(u32, u64)>().prop_map(|(node, boot)| Entry::Note(Note::Header(Box::new(header(node, boot))))),
     ]
 }

@@ -86,6 +86,19 @@ impl Jitter {
             Self::Pareto { scale, .. } => ("scale", scale),
         }
     }
+
+    /// The same distribution with another scale.
+    #[must_use]
+    pub const fn with_scale(self, scale: Nanos) -> Self {
+        match self {
+            Self::Constant { .. } => Self::Constant { span: scale },
+            Self::Uniform { .. } => Self::Uniform { limit: scale },
+            Self::Exponential { .. } => Self::Exponential { mean: scale },
+            Self::Gamma { shape, .. } => Self::Gamma { mean: scale, shape },
+            Self::LogNormal { sigma, .. } => Self::LogNormal { median: scale, sigma },
+            Self::Pareto { alpha, .. } => Self::Pareto { scale, alpha },
+        }
+    }
 }
 
 /// Exponential with mean one.
@@ -159,6 +172,9 @@ mod tests {
             (Jitter::Pareto { scale: us(100), alpha: 3.0 }, 50.0, 26.0),
         ] {
             let found = mean_and_median(jitter);
+            let (_, scale) = jitter.scale();
+            assert_eq!(jitter.with_scale(us(7)).scale().1, us(7));
+            assert_eq!(jitter.with_scale(us(7)).with_scale(scale), jitter);
             assert!((found.0 / mean - 1.0).abs() < 0.03, "{jitter:?}: mean {}", found.0);
             assert!((found.1 / median - 1.0).abs() < 0.03, "{jitter:?}: median {}", found.1);
         }

@@ -50,16 +50,24 @@ impl Path {
 
     /// The delays of the copies of message `id` that arrive, if it is sent `after` the run's start.
     pub fn deliveries(&self, id: u64, after: Nanos) -> impl Iterator<Item = Nanos> + use<> {
-        let mut rng = self.draws(Purpose::Link, id);
-        let copies = if rng.unit() < self.duplication { [true, true] } else { [true, false] };
+        self.fates(self.stream, id, after).into_iter().flatten()
+    }
+
+    /// The same for an arc that differs from this one in its stream only: the delays of the message and of its second
+    /// copy, where they arrive.
+    #[inline]
+    pub fn fates(&self, stream: u64, id: u64, after: Nanos) -> [Option<Nanos>; 2] {
+        let mut rng = Rng::stream(stream, Purpose::Link, id);
+        let doubled = rng.unit() < self.duplication;
         let cut = self.cuts.iter().any(|(from, until)| (*from..*until).contains(&after));
-        let base = self.minimum(after) + self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(self.stream, after));
-        let fates = copies.map(|copy| {
+        let base = self.minimum(after) + self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(stream, after));
+        let mut fate = || {
             let lost = rng.unit() < self.loss;
             let delay = base + self.jitter.draw(&mut rng);
-            (copy && !lost && !cut).then_some(delay)
-        });
-        fates.into_iter().flatten()
+            (!lost && !cut).then_some(delay)
+        };
+        let first = fate();
+        [first, if doubled { fate() } else { None }]
     }
 
     /// The minimum delay of a message sent `after` the run's start.

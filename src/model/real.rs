@@ -3,7 +3,7 @@
 //! everywhere.
 
 use super::rng::Rng;
-use std::f64::consts::{LN_2, SQRT_2};
+use std::f64::consts::{LN_2, SQRT_2, TAU};
 
 /// ln 2 in two parts, the first with trailing zeros, so that small multiples of it are exact.
 const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
@@ -36,6 +36,16 @@ pub fn exp(x: f64) -> f64 {
     series * f64::from_bits(((1023 + halvings as i64) as u64) << 52)
 }
 
+/// The cosine of so many turns from 0 to 1, to about 1e-15.
+pub fn cos_of_turns(turns: f64) -> f64 {
+    // Fold to the half turn, then to the quarter of it on which the series is short: cos x = -cos(half turn - x).
+    let half = if turns > 0.5 { 1.0 - turns } else { turns };
+    let (quarter, sign) = if half > 0.25 { (0.5 - half, -1.0) } else { (half, 1.0) };
+    let square = (TAU * quarter) * (TAU * quarter);
+    let series = (1..=12).rev().fold(1.0, |sum, k| 1.0 - sum * square / f64::from(2 * k * (2 * k - 1)));
+    sign * series
+}
+
 /// A standard normal number (Marsaglia's polar method, one of the pair).
 pub fn normal(rng: &mut Rng) -> f64 {
     loop {
@@ -59,6 +69,10 @@ mod tests {
         }
         for x in [-600.0, -20.0, -1.0, -0.1, 0.0, 0.3, 1.0, 10.0, 300.0] {
             assert!((exp(x) / x.exp() - 1.0).abs() <= 1e-13, "exp {x}: {} {}", exp(x), x.exp());
+        }
+        for turns in [0.0, 0.01, 0.125, 0.24, 0.25, 0.26, 0.4, 0.5, 0.51, 0.75, 0.9, 0.999_999] {
+            let found = cos_of_turns(turns);
+            assert!((found - (TAU * turns).cos()).abs() <= 1e-15, "cos {turns}: {found}");
         }
         assert_eq!([ln(0.0), ln(-1.0), ln(f64::NAN), exp(f64::NAN)], [0.0, 0.0, 0.0, 1.0]);
     }

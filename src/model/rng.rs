@@ -3,6 +3,8 @@
 //! A stream is found from the run's one printed seed by hashing, never by drawing, so that adding a node or a link
 //! shifts nobody else's draws.
 
+use super::real;
+
 /// What a stream is for; with an id it names the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u64)]
@@ -21,8 +23,6 @@ pub enum Purpose {
     Stream = 6,
     /// Drawing blocks of a measured series again, to see how far chance moves its statistics.
     Bootstrap = 7,
-    /// When the users of a workload want something, and what.
-    Users = 14,
     /// How far a message's stamps are off, and how long it waits for its receiver.
     Stamp = 13,
     /// A simulated node's offset.
@@ -35,6 +35,10 @@ pub enum Purpose {
     Shape = 11,
     /// When an arc is crowded.
     Burst = 12,
+    /// Drawing whole random scenarios.
+    Swarm = 14,
+    /// When the users of a workload want something, and what.
+    Users = 15,
 }
 
 /// A SplitMix64 generator.
@@ -74,10 +78,10 @@ impl Rng {
         ((self.next() as u128 * bound as u128) >> 64) as u64
     }
 
-    /// A standard normal number (Box–Muller, one of the pair).
+    /// A standard normal number (Box–Muller, one of the pair). The same on every machine.
     pub fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.unit()).cos()
+        let radius = (-2.0 * real::ln(1.0 - self.unit())).sqrt();
+        radius * real::cos_of_turns(self.unit())
     }
 
     /// Puts the items in random order (Fisher–Yates).

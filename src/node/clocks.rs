@@ -38,6 +38,11 @@ impl Clocks {
         self.reading(Algorithm::Ntp).at(at)
     }
 
+    /// The hybrid clock's last stamp.
+    pub const fn stamp(&self) -> HlcStamp {
+        self.hlc.last()
+    }
+
     /// What each algorithm shows at `at`.
     pub fn shows(&self, algorithm: Algorithm, at: Time<Local>) -> Time<Synced> {
         match algorithm {

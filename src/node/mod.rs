@@ -11,6 +11,7 @@ mod clocks;
 mod machine;
 mod peer;
 pub mod record;
+pub mod replay;
 mod window;
 
 use crate::ids::{BootId, NodeId};
@@ -19,6 +20,8 @@ use crate::time::{Local, Nanos, Ppb, Time};
 
 pub use machine::Node;
 pub use record::{Counter, Counters, Mark, Received, Record, Sent};
+pub use replay::Replay;
+pub use window::{Arrival, Seen};
 
 /// What a node is told at its birth.
 #[derive(Clone, PartialEq, Eq, Debug)]

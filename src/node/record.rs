@@ -93,6 +93,8 @@ pub enum Record {
     /// The host's system clock was read. The node never uses it: its driver writes this down where it is no other
     /// node's clock as well.
     System(SystemSample),
+    /// The host's CLOCK_BOOTTIME, which counts the time that the host slept, likewise.
+    Boottime(SystemSample),
 }
 
 impl Record {
@@ -103,7 +105,7 @@ impl Record {
             Self::Sent(sent) => sent.at,
             Self::Received(received) => received.at,
             Self::Changed(_, change) => change.reading.line.start,
-            Self::System(sample) => sample.at,
+            Self::System(sample) | Self::Boottime(sample) => sample.at,
         }
     }
 }

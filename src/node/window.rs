@@ -10,6 +10,12 @@ const WIDTH: u64 = 128;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplayWindow {
     boot: BootId,
+    seen: Seen,
+}
+
+/// What was seen of one boot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
     newest: u64,
     seen: u128,
 }
@@ -33,8 +39,19 @@ impl ReplayWindow {
             return Err(Counter::OldBoot);
         }
         if boot > self.boot {
-            *self = Self { boot, newest: 0, seen: 0 };
+            *self = Self { boot, seen: Seen::default() };
         }
+        self.seen.accept(sequence)
+    }
+}
+
+impl Seen {
+    /// Takes note of a message.
+    ///
+    /// # Errors
+    /// Names the counter of the reason why it must not be used.
+    #[inline]
+    pub fn accept(&mut self, sequence: u64) -> Result<Arrival, Counter> {
         if sequence > self.newest {
             let ahead = sequence - self.newest;
             self.seen = if ahead < WIDTH { self.seen << ahead } else { 0 } | 1;

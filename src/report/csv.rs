@@ -1,15 +1,19 @@
-//! The five CSV files. The same summary gives the same bytes; what is unknown is empty; units are in the column names.
+//! The CSV files. The same summary gives the same bytes; what is unknown is empty; units are in the column names.
 
 use std::fmt::Display;
 
 use csv::Writer;
 
+use super::stability::number;
+use super::text::verdict_of;
 use crate::analysis::Summary;
 use crate::analysis::arcs::{ArcRow, Quantiles};
+use crate::analysis::audit::ClaimRow;
+use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::skew::Skew;
 use crate::analysis::summary::{Promise, Row};
-use crate::ids::Algorithm;
+use crate::ids::{Algorithm, NodeId};
 use crate::theory::TauCeiling;
 use crate::time::{NANOS_PER_SECOND, Nanos};
 
@@ -26,6 +30,51 @@ const ARC_COLUMNS: &str = "from,to,sent,received,lost,duplicated,reordered,late,
 const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duration_s,commands,commands_per_s,\
     latency_ns_p50,latency_ns_p99,latency_ns_p999,cpu_ns_per_command,floor_ns_per_command,inversions,inversion_rate,\
     order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s";
+
+const CLAIM_COLUMNS: &str = "node,source,readings,synchronised_share,error_bound_p50_ns,error_bound_max_ns,\
+    offset_p50_ns,offset_max_ns,verdict,judged,refuted,worst_excess_ns";
+
+/// `claims.csv`: one row for each host and source; offsets by their size.
+pub fn claims_csv(summary: &Summary) -> Vec<u8> {
+    file(columns(CLAIM_COLUMNS), summary.claims.iter().map(claim_row))
+}
+
+fn claim_row(row: &ClaimRow) -> Vec<String> {
+    let [bound_p50, bound_max] = [row.error_bound.map(|bound| bound.0), row.error_bound.map(|bound| bound.1)];
+    let [offset_p50, offset_max] = [row.offset.map(|offset| offset.0), row.offset.map(|offset| offset.1)];
+    vec![
+        row.node.to_string(),
+        row.source.name().to_owned(),
+        row.readings.to_string(),
+        share(row.synchronised_share),
+        ns(bound_p50),
+        ns(bound_max),
+        ns(offset_p50),
+        ns(offset_max),
+        verdict_of(row).to_owned(),
+        text(row.audit.map(|audit| audit.judged)),
+        text(row.audit.map(|audit| audit.refuted)),
+        ns(row.audit.map(|audit| audit.worst_excess)),
+    ]
+}
+
+const EVENT_COLUMNS: &str = "kind,node,from,to,t_s,duration_s,size_ns,rate_ppb,seen_by";
+
+/// `events.csv`: one row for each event, in order of time; `seen_by` has nodes with spaces between.
+pub fn events_csv(summary: &Summary) -> Vec<u8> {
+    file(columns(EVENT_COLUMNS), summary.events.iter().map(event_row))
+}
+
+fn event_row(event: &Event) -> Vec<String> {
+    let [node, from, to] = match event.subject {
+        Subject::Node(node) => [Some(node), None, None],
+        Subject::Arc(arc) => [None, Some(arc.from), Some(arc.to)],
+    };
+    let (t_s, duration_s) = (seconds(event.at_s), seconds(event.duration_s));
+    let seen_by: Vec<String> = event.seen_by.iter().map(NodeId::to_string).collect();
+    let (size, rate) = (ns(event.size), text(event.rate.map(|rate| rate.0)));
+    vec![event.kind.name().to_owned(), text(node), text(from), text(to), t_s, duration_s, size, rate, seen_by.join(" ")]
+}
 
 const LIMIT_COLUMNS: &str = "limit,limit_ns,algorithm,eps_true_ns_max,eps_over_limit";
 
@@ -45,6 +94,25 @@ pub fn limits_csv(summary: &Summary) -> Vec<u8> {
         })
     });
     file(columns(LIMIT_COLUMNS), rows)
+}
+
+const STABILITY_COLUMNS: &str = "algorithm,node,statistic,tau_s,terms,value";
+
+/// `stability.csv`: one row for each clock, statistic and τ. Deviations are dimensionless unless their name has a unit.
+pub fn stability_csv(summary: &Summary) -> Vec<u8> {
+    let rows = summary.stability.iter().flat_map(|clock| {
+        clock.curves.rows.iter().map(move |row| {
+            vec![
+                clock.algorithm.to_string(),
+                clock.node.to_string(),
+                row.statistic.name().to_owned(),
+                seconds(row.tau_s),
+                row.estimate.terms.to_string(),
+                number(row.estimate.value),
+            ]
+        })
+    });
+    file(columns(STABILITY_COLUMNS), rows)
 }
 
 /// `summary.csv`: one row for each algorithm.

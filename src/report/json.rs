@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use self::rows::{ArcNumbers, Clock, Epsilon, Order};
+use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, Order, Stability};
 use super::terminal::sentence;
 use crate::analysis::Summary;
 use crate::analysis::optimum::Optimum;
@@ -41,7 +41,10 @@ struct Report<'a> {
     clocks: Vec<Clock<'a>>,
     arcs: Vec<ArcNumbers>,
     ordering: Vec<Order<'a>>,
+    stability: Vec<Stability<'a>>,
     epsilon: Epsilon<'a>,
+    claims: Vec<Claimed<'a>>,
+    events: Vec<Happened<'a>>,
     counters: &'a BTreeMap<NodeId, BTreeMap<String, u64>>,
     notes: &'a [String],
 }
@@ -59,7 +62,10 @@ impl<'a> Report<'a> {
             clocks: summary.rows.iter().map(Clock::of).collect(),
             arcs: summary.arcs.iter().map(ArcNumbers::of).collect(),
             ordering: summary.ordering.iter().map(Order::of).collect(),
+            stability: summary.stability.iter().flat_map(Stability::of).collect(),
             epsilon: Epsilon::of(&summary.series),
+            claims: summary.claims.iter().map(Claimed::of).collect(),
+            events: summary.events.iter().map(Happened::of).collect(),
             counters: &summary.counters,
             notes: &summary.notes,
         }

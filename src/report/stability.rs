@@ -10,7 +10,7 @@ const COLUMNS: [&str; 10] =
     ["statistic", "tau_s", "m", "terms", "value", "low_95", "high_95", "degrees_of_freedom", "noise", "mask_limit"];
 
 /// Seven significant digits.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     format!("{value:.6e}")
 }
 

@@ -1,8 +1,10 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
-use super::text::{line, plural, short, thousands, wrapped};
+use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
+use crate::analysis::audit::ClaimRow;
+use crate::analysis::events::Event;
 use crate::analysis::optimum::Limit;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::summary::Row;
@@ -12,16 +14,57 @@ use crate::time::Nanos;
 
 /// More arcs than this are summed up by the worst of them.
 const MOST_ARCS: usize = 12;
+/// More events than this are in the CSV only.
+const MOST_EVENTS: usize = 12;
 
 /// The whole report, with a line break at its end.
 pub fn report(summary: &Summary) -> String {
-    let parts = [facts(summary), clocks(summary), bounds(summary), arcs(summary), ordering(summary), notes(summary)];
+    let parts = [
+        facts(summary),
+        clocks(summary),
+        bounds(summary),
+        arcs(summary),
+        ordering(summary),
+        claims(summary),
+        events(summary),
+        notes(summary),
+    ];
     let mut text = String::new();
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         text.push_str(&part);
         text.push('\n');
     }
     text + &wrapped("", &sentence(summary))
+}
+
+/// What hosts say of their own clocks, a line each.
+fn claims(summary: &Summary) -> String {
+    let told = |row: &ClaimRow| {
+        let (source, share) = (row.source.name(), row.synchronised_share * 1e2);
+        let bound = row.error_bound.map_or_else(|| "nothing".to_owned(), |(_, most)| format!("within {}", short(most)));
+        let said =
+            format!("node {}, {source}: {bound}, synchronised {share:.0}% of {} readings", row.node, row.readings);
+        wrapped("claim    ", &format!("{said}, {}", verdict_of(row)))
+    };
+    summary.claims.iter().take(MOST_ARCS).map(told).collect()
+}
+
+/// What happened, a line each.
+fn events(summary: &Summary) -> String {
+    let told = |event: &Event| {
+        let seen =
+            if event.seen_by.is_empty() { String::new() } else { format!(", seen by {}", nodes(&event.seen_by)) };
+        let (kind, whose, size) = (event.kind.name(), event_subject(event), event_size(event));
+        wrapped(
+            "event    ",
+            &format!("{kind} of {whose} at {:.3}s for {:.3}s, {size}{seen}", event.at_s, event.duration_s),
+        )
+    };
+    let mut text: String = summary.events.iter().take(MOST_EVENTS).map(told).collect();
+    if let Some(more) = summary.events.len().checked_sub(MOST_EVENTS).filter(|more| *more > 0) {
+        text += &wrapped("event    ", &format!("{more} more are in events.csv"));
+    }
+    text
 }
 
 /// What the run comes to, in one sentence.

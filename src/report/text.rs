@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::analysis::audit::ClaimRow;
+use crate::analysis::events::{Event, Kind, Subject};
+use crate::ids::NodeId;
 use crate::time::Nanos;
 
 /// Lines are broken so that none is longer.
@@ -65,6 +68,38 @@ pub fn thousands(number: f64) -> String {
     let groups: Vec<&str> =
         digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or("")).collect();
     groups.join(",")
+}
+
+/// Whom an event happened to.
+pub fn event_subject(event: &Event) -> String {
+    match (event.subject, event.kind) {
+        (Subject::Node(node), _) => format!("node {node}"),
+        (Subject::Arc(arc), Kind::Route) => arc.to_string(),
+        (Subject::Arc(arc), _) => format!("node {} or {}", arc.from, arc.to),
+    }
+}
+
+/// How a source's claims fared, in a word or two.
+pub fn verdict_of(row: &ClaimRow) -> &'static str {
+    match row.audit {
+        None => "not judged",
+        Some(audit) if audit.refuted > 0 => "REFUTED",
+        Some(_) => "CONSISTENT",
+    }
+}
+
+/// How large an event was.
+pub fn event_size(event: &Event) -> String {
+    match (event.size, event.rate) {
+        (Some(size), _) => short(size),
+        (None, Some(rate)) => format!("{:.1} ppm", rate.as_ppm()),
+        (None, None) => String::new(),
+    }
+}
+
+/// Names of nodes, with commas between.
+pub fn nodes(nodes: &[NodeId]) -> String {
+    nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

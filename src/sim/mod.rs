@@ -10,6 +10,8 @@ pub mod queue;
 mod recorder;
 pub mod scenario;
 pub mod shapes;
+pub mod streamed;
+pub mod swarm;
 mod turns;
 pub mod workload;
 pub mod world;

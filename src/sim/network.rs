@@ -7,9 +7,12 @@ use super::queue::Queue;
 use super::recorder::Recorder;
 use super::scenario::{Stamping, Stamps};
 use super::world::{Host, Lie, World};
+use crate::affine::shifted;
 use crate::ids::{Algorithm, Arc, BootId, NodeId};
 use crate::journal::{Header, HostFacts, RunConfig};
+use crate::model::oscillator::{Declaration, Happening};
 use crate::model::{Oscillator, Path, Purpose, Rng};
+use crate::node::record::{Record, SystemSample};
 use crate::node::{Config, Input, Mark, Node, Output};
 use crate::probe::{Claim, Claims, Probe, Source, Stamp};
 use crate::time::{Nanos, Synced, Time, True};
@@ -171,9 +174,19 @@ impl Network {
         if self.machines[host].boot != boot {
             return;
         }
+        self.note_sleep(host);
         let at = self.machines[host].clock.local(self.now);
         self.tell(host, Input::Timer { at });
         self.plan_wake(host);
+    }
+
+    /// Writes down the clock that counts sleep, as an agent does at every slot; of a host that never sleeps it says nothing.
+    fn note_sleep(&mut self, host: usize) {
+        let (now, machine) = (self.now, &mut self.machines[host]);
+        let Some(slept) = slept(&machine.plan.oscillator, now) else { return };
+        let at = machine.clock.local(now);
+        let sample = SystemSample { at, reading: shifted(at, slept), error: Nanos(1) };
+        machine.alive.iter_mut().for_each(|(_, recorder)| recorder.push(Record::Boottime(sample)));
     }
 
     fn plan_wake(&mut self, host: usize) {
@@ -259,6 +272,17 @@ fn header(machine: &Machine, run: &RunConfig, stamps: Stamps) -> Header {
         kappa_ppb: machine.plan.kappa,
         host: HostFacts { kernel_stamps: stamps.by == Stamping::Kernel, ..HostFacts::default() },
     }
+}
+
+/// How long a host has slept until `now`; `None` if it never does.
+fn slept(declared: &Declaration, now: Time<True>) -> Option<Nanos> {
+    let turns = &declared.turns;
+    let naps = turns.iter().enumerate().filter(|(_, turn)| turn.what == Happening::Stop).map(|(index, nap)| {
+        let wakes = turns[index..].iter().find(|turn| matches!(turn.what, Happening::Drift(_)));
+        let until = wakes.map_or(Nanos::MAX, |turn| turn.after).min(now - Time::from_nanos(declared.epoch_ns));
+        (until - nap.after).max(Nanos::ZERO)
+    });
+    naps.reduce(|sum, nap| sum + nap)
 }
 
 /// How far off a stamp is.

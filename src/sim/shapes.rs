@@ -1,7 +1,5 @@
 //! Shapes of networks: who is linked to whom.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Purpose, Rng};
@@ -107,8 +105,24 @@ impl Shape {
         }
     }
 
+    /// How many links there are at most; what building them costs.
+    pub fn most_links(&self) -> u64 {
+        let nodes = u64::from(self.nodes());
+        let pairs = |count: u64| count * count.saturating_sub(1) / 2;
+        match self {
+            Self::Full { .. } => pairs(nodes),
+            Self::Ring { .. } | Self::Line { .. } | Self::Star { .. } | Self::Tree { .. } => nodes,
+            Self::Grid { .. } => 2 * nodes,
+            Self::RandomRegular { degree, .. } => nodes * u64::from(*degree) / 2,
+            Self::Islands { islands, size } => {
+                pairs(u64::from(*islands)).saturating_add(nodes.saturating_mul(u64::from(*size)) / 2)
+            }
+            Self::Edges { edges, .. } => edges.len() as u64,
+        }
+    }
+
     /// Every link once, the lower node first, in order. No node is linked to itself.
-    pub fn links(&self, seed: u64) -> BTreeSet<(u32, u32, Reach)> {
+    pub fn links(&self, seed: u64) -> Vec<(u32, u32, Reach)> {
         let pairs: Vec<(u32, u32, Reach)> = match *self {
             Self::Full { nodes } => local(full(0, nodes)),
             Self::Ring { nodes } => local((0..nodes).map(|a| (a, (a + 1) % nodes))),
@@ -125,7 +139,10 @@ impl Shape {
             Self::Edges { ref edges, .. } => local(edges.iter().copied()),
         };
         let ordered = pairs.into_iter().filter(|(a, b, _)| a != b);
-        ordered.map(|(a, b, reach)| (a.min(b), a.max(b), reach)).collect()
+        let mut links: Vec<_> = ordered.map(|(a, b, reach)| (a.min(b), a.max(b), reach)).collect();
+        links.sort_unstable();
+        links.dedup();
+        links
     }
 }
 
@@ -145,26 +162,56 @@ fn grid(rows: u32, columns: u32) -> impl Iterator<Item = (u32, u32)> {
 }
 
 /// A regular graph, shuffled: the ends of two random links change places as long as no link is then double or a loop.
-/// Every regular graph can be reached so.
+/// Every regular graph can be reached so. Cost: O(links · degree) in time, O(links) in memory.
 fn random_regular(nodes: u32, degree: u32, seed: u64) -> impl Iterator<Item = (u32, u32)> {
     let mut rng = Rng::stream(seed, Purpose::Shape, u64::from(nodes));
     let mut links: Vec<(u32, u32)> = circulant(nodes, degree);
-    let key = |a: u32, b: u32| (a.min(b), a.max(b));
-    let mut present: BTreeSet<(u32, u32)> = links.iter().map(|(a, b)| key(*a, *b)).collect();
+    let mut peers = Peers::of(nodes, degree, &links);
     for _ in 0..20 * links.len() {
         let (one, two) = (rng.below(links.len() as u64) as usize, rng.below(links.len() as u64) as usize);
         let ((a, b), (c, d)) = (links[one], links[two]);
-        let (first, second) = (key(a, d), key(c, b));
-        if a == d || c == b || first == second || present.contains(&first) || present.contains(&second) {
+        let (first, second) = ((a.min(d), a.max(d)), (c.min(b), c.max(b)));
+        if a == d || c == b || first == second || peers.are_linked(a, d) || peers.are_linked(c, b) {
             continue;
         }
-        for gone in [key(a, b), key(c, d)] {
-            present.remove(&gone);
+        for (node, old, new) in [(a, b, d), (b, a, c), (c, d, b), (d, c, a)] {
+            peers.change(node, old, new);
         }
-        present.extend([first, second]);
         (links[one], links[two]) = ((a, d), (c, b));
     }
     links.into_iter()
+}
+
+/// The peers of every node of a regular graph.
+struct Peers {
+    degree: usize,
+    all: Vec<u32>,
+}
+
+impl Peers {
+    fn of(nodes: u32, degree: u32, links: &[(u32, u32)]) -> Self {
+        let degree = degree as usize;
+        let (mut all, mut known) = (vec![0; nodes as usize * degree], vec![0; nodes as usize]);
+        for (node, peer) in links.iter().flat_map(|(a, b)| [(*a as usize, *b), (*b as usize, *a)]) {
+            all[node * degree + known[node]] = peer;
+            known[node] += 1;
+        }
+        Self { degree, all }
+    }
+
+    fn of_node(&mut self, node: u32) -> &mut [u32] {
+        let first = node as usize * self.degree;
+        &mut self.all[first..first + self.degree]
+    }
+
+    fn are_linked(&mut self, node: u32, peer: u32) -> bool {
+        self.of_node(node).contains(&peer)
+    }
+
+    /// Puts `new` in the place of `old` among the peers of `node`.
+    fn change(&mut self, node: u32, old: u32, new: u32) {
+        self.of_node(node).iter_mut().filter(|peer| **peer == old).for_each(|peer| *peer = new);
+    }
 }
 
 /// Each node is linked to those nearest to it on a circle; if the degree is odd, also to the one opposite.
@@ -214,6 +261,10 @@ mod tests {
                 assert_eq!(count, degree as usize, "{shape:?}, node {node}");
             }
         }
+        let found = Shape::RandomRegular { nodes: 8, degree: 3 }.links(7);
+        let pairs: Vec<(u32, u32)> = found.iter().map(|(a, b, _)| (*a, *b)).collect();
+        let pinned = [(0, 1), (0, 5), (0, 7), (1, 5), (1, 6), (2, 3), (2, 4), (2, 6), (3, 4), (3, 5), (4, 7), (6, 7)];
+        assert_eq!(pairs, pinned, "a seed's graph stays what it was");
         let shape = Shape::RandomRegular { nodes: 30, degree: 4 };
         assert_ne!(shape.links(1), shape.links(2));
         assert_eq!(shape.links(1), shape.links(1));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scenario::{Event, Link, Refused, Runaway, Scenario, Stamps};
+use super::scenario::{Event, Link, Refused, Runaway, Scale, Scenario, Stamps};
 use super::shapes::Reach;
 use super::turns;
 use crate::ids::{Arc, NodeId};
@@ -65,7 +65,7 @@ impl World {
     /// # Errors
     /// Names the key, its value and the mend.
     pub fn new(scenario: &Scenario, seed: u64) -> Result<Self, Refused> {
-        scenario.check()?;
+        scenario.check(Scale::Journaled)?;
         let links = links(scenario, seed)?;
         let paths = paths(scenario, seed, &links)?;
         let nodes = scenario.topology.nodes();

@@ -4,13 +4,15 @@
 //! between sends of timely messages on an arc, mu the largest credited part of a delay, xi the limit of the unpredictable
 //! part of a timely delay, and nu = mu + xi. All results are exact in integers and rounded up to the nanosecond.
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Nanos, Ppb};
 
 /// Parts in one whole, as [`Ppb`] counts them.
 const WHOLE: i128 = Ppb::ONE.0 as i128;
 
 /// What the theorem assumes of a run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Premises {
     /// Largest |rate − 1| of any clock.
     pub kappa: Ppb,
@@ -107,6 +109,25 @@ impl Premises {
         let names = [Term::Drift, Term::Flight, Term::Jitter, Term::Credit];
         let largest = names.into_iter().zip(self.terms()).rev().max_by_key(|(_, size)| *size);
         largest.map_or(Term::Drift, |(term, _)| term)
+    }
+
+    /// The size of one term of the safe bound, rounded up.
+    pub fn term(&self, term: Term) -> Nanos {
+        let [drift, flight, jitter, credit] = self.terms();
+        round_up(match term {
+            Term::Drift => drift,
+            Term::Flight => flight,
+            Term::Jitter => jitter,
+            Term::Credit => credit,
+        })
+    }
+
+    /// The knee, τ* = ξ/(2κ) − ν: the tau at which all drift, 2dκ(τ+ν), is as large as the unpredictable delay, dξ. A tau far
+    /// below it buys little. It is this run's ξ and κ at another tau: exact if they stay the same. Rounded down; `None` if
+    /// nothing drifts, or if drift under way alone exceeds ξ.
+    pub fn knee(&self) -> Option<Nanos> {
+        let knee = (span(self.xi) * WHOLE).checked_div(2 * self.kappa())? - self.span_nu();
+        (knee >= 0).then(|| saturate(knee))
     }
 
     /// How long after the start the bounds begin to hold: d(τ+ν) + μ/(1−κ) (the paper's equation 11), rounded up.
@@ -264,6 +285,24 @@ mod tests {
         assert_eq!(premises(1, 50_000, 0.1, 0.0, 1e-3).dominant(), Term::Jitter);
         assert_eq!(premises(1, 500_000, 0.0, 1.0, 0.0).dominant(), Term::Flight);
         assert_eq!(premises(0, 50_000, 0.0, 1.0, 0.0).dominant(), Term::Credit);
+    }
+
+    #[test]
+    fn at_the_knee_drift_is_as_large_as_the_unpredictable_delay() {
+        // xi = 100 us at 50 ppm: 1 s, less nu = 1.1 ms.
+        let run = premises(3, 50_000, 0.2, 1e-3, 1e-4);
+        assert_eq!(run.knee(), Some(Nanos(998_900_000)));
+        let there = Premises { tau: run.knee().unwrap_or_default(), ..run };
+        assert_eq!(there.term(Term::Drift) + there.term(Term::Flight), there.term(Term::Jitter));
+        assert_eq!((premises(3, 0, 0.2, 0.0, 1e-4).knee(), premises(1, 50_000, 0.2, 1.0, 1e-9).knee()), (None, None));
+    }
+
+    #[test]
+    fn the_terms_add_up_to_the_safe_bound() {
+        let run = premises(3, 51_234, 0.123_456_789, 1.000_001e-3, 1.234_5e-4);
+        let sum =
+            [Term::Drift, Term::Flight, Term::Jitter, Term::Credit].map(|term| run.term(term).0).iter().sum::<i64>();
+        assert!((0..=3).contains(&(sum - run.bounds().safe.0)), "each is rounded up");
     }
 
     #[test]

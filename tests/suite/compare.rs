@@ -4,11 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use skewbench::sim::shapes::Shape;
+use skewbench::sim::{self, Scenario};
 use skewbench::time::Nanos;
-use skewbench::topology::Topology;
-
-use crate::virtual_journals::{bytes, record};
-use crate::virtual_net::{World, delays};
 
 /// A folder of this test run's own, empty.
 fn folder(name: &str) -> PathBuf {
@@ -18,19 +16,25 @@ fn folder(name: &str) -> PathBuf {
     dir
 }
 
-/// A run of 12 s in virtual time whose messages take `delay_us` or up to a tenth more.
-fn world(seed: u64, delay_us: i64) -> World {
-    let delay = Nanos::from_micros(delay_us);
-    World::new(Topology::full(3, delays(delay, delay.over(10), 0.0)), seed)
+/// A run of so many seconds in virtual time whose messages take `delay_us` or up to a tenth more.
+fn world(delay_us: i64, seconds: i64) -> Scenario {
+    let text = format!(
+        "duration = \"{seconds}s\"\ntau = \"100ms\"\ntopology = {{ shape = \"full\", nodes = 3 }}\n\
+         stamps = {{ wait_within = \"90us\" }}\n\
+         [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\nwander_ppb_per_sqrt_s = 100.0\n\
+         wander_limit_ppm = 1\n[links]\ndelay = \"{delay_us}us\"\n\
+         jitter = {{ kind = \"uniform\", limit = \"{}us\" }}\n",
+        delay_us / 10
+    );
+    Scenario::parse(&text).expect("a scenario")
 }
 
 /// Writes the journals of a run and returns its folder.
-fn journals(name: &str, world: World, seconds: i64) -> String {
+fn journals(name: &str, scenario: &Scenario, seed: u64) -> String {
     let dir = folder(name);
     fs::create_dir(dir.join("journals")).expect("a folder for journals");
-    for run in record(world, seconds) {
-        let file = dir.join("journals").join(format!("{}.skj", run.header.node));
-        fs::write(file, bytes(&run)).expect("a journal");
+    for (file, bytes) in sim::run(scenario, seed, |_| ()).expect("a world") {
+        fs::write(dir.join("journals").join(file), bytes).expect("a journal");
     }
     dir.to_string_lossy().into_owned()
 }
@@ -55,7 +59,7 @@ fn said(output: &Output) -> String {
 
 #[test]
 fn a_run_equals_itself_and_one_with_twice_the_delay_is_worse() {
-    let (base, slow) = (journals("base", world(1, 500), 12), journals("slow", world(1, 1_000), 12));
+    let (base, slow) = (journals("base", &world(500, 12), 1), journals("slow", &world(1_000, 12), 1));
     let same = compare(&[&base, &base]);
     assert_eq!(code(&same), 0, "{}", said(&same));
     let out = folder("out").join("compare.csv");
@@ -79,7 +83,7 @@ fn a_run_equals_itself_and_one_with_twice_the_delay_is_worse() {
 #[test]
 fn three_runs_a_side_give_a_spread_between_runs() {
     let side = |name: &str, seeds: [u64; 3], delay_us: i64| {
-        seeds.map(|seed| journals(&format!("{name}{seed}"), world(seed, delay_us), 4))
+        seeds.map(|seed| journals(&format!("{name}{seed}"), &world(delay_us, 4), seed))
     };
     let (base, head) = (side("b", [1, 2, 3], 500), side("h", [4, 5, 6], 5_000));
     let args = ["--base", &base[0], &base[1], &base[2], "--head", &head[0], &head[1], &head[2]];
@@ -95,16 +99,20 @@ fn three_runs_a_side_give_a_spread_between_runs() {
 
 #[test]
 fn what_is_not_comparable_is_refused_with_the_reason_unless_forced() {
-    let base = journals("alike", world(1, 500), 4);
-    let even = delays(Nanos::from_micros(500), Nanos::from_micros(50), 0.0);
+    let alike = world(500, 4);
+    let base = journals("alike", &alike, 1);
     let cases = [
-        ("nodes", World::new(Topology::full(4, even), 1), 4, "nodes: 3 against 4"),
-        ("tau", World { tau: Nanos::from_millis(50), ..world(1, 500) }, 4, "tau: 100ms against 50ms"),
-        ("line", World::new(Topology::line(3, even), 1), 4, "topology: full with 6 arcs against line with 4 arcs"),
-        ("long", world(1, 500), 5, "duration: "),
+        ("nodes", Scenario { topology: Shape::Full { nodes: 4 }, ..alike.clone() }, "nodes: 3 against 4"),
+        ("tau", Scenario { tau: Nanos::from_millis(50), ..alike.clone() }, "tau: 100ms against 50ms"),
+        (
+            "line",
+            Scenario { topology: Shape::Line { nodes: 3 }, ..alike },
+            "topology: full with 6 arcs against line with 4 arcs",
+        ),
+        ("long", world(500, 5), "duration: "),
     ];
-    for (name, world, seconds, reason) in cases {
-        let other = journals(name, world, seconds);
+    for (name, scenario, reason) in cases {
+        let other = journals(name, &scenario, 1);
         let refused = compare(&[&base, &other]);
         assert_eq!(code(&refused), 2, "{name}: {}", said(&refused));
         assert!(said(&refused).contains(reason) && said(&refused).contains("--force"), "{}", said(&refused));
@@ -134,7 +142,7 @@ fn benches_are_held_against_their_limits() {
 #[test]
 fn what_cannot_be_read_is_said() {
     let bench = benches("bench-only", "clock_read,20,19.9,20.1,1\n");
-    let base = journals("readable", world(1, 500), 4);
+    let base = journals("readable", &world(500, 4), 1);
     let empty = folder("empty").to_string_lossy().into_owned();
     for (args, exit, words) in [
         (vec![base.as_str(), "/no/such/run"], 3, "/no/such/run"),

@@ -14,7 +14,7 @@ use skewbench::theory::Premises;
 use skewbench::time::{Nanos, Ppb, Time, True};
 use skewbench::topology;
 
-use crate::journals::agent_runs;
+use crate::simulated::read;
 
 /// The length of each execution.
 const LENGTH: Nanos = Nanos::from_seconds(6);
@@ -125,7 +125,7 @@ proptest! {
             spreads.push((next, network.spread(Algorithm::Lamport, next)));
         }
         let journals = network.finish();
-        let runs = agent_runs(journals.iter().map(|(_, bytes)| &bytes[..]));
+        let runs = read(&journals);
         let met = premises(&world, &runs);
         for (at, spread) in spreads.into_iter().filter(|(at, _)| *at >= Time::ZERO + met.warm_up()) {
             prop_assert!(spread <= met.bounds().safe + Nanos(2), "{spread:?} at {at:?} with {met:?}");

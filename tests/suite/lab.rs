@@ -64,8 +64,18 @@ fn number(row: &BTreeMap<String, String>, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column} is `{}`", row[column]))
 }
 
-const RESULTS: [&str; 7] =
-    ["summary.csv", "arcs.csv", "limits.csv", "epsilon.csv", "ordering.csv", "report.json", "report.html"];
+const RESULTS: [&str; 10] = [
+    "stability.csv",
+    "summary.csv",
+    "arcs.csv",
+    "limits.csv",
+    "epsilon.csv",
+    "ordering.csv",
+    "claims.csv",
+    "events.csv",
+    "report.json",
+    "report.html",
+];
 
 const SUMMARY: &str = "run_id,git_commit,seed,nodes,diameter,tau_ns,duration_s,warmup_s,algorithm,eps_true_ns_p50,\
 eps_true_ns_p99,eps_true_ns_max,eps_low_ns,eps_high_ns,bound_seed_ns,bound_safe_ns,bound_tight_ns,bound_paper_ns,\

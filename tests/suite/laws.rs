@@ -1,11 +1,17 @@
 //! Laws of Lamport's and hybrid clocks on random executions, message by message. A failing execution is named by its seed.
 
 use skewbench::causal::{Hlc, HlcStamp};
+use skewbench::ids::Algorithm;
 use skewbench::model::{Jitter, Purpose, Rng};
-use skewbench::sim::exact::evaluate;
+use skewbench::node::replay::Message;
+use skewbench::sim::exact::{Outcome, evaluate, evaluate_ranked};
+use skewbench::sim::swarm::{Life, broken_theorems, replayed};
 use skewbench::theory::Execution;
 use skewbench::theory::execution::{Course, Letter, settled};
 use skewbench::time::{Nanos, Ppb, Synced, Time};
+
+use crate::replay::HARSH;
+use crate::simulated::{network, runs};
 
 /// How many executions are drawn; `SKEWBENCH_EXECUTIONS` asks for more at night.
 fn executions() -> u64 {
@@ -123,27 +129,156 @@ fn a_fast_clock_is_contagious_within_d_tau_plus_nu() {
     assert!(seen > 500, "{seen}");
 }
 
-/// theory §3.5: the tempting cure, to take the (f+1)-th largest of what was heard, own reading included, and never go back.
-/// Nobody then follows f honest clocks that are the fastest: a negative control, never a synchroniser.
-fn skew_of_the_rank(f: usize, kappa: f64, seconds: u32) -> f64 {
-    let mut clocks = [0.0_f64; 4];
-    for _ in 0..seconds {
-        for (node, clock) in clocks.iter_mut().enumerate() {
-            *clock += if node == 0 { 1.0 + kappa } else { 1.0 - kappa };
-        }
-        let mut heard = clocks;
-        heard.sort_by(|a, b| b.total_cmp(a));
-        clocks.iter_mut().for_each(|clock| *clock = clock.max(heard[f]));
+/// A chain whose first clock is far ahead, and whose nodes each send just before they receive.
+fn late_chain(hops: i64) -> Execution {
+    let (tau, delay) = (Nanos::from_seconds(1), Nanos::from_millis(10));
+    let clocks =
+        (0..=hops).map(|clock| Course::steady(Nanos::from_seconds(if clock == 0 { 1_000 } else { 0 }), Ppb(0)));
+    let end = (tau + delay).times(hops + 2);
+    let mut execution = Execution { clocks: clocks.collect(), messages: Vec::new(), end };
+    for hop in 0..hops as usize {
+        let letter = Letter { from: hop, to: hop + 1, sent: Nanos::ZERO, delay, credit: Nanos::ZERO };
+        let phase = delay.times(hop as i64) - Nanos(1 + hop as i64);
+        execution.every(tau, phase, letter);
+        execution.every(tau, phase, Letter { from: hop + 1, to: hop, ..letter });
     }
-    let most = clocks.iter().copied().fold(f64::MIN, f64::max);
-    most - clocks.iter().copied().fold(f64::MAX, f64::min)
+    execution
 }
 
+/// theory §1.4: convergence takes up to d(tau + nu), and along a chain it may take all of it.
+#[test]
+fn convergence_takes_d_tau_plus_nu_and_no_less() {
+    for hops in 1..=6 {
+        let execution = late_chain(hops);
+        let premises = execution.premises().expect("premises");
+        let settled = settled(&premises);
+        assert_eq!((i64::from(premises.diameter), settled), (hops, Nanos::from_millis(1_010).times(hops)));
+        assert!(evaluate(&execution, settled).spread <= premises.bounds().safe, "{hops} hops: converged");
+        let before = evaluate(&execution, settled - Nanos(2 * hops + 1));
+        assert!(before.spread > Nanos::from_seconds(990), "{hops} hops: {before:?} just before");
+    }
+}
+
+/// Four clocks, one of them fast, that tell each other every second what they show.
+fn one_of_four_is_fast(kappa: i64, seconds: i64) -> Execution {
+    let rate = |clock: usize| Ppb(if clock == 0 { kappa } else { -kappa });
+    let clocks = (0..4).map(|clock| Course::steady(Nanos::ZERO, rate(clock))).collect();
+    let mut execution = Execution { clocks, messages: Vec::new(), end: Nanos::from_seconds(seconds) };
+    for (from, to) in (0..4).flat_map(|from| (0..4).map(move |to| (from, to))).filter(|(from, to)| from != to) {
+        let delay = Nanos::from_millis(1);
+        let letter = Letter { from, to, sent: Nanos::ZERO, delay, credit: Nanos::ZERO };
+        execution.every(Nanos::from_seconds(1), Nanos::from_millis(100 * from as i64), letter);
+    }
+    execution
+}
+
+/// theory §3.5: the tempting cure, to take the (f+1)-th largest reading, tolerates a faulty clock and gives no agreement:
+/// nobody follows f honest clocks that are the fastest.
 #[test]
 fn the_second_largest_reading_tolerates_a_fault_and_gives_no_agreement() {
-    assert!((skew_of_the_rank(1, 1e-3, 1_000) - 2.0).abs() < 1e-6, "2.0 s after 1000 s");
-    assert!((skew_of_the_rank(1, 1e-3, 4_000) - 8.0).abs() < 1e-6, "and it grows for ever");
-    assert!(skew_of_the_rank(0, 1e-3, 4_000) < 1e-9, "Lamport's rule agrees");
+    for (seconds, skew) in [(1_000, 2_000), (4_000, 8_000)] {
+        let execution = one_of_four_is_fast(1_000_000, seconds);
+        let ranked = evaluate_ranked(&execution, Nanos::ZERO, 1).spread;
+        assert!((ranked - Nanos::from_millis(skew)).abs() < Nanos::from_millis(5), "{ranked} after {seconds} s");
+        let lamport = evaluate(&execution, Nanos::from_seconds(2));
+        assert!(lamport.spread < Nanos::from_millis(4), "Lamport's rule agrees: {lamport:?}");
+        assert_eq!(evaluate_ranked(&execution, Nanos::from_seconds(2), 0), lamport, "and is the case f = 0");
+    }
+    let mut faulty = one_of_four_is_fast(0, 100);
+    faulty.clocks[0].start = Nanos::from_seconds(10);
+    let least = |outcome: Outcome| *outcome.readings.iter().min().expect("four clocks");
+    assert_eq!(
+        least(evaluate_ranked(&faulty, Nanos::ZERO, 1)),
+        Nanos::from_seconds(100),
+        "validity: nobody follows it"
+    );
+    assert!(least(evaluate(&faulty, Nanos::ZERO)) > Nanos::from_seconds(109), "Lamport's rule follows it");
+}
+
+/// theory §1.4 on whole nodes: one clock jumps ten seconds ahead, all are there within d(tau + nu), and none returns.
+#[test]
+fn a_clock_that_jumps_ten_seconds_takes_all_nodes_along_for_ever() {
+    let text = include_str!("../../scripts/scenarios/contagion.toml");
+    let (jump, tau) = (Nanos::from_seconds(5), Nanos::from_millis(100));
+    for seed in 0..10 {
+        let mut net = network(text, seed);
+        let mut ahead = |after: Nanos| {
+            let at = Time::ZERO + after;
+            net.run_until(at);
+            let shown = net.shown(Algorithm::Lamport, at).into_iter();
+            shown.map(|shown| Nanos(shown.as_nanos() - at.as_nanos())).min().expect("six clocks")
+        };
+        assert!(ahead(jump - Nanos(1)) < Nanos::from_millis(10));
+        // A ring of six has d = 3, and no delay is more than 120 us; a period may drift.
+        let contagious = jump + (tau + Nanos::from_micros(130)).times(3);
+        for after in [contagious, contagious + Nanos::from_seconds(2), Nanos::from_seconds(10)] {
+            assert!(ahead(after) > Nanos::from_seconds(10) - Nanos::from_millis(3), "seed {seed} at {after}");
+        }
+    }
+}
+
+fn lives(seed: u64) -> Vec<Life> {
+    runs(HARSH, seed).iter().map(replayed).collect()
+}
+
+/// theory §3.6 on whole networks that lose, double and reorder: theorems (1), (2), (3) and (5) against vector clocks.
+#[test]
+fn hybrid_stamps_of_whole_networks_obey_happened_before() {
+    for seed in 0..4 {
+        let lives = lives(seed);
+        assert!(lives.iter().map(|life| life.2.events.len()).sum::<usize>() > 3_000, "there are messages");
+        assert_eq!(broken_theorems(&lives), Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+/// The oracle sees each theorem fail that is made to fail.
+#[test]
+fn a_stamp_that_is_tampered_with_is_found() {
+    let sound = lives(1);
+    let tampered = |change: fn(&mut HlcStamp)| {
+        let mut lives = sound.clone();
+        let event = lives[2].2.events.iter_mut().skip(100).find(|event| matches!(event.message, Message::Sent(..)));
+        change(event.and_then(|event| event.stamp.as_mut()).expect("a message in mid run"));
+        broken_theorems(&lives).join("; ")
+    };
+    assert!(tampered(|stamp| stamp.l = stamp.l - Nanos::from_seconds(1)).contains("theorem 1"));
+    assert!(tampered(|stamp| stamp.l = stamp.l - Nanos::from_seconds(1)).contains("theorem 2"));
+    assert!(tampered(|stamp| stamp.l += Nanos(1)).contains("theorem 3"));
+    assert!(tampered(|stamp| stamp.c += 1_000).contains("theorem 5"));
+}
+
+/// Clocks that start together and never step, whose temperature changes faster than the NTP-style loop follows, on links so
+/// short that a message arrives from the receiver's future.
+const HOT: &str = "duration = \"10s\"\ntau = \"50ms\"\ntopology = { shape = \"ring\", nodes = 4 }\n[links]\ndelay = \"5us\"\n\
+    jitter = { kind = \"exponential\", mean = \"5us\" }\nloss_share = 0.1\nduplicate_share = 0.1\n\
+    [oscillators.temperature]\nevery = \"500ms\"\nstep_ppm = 200.0\nlimit_ppm = 300.0\n";
+
+/// theory §3.6, theorem (4): a hybrid clock is never further ahead of its physical clock than these were ever apart, while
+/// none of them is set back, as NTP-style clocks may be by their first step.
+#[test]
+fn hybrid_clocks_are_ahead_by_no_more_than_the_physical_skew() {
+    let mut ahead_at_all = 0;
+    for seed in 0..5 {
+        let mut net = network(HOT, seed);
+        net.run_until(Time::ZERO + Nanos::from_seconds(4));
+        let (mut skew, mut before) = (Nanos::ZERO, net.shown(Algorithm::Ntp, net.now()));
+        while net.next_at() < Time::ZERO + Nanos::from_seconds(10) {
+            let at = net.next_at();
+            skew = skew.max(net.spread(Algorithm::Ntp, at));
+            net.step();
+            skew = skew.max(net.spread(Algorithm::Ntp, at));
+            let (physical, hybrid) = (net.shown(Algorithm::Ntp, at), net.shown(Algorithm::Hlc, at));
+            // Changes of rate are rounded to the nanosecond.
+            let goes_on = physical.iter().zip(&before).all(|(now, before)| *now + Nanos(2) >= *before);
+            assert!(goes_on, "seed {seed}: a clock was set back at {at:?}: {before:?}, {physical:?}");
+            let ahead = hybrid.iter().zip(&physical).map(|(hybrid, physical)| *hybrid - *physical);
+            let ahead = ahead.max().expect("nodes");
+            assert!((Nanos::ZERO..=skew + Nanos(2)).contains(&ahead), "seed {seed}: {ahead} ahead, skew {skew}");
+            ahead_at_all += u64::from(ahead > Nanos::ZERO);
+            before = physical;
+        }
+    }
+    assert!(ahead_at_all > 100, "{ahead_at_all}: hybrid clocks are ahead now and then");
 }
 
 /// The largest counter of a hybrid clock in a random execution of `nodes` whose physical clocks, in whole ticks, are at most

@@ -103,6 +103,7 @@ fn agent(node: u32, collector: SocketAddr, folder: &Folder) -> (Steered, PeerAdd
         oscillator: None,
         kappa_ppb: Ppb(500_000),
         metrics: Some(ANYWHERE),
+        chrony_socket: None,
     })));
     let FromAgent::Listening { probe, order } = agent.hear() else { panic!("it listens first") };
     (agent, PeerAddress { node: NodeId(node), probe, order })

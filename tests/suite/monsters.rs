@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use skewbench::affine::Line;
-use skewbench::analysis::{AgentRun, Summary, Unreadable, summarise};
+use skewbench::analysis::{AgentRun, Summary, summarise};
 use skewbench::clock::{Change, ErrorBound, Reading};
 use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, Journals, Note, RunConfig, Writer, run_id};
@@ -61,13 +61,7 @@ fn analyse(file: &[u8]) -> Summary {
     assert!(file.len() <= MEGABYTE, "{} bytes", file.len());
     let began = Instant::now();
     let journals = Journals::read([file]);
-    let run = |journal: &skewbench::journal::Journal<'_>| AgentRun {
-        header: journal.header.clone(),
-        entries: journal.entries().collect(),
-        covers_until: journal.covers_until,
-        unreadable: Unreadable::default(),
-    };
-    let runs: Vec<AgentRun> = journals.iter().map(run).collect();
+    let runs: Vec<AgentRun> = journals.iter().map(AgentRun::of).collect();
     let summary = summarise(&run_id(&journals), &runs);
     let files =
         [csv::limits_csv(&summary), csv::summary_csv(&summary), csv::arcs_csv(&summary), csv::epsilon_csv(&summary)];

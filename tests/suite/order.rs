@@ -40,7 +40,7 @@ fn malformed_flags_say_what_would_be_right() {
         (&["tennis", "--simulated"][..], "byzantine"),
         (&["mutex"], "--simulated"),
         (&["mutex", "--simulated", "--delay", "0ms"], "1us or more"),
-        (&["mutex", "--simulated", "--rate", "99999", "--seconds", "3600"], "choose fewer"),
+        (&["mutex", "--simulated", "--rate", "99999", "--seconds", "3600"], "choose less"),
     ] {
         let output = order(flags);
         assert_eq!(output.status.code(), Some(2), "{flags:?}");

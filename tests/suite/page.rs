@@ -7,9 +7,9 @@ use skewbench::analysis::Summary;
 use skewbench::report::html::report_html;
 
 use crate::chromium::{Colours, Folder, Shown, installed, show};
-use crate::virtual_run;
+use crate::ordered_run;
 
-const FIGURES: [&str; 6] = ["epsilon", "offsets", "pairs", "delays", "lateness", "ordering"];
+const FIGURES: [&str; 7] = ["epsilon", "offsets", "pairs", "steadiness", "delays", "lateness", "ordering"];
 
 /// Measures pages in frames as wide as a desk's and a phone's screen: a browser's window cannot be as narrow as a phone.
 const MEASURE: &str = r#"
@@ -106,8 +106,8 @@ fn the_page_shows_every_figure_on_a_desk_and_on_a_phone_in_light_and_in_dark() {
         return;
     };
     let folder = Folder::new("page");
-    for (nodes, images) in [(3, [1, 4, 4, 1, 1, 2]), (9, [1, 4, 4, 1, 1, 2])] {
-        let file = folder.write(&format!("frames-{nodes}.html"), &frames(&html(&virtual_run::summary(nodes, 7))));
+    for (nodes, images) in [(3, [1, 4, 4, 2, 1, 1, 2]), (9, [1, 4, 4, 2, 1, 1, 2])] {
+        let file = folder.write(&format!("frames-{nodes}.html"), &frames(&html(&ordered_run::summary(nodes, 7))));
         for colours in [Colours::Light, Colours::Dark] {
             let shown = show(browser, &file, colours);
             assert_eq!(shown.console, Vec::<String>::new());
@@ -130,14 +130,14 @@ fn a_page_of_which_nothing_is_known_stands_as_well() {
     let file = folder.write("empty.html", &frames(&html(&Summary::default())));
     let shown = show(browser, &file, Colours::Light);
     assert_eq!(shown.console, Vec::<String>::new());
-    measured(&shown).iter().for_each(|page| check(page, &[0; 6]));
+    measured(&shown).iter().for_each(|page| check(page, &[0; 7]));
 }
 
 #[test]
 fn the_page_asks_nothing_of_anybody_and_this_test_would_see_it() {
     let Some(browser) = browser("the_page_asks_nothing_of_anybody_and_this_test_would_see_it") else { return };
     let folder = Folder::new("silent");
-    let page = html(&virtual_run::summary(3, 7));
+    let page = html(&ordered_run::summary(3, 7));
     let shown = show(browser, &folder.write("silent.html", &page), Colours::Light);
     assert!(shown.document.contains("</html>"));
     assert_eq!((shown.requests, shown.console), (vec![], vec![]));

@@ -7,19 +7,16 @@ use skewbench::analysis::AgentRun;
 use skewbench::clock::{Change, Clock, Lamport, Message, Ntp, ntp};
 use skewbench::ids::Algorithm;
 use skewbench::model::Oscillator;
-use skewbench::node::Record;
-use skewbench::sim::{self, Scenario};
+use skewbench::node::replay::{self, difference};
+use skewbench::node::{Record, Replay};
+use skewbench::sim;
+use skewbench::sim::swarm::replayed;
 use skewbench::time::{Nanos, Time};
 
-use crate::journals::agent_runs;
-
-fn simulated(text: &str, seed: u64) -> Vec<AgentRun> {
-    let journals = sim::run(&Scenario::parse(text).expect("a scenario"), seed, |_| ()).expect("a run");
-    agent_runs(journals.iter().map(|(_, bytes)| &bytes[..]))
-}
+use crate::simulated::runs;
 
 /// A world that loses, doubles and reorders.
-const HARSH: &str = "duration = \"10s\"\ntau = \"50ms\"\n[topology]\nshape = \"ring\"\nnodes = 5\n\
+pub const HARSH: &str = "duration = \"10s\"\ntau = \"50ms\"\n[topology]\nshape = \"ring\"\nnodes = 5\n\
     [oscillators]\noffset_within = \"20ms\"\ndrift_within_ppm = 80\nwander_ppb_per_sqrt_s = 50.0\nwander_limit_ppm = 5\n\
     [links]\ndelay = \"2ms\"\njitter = { kind = \"pareto\", scale = \"5ms\", alpha = 1.5 }\nloss_share = 0.2\n\
     duplicate_share = 0.2\nmu = \"1.9ms\"\n[stamps]\nnoise = \"1us\"\nwait_within = \"200us\"\n";
@@ -69,7 +66,7 @@ fn slots(run: &AgentRun) -> VecDeque<Time<skewbench::time::Local>> {
 fn online_and_replay_are_equal_bit_for_bit() {
     let mut changes = 0;
     for seed in 0..5 {
-        for run in simulated(HARSH, seed) {
+        for run in runs(HARSH, seed) {
             let (mut fresh, mut slots) = (Fresh::new(&run), slots(&run));
             let mut online: BTreeMap<Algorithm, Vec<Change>> = BTreeMap::new();
             for record in run.records() {
@@ -96,13 +93,56 @@ fn online_and_replay_are_equal_bit_for_bit() {
     assert!(changes > 500, "{changes}: the clocks do something");
 }
 
+/// The hybrid clock too, and what every message claims: a node's own clocks, fed with its journal.
+#[test]
+fn hybrid_stamps_and_all_claims_are_replayed_bit_for_bit() {
+    let (mut stamps, mut ahead) = (0, 0);
+    for seed in 0..5 {
+        let runs = runs(HARSH, seed);
+        let replays: Vec<Replay> = runs.iter().map(|run| replayed(run).2).collect();
+        let mut claimed = BTreeMap::new();
+        for (run, replay) in runs.iter().zip(&replays) {
+            assert!(!replay.is_ambiguous && difference(replay, run.records()).is_none(), "seed {seed}");
+            ahead += replay.derived.iter().filter(|record| matches!(record, Record::Ahead(..))).count();
+            for event in &replay.events {
+                if let replay::Message::Sent(sent, claims) = event.message {
+                    claimed.insert((run.header.node, sent.to, sent.sequence), claims);
+                }
+            }
+        }
+        for run in &runs {
+            for record in run.records() {
+                let Record::Received(heard) = record else { continue };
+                assert_eq!(claimed.get(&(heard.from, run.header.node, heard.sequence)), Some(&heard.claims));
+                stamps += 1;
+            }
+        }
+    }
+    assert!(stamps > 5_000 && ahead > 100, "{stamps} stamps, {ahead} ahead of their clocks");
+}
+
+/// A record that is changed makes a difference.
+#[test]
+fn a_journal_that_is_not_the_clocks_own_is_told_apart() {
+    let run = runs(HARSH, 1).swap_remove(2);
+    let replay = replayed(&run).2;
+    let mut records: Vec<Record> = run.records().copied().collect();
+    assert_eq!(difference(&replay, records.iter()), None);
+    let ahead = records.iter_mut().find_map(|record| if let Record::Ahead(_, l) = record { Some(l) } else { None });
+    let l = ahead.expect("a stamp ahead of its clock");
+    *l += Nanos(1);
+    assert!(difference(&replay, records.iter()).is_some());
+    records.retain(|record| !matches!(record, Record::Changed(..)));
+    assert!(difference(&replay, records.iter()).is_some());
+}
+
 /// The law of all exchanges: with clocks that do not drift, the offset errs by no more than half the delay.
 #[test]
 fn the_error_of_an_offset_is_at_most_half_its_delay() {
     let steady = HARSH.replace("drift_within_ppm = 80\nwander_ppb_per_sqrt_s = 50.0\nwander_limit_ppm = 5", "");
     let steady = steady.replace("noise = \"1us\"", "noise = \"0s\"");
     let mut seen = 0;
-    for run in simulated(&steady, 1) {
+    for run in runs(&steady, 1) {
         for record in run.records() {
             let Record::Exchanged(_, _, exchange) = record else { continue };
             let offset = |node: u32| {

@@ -6,19 +6,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use skewbench::analysis::AgentRun;
+use skewbench::analysis::{AgentRun, summarise};
 use skewbench::ids::{Arc, NodeId};
 use skewbench::model::Oscillator;
 use skewbench::node::Record;
-use skewbench::sim::{self, Scenario};
 use skewbench::time::Nanos;
 
-use crate::journals::agent_runs;
+use crate::simulated::runs;
 
 /// What the library's scenarios come to.
 const LIBRARY: &[(&str, i32)] = &[
     ("asymmetric", 0),
     ("bursts", 0),
+    ("chain", 0),
     ("contagion", 1),
     ("crash", 0),
     ("islands", 0),
@@ -82,7 +82,7 @@ fn the_same_scenario_and_seed_give_the_same_bytes_in_every_file() {
     };
     let (first, one) = run("one", "7");
     assert!(first.starts_with("seed 7, scenario "), "{first}");
-    assert_eq!(one.len(), 3 + 7, "{:?}", one.keys());
+    assert_eq!(one.len(), 3 + 11, "{:?}", one.keys());
     assert!(one == run("two", "7").1, "the same");
     assert!(one != run("three", "8").1, "another seed");
 }
@@ -165,12 +165,6 @@ fn adversaries_reach_the_bound_and_say_which_one_they_exceed() {
     bad.iter().for_each(|args| assert_eq!(skewbench(args).status.code(), Some(2), "{args:?}"));
 }
 
-fn simulated(text: &str) -> Vec<AgentRun> {
-    let scenario = Scenario::parse(text).expect("a scenario");
-    let journals = sim::run(&scenario, 5, |_| ()).expect("a run");
-    agent_runs(journals.iter().map(|(_, bytes)| &bytes[..]))
-}
-
 /// True delays of all messages, by arc and number, rounded to what integer clocks leave open.
 fn delays(runs: &[AgentRun]) -> BTreeMap<(Arc, u64), Nanos> {
     let clock = |run: &AgentRun| Oscillator::new(run.header.oscillator.clone().unwrap(), run.header.node);
@@ -190,13 +184,16 @@ fn delays(runs: &[AgentRun]) -> BTreeMap<(Arc, u64), Nanos> {
 #[test]
 fn a_node_or_a_link_more_shifts_no_other_stream() {
     let world = |nodes: u32, edges: &str| {
-        simulated(&format!(
-            "duration = \"3s\"\ntau = \"100ms\"\n[topology]\nshape = \"edges\"\nnodes = {nodes}\nedges = {edges}\n\
+        runs(
+            &format!(
+                "duration = \"3s\"\ntau = \"100ms\"\n[topology]\nshape = \"edges\"\nnodes = {nodes}\nedges = {edges}\n\
              [oscillators]\noffset_within = \"5ms\"\ndrift_within_ppm = 50\nwander_ppb_per_sqrt_s = 5.0\nwander_limit_ppm = 1\n\
              [oscillators.temperature]\nevery = \"300ms\"\nstep_ppm = 1.0\nlimit_ppm = 3.0\n\
              [links]\ndelay = \"1ms\"\njitter = {{ kind = \"gamma\", mean = \"1ms\", shape = 2.0 }}\nloss_share = 0.1\n\
              duplicate_share = 0.1\n[stamps]\nwait_within = \"1ms\"\n"
-        ))
+            ),
+            5,
+        )
     };
     let small = world(3, "[[0, 1], [1, 2]]");
     for large in [world(4, "[[0, 1], [1, 2], [2, 3]]"), world(3, "[[0, 1], [1, 2], [0, 2]]")] {
@@ -213,9 +210,20 @@ fn a_node_or_a_link_more_shifts_no_other_stream() {
 #[test]
 fn a_restarted_node_is_another_boot_with_the_same_clock() {
     let text = fs::read_to_string(library().join("crash.toml")).unwrap();
-    let runs = simulated(&text);
+    let runs = runs(&text, 5);
     let boots: Vec<_> = runs.iter().map(|run| (run.header.node, run.header.boot.0)).collect();
     assert_eq!(boots[..3], [(NodeId(0), 1), (NodeId(0), 2), (NodeId(1), 1)]);
     assert_eq!(runs[0].header.oscillator, runs[1].header.oscillator);
     assert!(runs[0].covers_until < runs[1].records().next().unwrap().at());
+}
+
+/// Twenty changes of a clock's rate, which are no faults, do not hide the jump that comes after them.
+#[test]
+fn a_jump_is_named_however_often_the_rate_changed_before() {
+    let text = "duration = \"6s\"\ntau = \"100ms\"\ntopology = { shape = \"full\", nodes = 2 }\n\
+        [oscillators.temperature]\nevery = \"100ms\"\nstep_ppm = 5.0\nlimit_ppm = 20.0\n\
+        [[event]]\nkind = \"clock-step\"\nnode = 1\nat = \"5s\"\nby = \"1s\"\n";
+    let summary = summarise("jump", &runs(text, 1));
+    let named = |note: &String| note == "premise failed: node 1: its local clock jumped by 1s at 5.000 s";
+    assert!(summary.notes.iter().any(named), "{:?}", summary.notes);
 }

@@ -99,6 +99,9 @@ pub struct Settings {
     /// Serve Prometheus metrics at this loopback address, such as 127.0.0.1:9464 [default: nowhere]
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<String>,
+    /// Where chronyd takes commands, as `chronyc -h` has it: a socket or an address [default: its usual place]
+    #[arg(long, value_name = "SOCKET")]
+    pub chrony_socket: Option<String>,
 }
 
 /// What an agent does, once every value has been looked at.
@@ -133,6 +136,7 @@ impl Settings {
             kappa_ppm: self.kappa_ppm.or(other.kappa_ppm),
             plausible: self.plausible.or(other.plausible),
             metrics: self.metrics.or(other.metrics),
+            chrony_socket: self.chrony_socket.or(other.chrony_socket),
         }
     }
 
@@ -158,6 +162,7 @@ impl Settings {
             oscillator: None,
             kappa_ppb: Ppb::from_ppm(kappa_ppm),
             metrics: loopback("metrics", self.metrics.as_deref())?,
+            chrony_socket: self.chrony_socket.clone(),
         };
         let peers = peers.iter().map(|peer| (NodeId(peer.id), peer.address.clone())).collect();
         Ok(Standalone { setup, peers, spool_cap_bytes: self.checked_cap()?, assumed: self.assumed() })

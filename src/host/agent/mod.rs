@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 
+use super::claims::{self, Listening};
 use super::clock::{LocalClock, raw_now, wall_now_ns};
 use super::control::AgentSetup;
 use super::facts;
@@ -125,6 +126,9 @@ impl Agent {
         let shipping = shipment.map(|shipment| tokio::spawn(ship(shipment, spool.progress())));
         let config = node_config(&setup, boot, socket.kernel_stamps());
         let (commands, receiver) = mpsc::channel();
+        // The agents of a lab share one host: the first speaks for it.
+        let speaks = !clock.is_declared() || setup.node == NodeId(0);
+        let claims = speaks.then(|| claims::listen(clock.clone(), commands.clone(), setup.chrony_socket.clone()));
         let probing = Probing {
             socket,
             codec: Codec::new(setup.run.cluster, &key),
@@ -137,7 +141,7 @@ impl Agent {
             commands: receiver,
         };
         let probing = std::thread::spawn(move || probing.run(config, start));
-        Running { commands, probing, spool, shipping, welcomed: watched, clock, published }
+        Running { commands, probing, spool, shipping, welcomed: watched, clock, published, _claims: claims }
     }
 }
 
@@ -150,6 +154,8 @@ struct Running {
     welcomed: watch::Receiver<bool>,
     clock: LocalClock,
     published: Arc<Published>,
+    /// The host is asked what it says of its clock as long as this is held.
+    _claims: Option<Listening>,
 }
 
 /// How an agent ended.

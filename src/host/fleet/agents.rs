@@ -236,6 +236,7 @@ fn setup(plan: &Plan, node: NodeId, declared: &Declaration, collector: SocketAdd
         oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
         metrics: None,
+        chrony_socket: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::life::Limits;
 use super::tail::Tail;
-use crate::analysis::{AgentRun, Summary, Unreadable, summarise};
+use crate::analysis::{AgentRun, Summary, summarise};
 use crate::host::ship::tests::TempDir;
 use crate::ids::{Algorithm, NodeId};
 use crate::journal::Journals;
@@ -28,13 +28,7 @@ fn reference() -> Vec<(PathBuf, Vec<u8>)> {
 fn whole() -> Summary {
     let files = reference();
     let journals = Journals::read(files.iter().map(|(_, bytes)| &bytes[..]));
-    let run = |journal: &crate::journal::Journal<'_>| AgentRun {
-        header: journal.header.clone(),
-        entries: journal.entries().collect(),
-        covers_until: journal.covers_until,
-        unreadable: Unreadable::default(),
-    };
-    summarise("whole", &journals.iter().map(run).collect::<Vec<_>>())
+    summarise("whole", &journals.iter().map(AgentRun::of).collect::<Vec<_>>())
 }
 
 /// Appends to each file of `folder` the bytes from share `from` to share `to` of its whole.

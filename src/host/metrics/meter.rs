@@ -103,7 +103,7 @@ impl Meter {
             Record::Received(received) => self.received(received),
             Record::Exchanged(_, _, exchange) => self.exchanged(exchange),
             Record::Ahead(_, l) => self.lead.store(l.as_nanos(), Relaxed),
-            Record::Mark(..) | Record::Changed(..) | Record::System(_) => {}
+            Record::Mark(..) | Record::Changed(..) | Record::System(_) | Record::Boottime(_) => {}
         }
     }
 

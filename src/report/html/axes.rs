@@ -25,7 +25,18 @@ impl Plot {
 
 /// A horizontal axis below the plot, with `title` in its middle.
 pub fn below(drawing: &mut Drawing, plot: Plot, scale: &Scale, title: &str, label: impl Fn(f64) -> String) {
-    for value in scale.ticks((plot.width() / 60.0) as usize) {
+    below_at(drawing, plot, scale, title, (&scale.ticks((plot.width() / 60.0) as usize), label));
+}
+
+/// The same with ticks at given values.
+pub fn below_at(
+    drawing: &mut Drawing,
+    plot: Plot,
+    scale: &Scale,
+    title: &str,
+    (ticks, label): (&[f64], impl Fn(f64) -> String),
+) {
+    for &value in ticks {
         let x = scale.at(value);
         drawing.line("grid", (x, plot.top), (x, plot.bottom));
         drawing.text("tick mid", (x, plot.bottom + 16.0), &label(value));

@@ -2,6 +2,7 @@
 
 use super::axes::{self, Plot};
 use super::figure::Named;
+use super::labels::{self, Label};
 use super::scale::Scale;
 use super::svg::{Drawing, through};
 use super::words::{listed, plain, seconds, span, tick};
@@ -11,8 +12,6 @@ use crate::time::{NANOS_PER_SECOND, Nanos};
 
 /// Points of a curve for each unit of width.
 const DENSITY: f64 = 0.6;
-/// Height of a line of labels.
-const LINE: f64 = 17.0;
 const HEIGHT: f64 = 400.0;
 
 /// One algorithm's eps: time in s, and the smallest and the largest eps of the cells around it, in ns.
@@ -54,9 +53,10 @@ fn caption(summary: &Summary) -> String {
             format!("The dashed line is the safe bound, {bound}, which theory promises of lamport alone.")
         },
     );
+    let events = if summary.events.is_empty() { "" } else { " Dotted lines are events, told below." };
     format!(
         "The largest distance between any two clocks at each instant; each step of the scale is a factor of ten. {stayed} \
-         {promise} No spike is lost: each point shows the largest value around it."
+         {promise} No spike is lost: each point shows the largest value around it.{events}"
     )
 }
 
@@ -70,19 +70,23 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
     warm_up(summary, &mut drawing, plot, &time);
     axes::beside(&mut drawing, plot, &size, "ε, logarithmic", tick);
     axes::below(&mut drawing, plot, &time, "seconds since the run began", plain);
-    let mut labels: Vec<(f64, String, String)> = Vec::new();
+    for event in &summary.events {
+        let x = time.at(event.at_s.clamp(0.0, end));
+        drawing.line("event", (x, plot.top), (x, plot.bottom));
+    }
+    let mut names: Vec<Label> = Vec::new();
     for curve in &curves {
         let class = format!("c-{}", curve.algorithm);
         trace(&mut drawing, &time, &size, curve, &class);
         let last = curve.points.last().map_or(plot.bottom, |point| size.at(point.2));
-        labels.push((last, class, curve.algorithm.to_string()));
+        names.push(Label { y: last, class, text: curve.algorithm.to_string() });
     }
     if let Some(promise) = &summary.promise {
         let y = size.at(promise.bounds.safe.0 as f64);
         drawing.line("bound", (plot.left, y), (plot.right, y));
-        labels.push((y, "bound".to_owned(), "bound".to_owned()));
+        names.push(Label { y, class: "bound".to_owned(), text: "bound".to_owned() });
     }
-    name(&mut drawing, plot, labels);
+    labels::beside(&mut drawing, plot, names);
     drawing
 }
 
@@ -129,24 +133,4 @@ fn trace(drawing: &mut Drawing, time: &Scale, size: &Scale, curve: &Curve, class
         drawing.path(&format!("area {class}"), &(through(high().chain(low)) + "Z"));
     }
     drawing.path(&format!("curve {class}"), &through(high()));
-}
-
-/// Labels beside the ends of their curves, moved apart where they would touch.
-fn name(drawing: &mut Drawing, plot: Plot, mut labels: Vec<(f64, String, String)>) {
-    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut free, mut places) = (plot.top + 4.0, Vec::new());
-    for (y, ..) in &labels {
-        places.push(y.max(free));
-        free = places.last().map_or(free, |place| place + LINE);
-    }
-    let mut limit = plot.bottom;
-    for place in places.iter_mut().rev() {
-        *place = place.min(limit);
-        limit = *place - LINE;
-    }
-    for ((y, class, text), place) in labels.iter().zip(places) {
-        drawing.line("lead", (plot.right + 2.0, *y), (plot.right + 8.0, place));
-        drawing.line(&format!("key {class}"), (plot.right + 9.0, place), (plot.right + 23.0, place));
-        drawing.text("name", (plot.right + 28.0, place + 4.0), text);
-    }
 }

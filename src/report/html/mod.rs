@@ -5,17 +5,20 @@
 //! summary gives the same bytes.
 //!
 //! Reading order: [`page`] (what comes in which order), one file for each figure, and below them [`figure`], [`axes`],
-//! [`scale`], [`svg`], [`words`].
+//! [`labels`], [`scale`], [`svg`], [`words`].
 
 pub mod arcs;
 pub mod axes;
 pub mod bound;
+pub mod claims;
 pub mod clocks;
 pub mod distribution;
 pub mod epsilon;
+pub mod events;
 pub mod facts;
 pub mod figure;
 pub mod heatmap;
+pub mod labels;
 pub mod lateness;
 pub mod limits;
 pub mod ordering;
@@ -23,6 +26,7 @@ pub mod page;
 pub mod ranges;
 pub mod scale;
 pub mod stability;
+pub mod steadiness;
 pub mod svg;
 pub mod table;
 pub mod words;

@@ -1,7 +1,9 @@
 //! The page: the verdict and the answer first, then the clocks, the figures, the tables, the limits, and the facts.
 
 use super::words::{escape, seconds, span};
-use super::{arcs, bound, clocks, distribution, epsilon, facts, heatmap, lateness, limits, ordering};
+use super::{
+    arcs, bound, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering, steadiness,
+};
 use crate::analysis::{Summary, Verdict};
 use crate::report::terminal::sentence_with;
 use crate::time::Nanos;
@@ -23,34 +25,48 @@ pub fn page(summary: &Summary) -> String {
 
 /// A page that asks nothing of anybody, with its style in it. `title` is escaped, `body` is markup.
 pub fn document(title: &str, body: &str) -> String {
-    format!("<!DOCTYPE html>\n<html lang=\"en\">\n{}<body>\n<main>\n{body}</main>\n</body>\n</html>\n", head(title))
+    styled_document(title, "", body)
 }
 
-fn head(title: &str) -> String {
+/// The same with more style, in CSS, below that of all pages.
+pub fn styled_document(title: &str, more: &str, body: &str) -> String {
+    let head = head(title, more);
+    format!("<!DOCTYPE html>\n<html lang=\"en\">\n{head}<body>\n<main>\n{body}</main>\n</body>\n</html>\n")
+}
+
+fn head(title: &str, more: &str) -> String {
     format!(
         "<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<style>\n{STYLE}</style>\n</head>\n"
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<style>\n{STYLE}{more}</style>\n</head>\n"
     )
 }
 
 /// What fits the first screen: verdict, answer, and the clocks.
 fn first(summary: &Summary) -> String {
-    let (name, sentence) = (summary.verdict.name(), escape(&sentence_with(summary, span)));
-    let (badge, mark) = match summary.verdict {
+    let sentence = escape(&sentence_with(summary, span));
+    let brow = brow(summary.verdict, &told(summary));
+    let why = escape(&why(summary));
+    format!(
+        "<header>\n{brow}<h1>{sentence}</h1>\n<p class=\"why\">{why}</p>\n{}</header>\n{}{}",
+        reasons(summary),
+        clocks::table(summary),
+        clocks::LEGEND
+    )
+}
+
+/// The verdict, and beside it what it is of.
+pub fn brow(verdict: Verdict, told: &str) -> String {
+    let (badge, mark) = match verdict {
         Verdict::Within => ("within", "✓"),
         Verdict::Violated => ("violated", "✕"),
         Verdict::Unknown => ("unknown", "?"),
     };
-    let facts = escape(&told(summary));
-    let why = escape(&why(summary));
+    let (name, told) = (verdict.name(), escape(told));
     format!(
-        "<header>\n<p class=\"brow\"><span class=\"badge {badge}\"><span aria-hidden=\"true\">{mark}</span> {name}</span> \
-         <span class=\"told\">{facts}</span></p>\n<h1>{sentence}</h1>\n<p class=\"why\">{why}</p>\n{}</header>\n{}{}",
-        reasons(summary),
-        clocks::table(summary),
-        clocks::LEGEND
+        "<p class=\"brow\"><span class=\"badge {badge}\"><span aria-hidden=\"true\">{mark}</span> {name}</span> \
+         <span class=\"told\">{told}</span></p>\n"
     )
 }
 
@@ -93,20 +109,24 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 9] {
+fn sections(summary: &Summary) -> [(&'static str, String); 12] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
         ("Which node was off", heatmap::figure(summary)),
+        ("How stable each clock was", steadiness::section(summary)),
         ("What theory promises", bound::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
         ("How punctually probes were sent", lateness::figure(summary)),
+        ("What the hosts say of themselves", claims::table(summary)),
+        ("What happened", events::table(summary)),
         ("What ordering costs", ordering::figure(summary) + &ordering::table(summary)),
         ("What this run cannot tell", limits::section(summary)),
         ("The run", facts::section(summary)),
     ]
 }
 
-fn section(title: &str, body: &str) -> String {
+/// A part of a page below its title.
+pub fn section(title: &str, body: &str) -> String {
     format!("<section>\n<h2>{}</h2>\n{body}</section>\n", escape(title))
 }

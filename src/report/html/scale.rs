@@ -36,6 +36,12 @@ impl Scale {
         Self { spacing: Spacing::Log, low: 10_f64.powf(low), high: 10_f64.powf(high), start, end }
     }
 
+    /// Equal steps for equal ratios, from `low` to `high` themselves; both are positive.
+    pub fn ratio((low, high): (f64, f64), (start, end): (f64, f64)) -> Self {
+        let low = low.max(f64::MIN_POSITIVE);
+        Self { spacing: Spacing::Log, low, high: if high > low { high } else { low * 10.0 }, start, end }
+    }
+
     /// The smallest value.
     pub const fn low(&self) -> f64 {
         self.low
@@ -85,6 +91,8 @@ mod tests {
         assert_eq!((scale.low(), scale.ticks(9).len()), (100.0, 7));
         assert_eq!([100.0, 1e5, 1e8, 0.0, f64::NAN].map(|value| scale.at(value)), [300.0, 150.0, 0.0, 300.0, 300.0]);
         assert_eq!(scale.ticks(3), [1e2, 1e4, 1e6, 1e8]);
+        let ratio = Scale::ratio((0.02, 2.0), (0.0, 100.0));
+        assert_eq!([0.02, 0.2, 2.0, 9.0].map(|value| ratio.at(value).round()), [0.0, 50.0, 100.0, 100.0]);
     }
 
     #[test]

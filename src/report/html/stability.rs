@@ -2,18 +2,17 @@
 
 use super::axes::{self, Plot};
 use super::figure::Named;
+use super::labels::{self, Label};
 use super::page::document;
 use super::scale::Scale;
 use super::svg::{Drawing, through};
 use super::table::Table;
-use super::words::{UNKNOWN, escape, plain};
+use super::words::{UNKNOWN, escape, plain, power};
 use crate::stability::deviation::Deviation;
 use crate::stability::mask::Mask;
 use crate::stability::{Curves, Row, Statistic};
 
 const HEIGHT: f64 = 400.0;
-/// Names of curves are so far apart at least.
-const LINE: f64 = 17.0;
 
 /// What stands on the page beside the curves.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +84,7 @@ fn draw(width: f64, curves: &Curves, statistics: &[Statistic], mask: Option<Mask
     let up = Scale::decades(value, (plot.bottom, plot.top));
     axes::beside(&mut drawing, plot, &up, title, power);
     axes::below(&mut drawing, plot, &across, "τ, s", power);
-    let mut labels = Vec::new();
+    let mut names = Vec::new();
     for (one, class) in statistics.iter().zip(["c-lamport", "c-ntp", "c-hlc"]) {
         let rows: Vec<&Row> = rows().filter(|row| row.statistic == *one).collect();
         let at = |row: &&Row, value: f64| (across.at(row.tau_s), up.at(value));
@@ -97,9 +96,14 @@ fn draw(width: f64, curves: &Curves, statistics: &[Statistic], mask: Option<Mask
         drawing.path(&format!("curve {class}"), &through(rows.iter().map(|row| at(row, row.estimate.value))));
         let limit = |row: &&Row| Some(at(row, row.statistic.limit(mask?, row.tau_s)?));
         drawing.path("limit", &through(rows.iter().filter_map(limit)));
-        labels.extend(rows.last().map(|row| (at(row, row.estimate.value).1, class, one.name())));
+        let label = |row: &&Row| Label {
+            y: at(row, row.estimate.value).1,
+            class: class.to_owned(),
+            text: one.name().to_owned(),
+        };
+        names.extend(rows.last().map(label));
     }
-    name(&mut drawing, plot, labels);
+    labels::beside(&mut drawing, plot, names);
     drawing
 }
 
@@ -108,19 +112,4 @@ fn around(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let positive: Vec<f64> = values.filter(|value| value.is_normal() && *value > 0.0).collect();
     let (low, high) = (positive.iter().copied().reduce(f64::min)?, positive.iter().copied().reduce(f64::max)?);
     Some((low, high))
-}
-
-fn power(value: f64) -> String {
-    format!("1e{:.0}", value.log10())
-}
-
-fn name(drawing: &mut Drawing, plot: Plot, mut labels: Vec<(f64, &str, &str)>) {
-    labels.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut free = plot.bottom;
-    for (y, class, text) in labels {
-        let place = y.min(free);
-        free = place - LINE;
-        drawing.line(&format!("key {class}"), (plot.right + 9.0, place), (plot.right + 23.0, place));
-        drawing.text("name", (plot.right + 28.0, place + 4.0), text);
-    }
 }

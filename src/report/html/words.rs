@@ -65,6 +65,11 @@ pub fn tick(ns: f64) -> String {
     format!("{}{GAP}{unit}", plain(ns / divisor))
 }
 
+/// A power of ten on an axis.
+pub fn power(value: f64) -> String {
+    format!("1e{:.0}", value.log10())
+}
+
 /// A span or a dash.
 pub fn known(found: Option<Nanos>) -> String {
     found.map_or_else(|| UNKNOWN.to_owned(), span)

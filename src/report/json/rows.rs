@@ -3,10 +3,14 @@
 use serde::Serialize;
 
 use crate::analysis::arcs::{ArcRow, Quantiles};
+use crate::analysis::audit::ClaimRow;
+use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::series::{Cell, Series};
+use crate::analysis::stability::Stable;
 use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
+use crate::report::text::verdict_of;
 use crate::time::Nanos;
 
 /// A number as the CSV files show it, to six decimals; what is not finite is unknown.
@@ -196,6 +200,31 @@ impl Order<'_> {
     }
 }
 
+/// One statistic of one clock at one τ.
+#[derive(Serialize)]
+pub struct Stability<'a> {
+    algorithm: &'a str,
+    node: NodeId,
+    statistic: &'a str,
+    tau_s: Option<f64>,
+    terms: u64,
+    value: f64,
+}
+
+impl<'a> Stability<'a> {
+    /// The numbers of a clock, none of which is other than finite.
+    pub fn of(clock: &'a Stable) -> impl Iterator<Item = Self> {
+        clock.curves.rows.iter().map(|row| Self {
+            algorithm: clock.algorithm.name(),
+            node: clock.node,
+            statistic: row.statistic.name(),
+            tau_s: millionths(row.tau_s),
+            terms: row.estimate.terms as u64,
+            value: row.estimate.value,
+        })
+    }
+}
+
 /// The time series, by column.
 #[derive(Serialize)]
 pub struct Epsilon<'a> {
@@ -234,6 +263,78 @@ impl Columns<'_> {
             t_s: cells.iter().map(|cell| millionths(cell.t_s)).collect(),
             eps_true_ns: cells.iter().map(|cell| cell.eps_ns.round() as i64).collect(),
             offsets_ns: pairs.iter().map(offset).collect(),
+        }
+    }
+}
+
+/// One event.
+#[derive(Serialize)]
+pub struct Happened<'a> {
+    kind: &'a str,
+    node: Option<NodeId>,
+    from: Option<NodeId>,
+    to: Option<NodeId>,
+    t_s: Option<f64>,
+    duration_s: Option<f64>,
+    size_ns: Option<i64>,
+    rate_ppb: Option<i64>,
+    seen_by: &'a [NodeId],
+}
+
+impl<'a> Happened<'a> {
+    /// The numbers of a row.
+    pub fn of(event: &'a Event) -> Self {
+        let (node, arc) = match event.subject {
+            Subject::Node(node) => (Some(node), None),
+            Subject::Arc(arc) => (None, Some(arc)),
+        };
+        Self {
+            kind: event.kind.name(),
+            node,
+            from: arc.map(|arc| arc.from),
+            to: arc.map(|arc| arc.to),
+            t_s: millionths(event.at_s),
+            duration_s: millionths(event.duration_s),
+            size_ns: event.size.map(|size| size.0),
+            rate_ppb: event.rate.map(|rate| rate.0),
+            seen_by: &event.seen_by,
+        }
+    }
+}
+
+/// What one source of one host claims.
+#[derive(Serialize)]
+pub struct Claimed<'a> {
+    node: NodeId,
+    source: &'a str,
+    readings: u64,
+    synchronised_share: Option<f64>,
+    error_bound_p50_ns: Option<i64>,
+    error_bound_max_ns: Option<i64>,
+    offset_p50_ns: Option<i64>,
+    offset_max_ns: Option<i64>,
+    verdict: &'a str,
+    judged: Option<u64>,
+    refuted: Option<u64>,
+    worst_excess_ns: Option<i64>,
+}
+
+impl Claimed<'_> {
+    /// The numbers of a row.
+    pub fn of(row: &ClaimRow) -> Self {
+        Self {
+            node: row.node,
+            source: row.source.name(),
+            readings: row.readings,
+            synchronised_share: millionths(row.synchronised_share),
+            error_bound_p50_ns: row.error_bound.map(|bound| bound.0.0),
+            error_bound_max_ns: row.error_bound.map(|bound| bound.1.0),
+            offset_p50_ns: row.offset.map(|offset| offset.0.0),
+            offset_max_ns: row.offset.map(|offset| offset.1.0),
+            verdict: verdict_of(row),
+            judged: row.audit.map(|audit| audit.judged),
+            refuted: row.audit.map(|audit| audit.refuted),
+            worst_excess_ns: row.audit.map(|audit| audit.worst_excess.0),
         }
     }
 }

@@ -18,10 +18,43 @@ pub use oscillators::{Oscillators, OwnOscillator, Temperature};
 use super::shapes::Shape;
 use crate::time::Nanos;
 
-/// No scenario has more nodes: each keeps a journal.
-const MOST_NODES: u32 = 1_024;
-/// No run has more slots of the probe grid.
-const MOST_SLOTS: i64 = 100_000_000;
+/// No scenario links more pairs of nodes.
+const MOST_LINKS: u64 = 16_000_000;
+
+/// How a scenario is run, and with it how large it may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scale {
+    /// Every node keeps a journal.
+    Journaled,
+    /// Nothing is kept but what the result needs.
+    Streamed,
+}
+
+impl Scale {
+    /// No scenario has more nodes.
+    pub const fn most_nodes(self) -> u32 {
+        match self {
+            Self::Journaled => 1_024,
+            Self::Streamed => 1_000_000,
+        }
+    }
+
+    /// No run has more slots of the probe grid.
+    const fn most_slots(self) -> i64 {
+        match self {
+            Self::Journaled => 100_000_000,
+            Self::Streamed => 1_000_000_000_000,
+        }
+    }
+
+    /// No node has more slots: messages of an arc are counted in 32 bits where nothing is kept.
+    const fn most_periods(self) -> i64 {
+        match self {
+            Self::Journaled => i64::MAX,
+            Self::Streamed => 1_000_000_000,
+        }
+    }
+}
 
 /// A declared world.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -117,8 +150,16 @@ impl Scenario {
     /// # Errors
     /// Names the key, its value and the mend.
     pub fn parse(text: &str) -> Result<Self, Refused> {
+        Self::parse_for(text, Scale::Journaled)
+    }
+
+    /// The same for a run of another scale.
+    ///
+    /// # Errors
+    /// Names the key of the scenario, its value and the mend.
+    pub fn parse_for(text: &str, scale: Scale) -> Result<Self, Refused> {
         let scenario: Self = toml::from_str(text).map_err(|error| Refused(error.to_string().trim_end().to_owned()))?;
-        scenario.check()?;
+        scenario.check(scale)?;
         Ok(scenario)
     }
 
@@ -126,9 +167,9 @@ impl Scenario {
     ///
     /// # Errors
     /// Names the key, its value and the mend.
-    pub fn check(&self) -> Result<(), Refused> {
-        let nodes = self.check_shape()?;
-        self.check_time(nodes)?;
+    pub fn check(&self, scale: Scale) -> Result<(), Refused> {
+        let nodes = self.check_shape(scale)?;
+        self.check_time(nodes, scale)?;
         Checks("scenario").node("reference", self.reference, nodes)?;
         Checks("scenario").span("plausible", self.plausible, Nanos(1))?;
         Checks("stamps").span("noise", self.stamps.noise, Nanos::ZERO)?;
@@ -145,15 +186,21 @@ impl Scenario {
         self.events.iter().enumerate().try_for_each(|(index, event)| event.check(&format!("event[{index}]"), nodes))
     }
 
-    fn check_shape(&self) -> Result<u32, Refused> {
-        let nodes = self.topology.nodes();
-        if !(2..=MOST_NODES).contains(&nodes) {
-            return Err(refuse("topology: nodes", nodes, &format!("choose from 2 to {MOST_NODES} nodes")));
+    /// How many nodes there are, if there can be such a network.
+    ///
+    /// # Errors
+    /// Names the key, its value and the mend.
+    pub fn check_shape(&self, scale: Scale) -> Result<u32, Refused> {
+        let (nodes, most) = (self.topology.nodes(), scale.most_nodes());
+        if !(2..=most).contains(&nodes) {
+            return Err(refuse("topology: nodes", nodes, &format!("choose from 2 to {most} nodes")));
         }
         let checks = Checks("topology");
         match &self.topology {
             Shape::Tree { branches: 0, .. } => Err(refuse("topology.branches", 0, "choose 1 or more")),
-            Shape::RandomRegular { degree, .. } if *degree == 0 || *degree >= nodes || (degree * nodes) % 2 == 1 => {
+            Shape::RandomRegular { degree, .. }
+                if *degree == 0 || *degree >= nodes || (degree % 2) * (nodes % 2) == 1 =>
+            {
                 let mend = format!("choose from 1 to {}, so that degree times nodes is even", nodes - 1);
                 Err(refuse("topology.degree", degree, &mend))
             }
@@ -162,10 +209,16 @@ impl Scenario {
             }
             _ => Ok(()),
         }?;
-        Ok(nodes)
+        match self.topology.most_links() {
+            0..=MOST_LINKS => Ok(nodes),
+            links => {
+                let mend = format!("choose fewer nodes or another shape, with at most {MOST_LINKS} links");
+                Err(refuse("topology: links", links, &mend))
+            }
+        }
     }
 
-    fn check_time(&self, nodes: u32) -> Result<(), Refused> {
+    fn check_time(&self, nodes: u32, scale: Scale) -> Result<(), Refused> {
         let checks = Checks("scenario");
         checks.span("duration", self.duration, Nanos::from_millis(10))?;
         checks.span("tau", self.tau, Nanos::from_micros(1))?;
@@ -173,8 +226,9 @@ impl Scenario {
             let mend = format!("choose from 1us to a tenth of the duration, {}", self.duration.over(10));
             return Err(refuse("tau", self.tau, &mend));
         }
-        let slots = (self.duration.0 / self.tau.0).saturating_mul(i64::from(nodes));
-        if slots > MOST_SLOTS {
+        let periods = self.duration.0 / self.tau.0;
+        let slots = periods.saturating_mul(i64::from(nodes));
+        if slots > scale.most_slots() || periods > scale.most_periods() {
             let mend =
                 format!("{slots} slots of the probe grid are too many: choose a longer one, or a shorter duration");
             return Err(refuse("tau", self.tau, &mend));

@@ -3,6 +3,7 @@
 use super::driver::{Delivery, Setting};
 use crate::affine::Line;
 use crate::ids::{Arc, NodeId};
+use crate::model::real::ln;
 use crate::model::{Jitter, Path, Purpose, Rng};
 use crate::order::Stamper;
 use crate::order::report::StampSource;
@@ -110,7 +111,7 @@ impl Terms {
         let (seed, end) = (self.seed, Time::ZERO + self.span);
         let mut at = Time::ZERO;
         (0..).map_while(move |number: u64| {
-            let gap_s = -(1.0 - rng.unit()).ln() / rate;
+            let gap_s = -ln(1.0 - rng.unit()) / rate;
             at += Nanos((gap_s * 1e9).min(1e18) as i64);
             (at < end).then(|| (at, Rng::stream(seed, Purpose::Users, mix(id, number))))
         })

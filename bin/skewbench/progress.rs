@@ -1,0 +1,40 @@
+//! How far a run is.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A run that takes longer than this says how far it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A progress bar that comes only if the run takes long.
+pub struct Progress {
+    began: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// None is shown yet.
+    pub fn new() -> Self {
+        Self { began: Instant::now(), bar: None }
+    }
+
+    /// So much of the run is over, as a share.
+    pub fn show(&mut self, share: f64) {
+        if self.began.elapsed() < PATIENCE {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new(1_000);
+            let style = ProgressStyle::with_template("simulating [{bar:40}] {percent:>3}% {eta}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+            bar
+        });
+        bar.set_position((share * 1e3) as u64);
+    }
+
+    /// The run is over.
+    pub fn end(&self) {
+        self.bar.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}

@@ -1,0 +1,167 @@
+//! `skewbench sim --streamed`: a run of which nothing is kept but what the result needs.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use skewbench::host::facts::{peak_memory_bytes, processor_seconds};
+use skewbench::host::signals::Stop;
+use skewbench::sim::Scenario;
+use skewbench::sim::scenario::Refused;
+use skewbench::sim::streamed::{Findings, Lamport, Method, World};
+
+use crate::out::{self, Volume};
+use crate::progress::Progress;
+
+/// What a run cost.
+struct Cost {
+    build_s: f64,
+    run_s: f64,
+    processor_s: f64,
+    bytes_a_node: f64,
+    bytes_an_arc: f64,
+    stopped: bool,
+}
+
+/// Runs the scenario, prints what it came to, and writes `stream.csv` if a folder is given.
+pub fn run(scenario: &Scenario, seed: u64, dir: Option<&Path>, volume: Volume) -> Result<Result<u8, Refused>> {
+    let stop = listen()?;
+    let began = Instant::now();
+    let world = match World::new(scenario, seed) {
+        Ok(world) => world,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let method = Method::for_nodes(world.nodes.len());
+    let mut network = Lamport::new(world, method);
+    let build_s = began.elapsed().as_secs_f64();
+    let (began, used, mut progress) = (Instant::now(), processor_seconds(), Progress::new());
+    while !network.is_over() && !stop.load(Ordering::Relaxed) {
+        network.run_window();
+        if volume.is_chatty() {
+            progress.show(network.now().as_seconds() / scenario.duration.as_seconds());
+        }
+    }
+    progress.end();
+    let run_s = began.elapsed().as_secs_f64();
+    let processor_s = processor_seconds().zip(used).map_or(run_s, |(now, before)| now - before);
+    let (nodes, arcs) = (network.world.nodes.len(), network.world.arcs.len());
+    let beside_arcs = network.bytes() + size_of_val(&network.world.nodes[..]);
+    let cost = Cost {
+        build_s,
+        run_s,
+        processor_s,
+        bytes_a_node: beside_arcs as f64 / nodes as f64,
+        bytes_an_arc: size_of_val(&network.world.arcs[..]) as f64 / arcs as f64,
+        stopped: !network.is_over(),
+    };
+    let found = Findings::of(&network, method);
+    if let Some(dir) = dir {
+        let file = dir.join("stream.csv");
+        fs::write(&file, found.csv()).with_context(|| format!("{}: cannot write", file.display()))?;
+    }
+    let text = text(&found, &cost);
+    out::put(if volume.quiet { text.lines().last().unwrap_or_default() } else { &text })?;
+    if volume.quiet {
+        out::put("\n")?;
+    }
+    Ok(Ok(found.verdict().exit_code()))
+}
+
+/// A flag that is raised when somebody wants the run to end.
+fn listen() -> Result<Arc<AtomicBool>> {
+    let raised = Arc::new(AtomicBool::new(false));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("signals")?;
+    let flag = Arc::clone(&raised);
+    let mut stop = runtime.block_on(async { Stop::listen() })?;
+    std::thread::spawn(move || {
+        runtime.block_on(stop.asked());
+        flag.store(true, Ordering::Relaxed);
+    });
+    Ok(raised)
+}
+
+fn text(found: &Findings, cost: &Cost) -> String {
+    let (premises, bounds, counts) = (&found.premises, found.bounds(), &found.counts);
+    let mut text = String::new();
+    let mut line = |name: &str, what: String| {
+        let _ = writeln!(text, "{name:<10}{what}");
+    };
+    line("network", format!("{} nodes, {} arcs, directed diameter {}", found.nodes, found.arcs, diameter(found)));
+    let cut = if cost.stopped { format!(", stopped before its {}", found.planned) } else { String::new() };
+    line("simulated", format!("{}{cut}", found.simulated));
+    let lost = format!("{} sent, {} delivered, {} lifted a clock", counts.sent, counts.delivered, counts.lifts);
+    line("probes", lost);
+    line(
+        "premises",
+        format!(
+            "kappa {} ppm, tau_eff {} (arc {}), nu {}, mu {}, xi {} (largest: every message that arrives is timely)",
+            premises.kappa.as_ppm(),
+            premises.tau,
+            found.slowest,
+            premises.nu(),
+            premises.mu,
+            premises.xi
+        ),
+    );
+    line(
+        "bounds",
+        format!(
+            "safe {}, seed {}, tight {} (if all mu are equal), paper {}",
+            bounds.safe, bounds.seed, bounds.tight, bounds.paper
+        ),
+    );
+    match (found.warm_up, found.eps) {
+        (Some(warm), Some(eps)) => {
+            let (ahead, behind) = eps.worst_pair;
+            line(
+                "epsilon",
+                format!(
+                    "lamport, {}: max {}, p99 {}, p50 {} after a warm-up of {warm}; worst pair {ahead} and {behind} at {:.3} s",
+                    method(found),
+                    eps.max,
+                    eps.p99,
+                    eps.p50,
+                    eps.worst_at.as_seconds()
+                ),
+            );
+        }
+        _ => line("epsilon", format!("the bound begins to hold only after {}: run for longer", premises.warm_up())),
+    }
+    line(
+        "speed",
+        format!(
+            "{:.2} s to build, {:.2} s to run ({:.2} s of processor time), {:.0} probes/s of processor time",
+            cost.build_s,
+            cost.run_s,
+            cost.processor_s,
+            counts.delivered as f64 / cost.processor_s.max(1e-9)
+        ),
+    );
+    let peak = peak_memory_bytes()
+        .map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.1} MiB", bytes as f64 / 1_048_576.0));
+    line("memory", format!("{:.0} bytes a node, {:.0} an arc, peak {peak}", cost.bytes_a_node, cost.bytes_an_arc));
+    for note in &found.failed {
+        line("note", note.clone());
+    }
+    let _ = writeln!(text, "verdict  {}", found.verdict().name());
+    text
+}
+
+fn diameter(found: &Findings) -> String {
+    let limits = found.diameter;
+    if limits.is_exact() {
+        return limits.at_most.to_string();
+    }
+    format!("at most {} (certified; at least {}): the bounds take the larger", limits.at_most, limits.at_least)
+}
+
+fn method(found: &Findings) -> &'static str {
+    match found.method {
+        Method::Exact => "exact to 2 ns (p50 and p99 rounded up by 0.1 % at most)",
+        Method::Outward => "rounded outward in windows of an eighth of tau",
+    }
+}

@@ -1,0 +1,192 @@
+//! What can be certified of a run without any common clock, from its journals alone: for every pair of nodes an interval
+//! that the other clock was in, at instants of a grid; for every algorithm how far its clocks were apart at least and at
+//! most; and where an assumption cannot be true, the proof.
+
+mod courses;
+mod grid;
+mod stamps;
+mod table;
+
+use std::collections::BTreeMap;
+
+pub use courses::Courses;
+pub use grid::Grid;
+pub use table::{Certified, Instant, PairCertified};
+
+use super::run::{AgentRun, Span, choose};
+use super::shared;
+use crate::certify::suspects::suspects;
+use crate::certify::{
+    Contradiction, Delay, Feasible, Graph, Interval, Observation, Queries, Reach, Sight, Window, feasible,
+};
+use crate::ids::{Algorithm, Arc, NodeId};
+use crate::time::{Local, Nanos, Ppb, Time};
+use table::Table;
+
+/// The step of every local clock.
+const TICK: Nanos = Nanos(1);
+/// So many contradictions are told; all are counted.
+const MOST_CONTRADICTIONS: usize = 8;
+/// So many intervals are kept for a heat map.
+const MOST_INTERVALS: usize = 4_000_000;
+
+/// What is assumed, and where to look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parameters {
+    /// The limit on |rate − 1| of each node's local clock. A node that is not among them is left out.
+    pub kappa: BTreeMap<NodeId, Ppb>,
+    /// What is assumed of the delays of each arc, in real time; nothing but that they are not negative where it is not
+    /// among them.
+    pub delays: BTreeMap<Arc, Delay>,
+    /// From one instant at which intervals are found to the next.
+    pub grid: Nanos,
+    /// How much of the run is looked at for one of them, half before and half after it: twice the grid at the least.
+    pub window: Nanos,
+    /// What of the run's beginning does not count for eps.
+    pub warm_up: Nanos,
+}
+
+impl Parameters {
+    /// What the journals themselves state: each node's kappa, and no minimum delay. Grid 1 s, window 2 s.
+    pub fn stated(runs: &[AgentRun]) -> Self {
+        let (spans, _) = choose(runs);
+        let kappa = spans.iter().map(|(node, span)| (*node, stated_kappa(span))).collect();
+        let (grid, window) = (Nanos::from_seconds(1), Nanos::from_seconds(2));
+        Self { kappa, delays: BTreeMap::new(), grid, window, warm_up: Nanos::ZERO }
+    }
+
+    /// The same with the configured mu of each arc as its minimum delay. Mu is in units of the receiver's clock, which may
+    /// run fast: what is certain in real time is mu / (1 + kappa).
+    pub fn with_configured_mu(mut self, runs: &[AgentRun]) -> Self {
+        let (spans, _) = choose(runs);
+        for (arc, impairment) in shared::config(&spans).map(|config| config.arcs).unwrap_or_default() {
+            let kappa = self.kappa.get(&arc.to).copied().unwrap_or_default().0.max(0);
+            let least = i128::from(impairment.mu.0.max(0)) * i128::from(Ppb::ONE.0) / i128::from(Ppb::ONE.0 + kappa);
+            self.delays.insert(arc, Delay { least: Nanos(least as i64), most: None });
+        }
+        self
+    }
+}
+
+/// A declared oscillator loses up to a nanosecond of its reading where its rate changes, once a second.
+const DECLARED_LOSS: Ppb = Ppb(2);
+
+fn stated_kappa(span: &Span<'_>) -> Ppb {
+    let header = &span.run.header;
+    let loss = if header.oscillator.is_some() { DECLARED_LOSS } else { Ppb(0) };
+    Ppb(header.kappa_ppb.0.max(0).saturating_add(loss.0))
+}
+
+/// An interval of the clock `other` at an instant of the grid, seen from `own`: own < other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PairInterval {
+    /// Which instant of the grid.
+    pub instant: usize,
+    /// Whose clock the instant is of.
+    pub own: NodeId,
+    /// Whose clock is read.
+    pub other: NodeId,
+    /// The offset H_other − H_own was in here, in ns; open ends are the smallest and the largest number.
+    pub offset: (Nanos, Nanos),
+}
+
+/// What was certified.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Certificate {
+    /// The nodes, in order.
+    pub nodes: Vec<NodeId>,
+    /// The instants, and what each clock showed at them.
+    pub grid: Grid,
+    /// Each pair's interval at each instant, if they are not too many to keep.
+    pub intervals: Vec<PairInterval>,
+    /// What follows for each algorithm, in the order of [`Algorithm::ALL`]; those that every node has.
+    pub algorithms: Vec<Certified>,
+    /// The first contradictions; print them.
+    pub contradictions: Vec<Contradiction>,
+    /// How many windows contradict the assumptions.
+    pub contradictory_windows: usize,
+    /// What was left out and why.
+    pub notes: Vec<String>,
+}
+
+impl Certificate {
+    /// What is certified of an algorithm.
+    pub fn of(&self, algorithm: Algorithm) -> Option<&Certified> {
+        self.algorithms.iter().find(|certified| certified.algorithm == algorithm)
+    }
+}
+
+/// Certifies a run. `progress` hears now and then how much is done, as a share. Cost: for each instant of the grid one
+/// pass over the window's messages and two searches a node; for each pair and instant the changes of its clocks.
+pub fn certificate(runs: &[AgentRun], parameters: &Parameters, mut progress: impl FnMut(f64)) -> Certificate {
+    let (mut spans, notes) = choose(runs);
+    let mut certificate = Certificate { notes, ..Certificate::default() };
+    stamps::retain_usable(&mut spans, parameters, &mut certificate.notes);
+    let grid = Grid::new(&mut spans, parameters.grid, &mut certificate.notes);
+    let kappas: BTreeMap<NodeId, Ppb> = spans.keys().map(|node| (*node, parameters.kappa[node])).collect();
+    let observation = Observation::new(&kappas, &parameters.delays, stamps::messages(&spans), TICK);
+    certificate.nodes = spans.keys().copied().collect();
+    let courses = Courses::new(&spans);
+    let mut table = Table::new(&courses, &certificate.nodes, &kappas, parameters);
+    let window = parameters.window.max(parameters.grid.times(2));
+    let mut before: Option<Vec<Sight>> = None;
+    for instant in 0..grid.instants() {
+        let at = grid.at(instant);
+        let sights = certificate.look(&observation, &grid.window(instant, window), instant, at);
+        if let Some(before) = &before {
+            table.add(instant - 1, before, &sights);
+        }
+        before = Some(sights);
+        progress((instant + 1) as f64 / grid.instants() as f64);
+    }
+    certificate.algorithms = table.finish();
+    certificate.grid = grid;
+    certificate
+}
+
+impl Certificate {
+    /// Every pair's interval at one instant, by the lower and then the higher node; unknown where the window contradicts
+    /// the assumptions.
+    fn look(&mut self, observation: &Observation, window: &Window, instant: usize, at: &[Time<Local>]) -> Vec<Sight> {
+        let mut sights = Vec::new();
+        let graph = self.consistent(observation, window);
+        let queries = graph.as_ref().map(Queries::new);
+        let mut reach = Reach::default();
+        for (own, at) in at.iter().copied().enumerate() {
+            if let Some(queries) = &queries {
+                queries.reach(own, at, &mut reach);
+            }
+            for other in own + 1..self.nodes.len() {
+                let found = queries.as_ref().map_or(Interval::UNKNOWN, |queries| queries.interval(&reach, other));
+                sights.push(Sight { at, other: found });
+                if self.intervals.len() < MOST_INTERVALS {
+                    let offset = (found.low - at, found.high - at);
+                    let (own, other) = (self.nodes[own], self.nodes[other]);
+                    self.intervals.push(PairInterval { instant, own, other, offset });
+                }
+            }
+        }
+        sights
+    }
+
+    fn consistent<'a>(&mut self, observation: &'a Observation, window: &Window) -> Option<Graph<'a>> {
+        let graph = match Graph::new(observation, window) {
+            Ok(graph) => graph,
+            Err(too_long) => {
+                if !self.notes.contains(&too_long.to_string()) {
+                    self.notes.push(too_long.to_string());
+                }
+                return None;
+            }
+        };
+        let Feasible::Cycle(cycle) = feasible(&graph) else { return Some(graph) };
+        self.contradictory_windows += 1;
+        let mut found = Contradiction::new(&graph, &cycle);
+        let blamed = |known: &Contradiction| known.clocks() == found.clocks();
+        if self.contradictions.len() < MOST_CONTRADICTIONS && !self.contradictions.iter().any(blamed) {
+            found.suspects = suspects(observation, window, &found).unwrap_or_default();
+            self.contradictions.push(found);
+        }
+        None
+    }
+}

@@ -1,0 +1,150 @@
+//! `skewbench sweep` as a person runs it: the same bytes with any number of jobs and interruptions, figures that agree with
+//! single runs, and refusals that name the mend.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::chromium::Folder;
+use crate::lab::table;
+
+const SCENARIO: &str = "duration = \"2s\"\ntau = \"50ms\"\ntopology = { shape = \"line\", nodes = 3 }\n\
+    [oscillators]\ndrift_within_ppm = 50\noffset_within = \"1ms\"\n\
+    [links]\ndelay = \"200us\"\njitter = { kind = \"exponential\", mean = \"20us\" }\n";
+
+/// A grid of 4 x 2 points, and three seeds.
+const GRID: [&str; 6] = ["--over", "tau=20ms,50ms..200ms", "--over", "diameter=1,3", "--seeds", "3"];
+
+fn sweep(scenario: &Path, out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skewbench"));
+    command.arg("sweep").arg(scenario).args(GRID).arg("--out").arg(out).args(more);
+    command
+}
+
+fn done(mut command: Command) -> Output {
+    let output = command.output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// What a sweep came to: the table and the page.
+fn results(dir: &Path) -> [Vec<u8>; 2] {
+    ["sweep.csv", "sweep.html"].map(|name| fs::read(dir.join(name)).expect(name))
+}
+
+fn finished_runs(dir: &Path) -> usize {
+    fs::read_to_string(dir.join("runs.jsonl")).map_or(0, |text| text.lines().count().saturating_sub(1))
+}
+
+/// Starts a sweep and ends it by a signal as soon as some runs are done.
+fn interrupted(scenario: &Path, out: &Path, with: Signal) -> Option<i32> {
+    let mut child = sweep(scenario, out, &["--jobs", "1"]).stdout(Stdio::null()).spawn().expect("it starts");
+    let began = Instant::now();
+    while finished_runs(out) < 7 && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    kill(Pid::from_raw(child.id() as i32), with).expect("a signal");
+    child.wait().expect("it ends").code()
+}
+
+fn folder(name: &str) -> (Folder, PathBuf) {
+    let folder = Folder::new(name);
+    let scenario = folder.write("line.toml", SCENARIO);
+    (folder, scenario)
+}
+
+#[test]
+fn results_are_the_same_bytes_with_any_number_of_jobs_and_interruptions() {
+    let (folder, scenario) = folder("sweep-resumed");
+    let dirs = ["one", "four", "killed", "asked"].map(|name| folder.0.join(name));
+    done(sweep(&scenario, &dirs[0], &["--jobs", "1"]));
+    done(sweep(&scenario, &dirs[1], &["--jobs", "4"]));
+    assert_eq!(interrupted(&scenario, &dirs[2], Signal::SIGKILL), None);
+    let left = finished_runs(&dirs[2]);
+    assert!((7..24).contains(&left), "it was killed half-way: {left} runs");
+    // As if the power had gone in the middle of a line.
+    let runs = dirs[2].join("runs.jsonl");
+    let torn = fs::read(&runs).unwrap();
+    fs::write(&runs, &torn[..torn.len() - 5]).unwrap();
+    let again = done(sweep(&scenario, &dirs[2], &[]));
+    let said = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(said.contains(&format!("{} of 24 runs are done already", left - 1)), "{said}");
+    assert_eq!(interrupted(&scenario, &dirs[3], Signal::SIGINT), Some(4), "stopped: unknown");
+    assert!(table(&dirs[3].join("sweep.csv")).len() < 8, "what was finished was written");
+    done(sweep(&scenario, &dirs[3], &[]));
+    let expected = results(&dirs[0]);
+    for dir in &dirs[1..] {
+        assert!(results(dir) == expected, "{}", dir.display());
+    }
+}
+
+#[test]
+fn a_point_says_what_a_single_run_of_the_same_scenario_says() {
+    let (folder, _) = folder("sweep-single");
+    // Long enough that the sweep leaves it as it is.
+    let text = SCENARIO.replace("\"2s\"", "\"4s\"");
+    let scenario = folder.write("long.toml", &text);
+    let swept = folder.0.join("swept");
+    let output = done({
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skewbench"));
+        command
+            .arg("sweep")
+            .arg(&scenario)
+            .args(["--over", "loss=0,0.1", "--seeds", "1", "--seed", "9", "--out"])
+            .arg(&swept);
+        command
+    });
+    assert!(String::from_utf8_lossy(&output.stdout).contains("The bound held in all runs: 2 points, 1 seed each."));
+    let lossy = folder.write("lossy.toml", &format!("{text}loss_share = 0.1\n"));
+    for (row, scenario) in table(&swept.join("sweep.csv")).iter().zip([scenario, lossy]) {
+        let dir = folder.0.join(format!("single-{}", row["loss_share"]));
+        let mut single = Command::new(env!("CARGO_BIN_EXE_skewbench"));
+        done({
+            single.arg("sim").arg(&scenario).args(["--seed", "9", "--out"]).arg(&dir);
+            single
+        });
+        let summary = table(&dir.join("summary.csv"));
+        for clock in &summary {
+            let name = &clock["algorithm"];
+            assert_eq!(row[&format!("{name}_eps_max_ns_median")], clock["eps_true_ns_max"], "{name}");
+            assert_eq!(row[&format!("{name}_eps_p99_ns_worst")], clock["eps_true_ns_p99"], "{name}");
+        }
+        let lamport = summary.iter().find(|clock| clock["algorithm"] == "lamport").expect("its row");
+        for bound in ["seed", "safe", "tight", "paper"] {
+            assert_eq!(row[&format!("bound_{bound}_ns_worst")], lamport[&format!("bound_{bound}_ns")]);
+        }
+        assert_eq!(row["tightness_median"], lamport["tightness"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_swept_is_refused_before_anything_is_run() {
+    let (folder, scenario) = folder("sweep-refused");
+    let out = folder.0.join("out");
+    let refused = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skewbench"));
+        let output = command.arg("sweep").arg(&scenario).arg("--out").arg(&out).args(more).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for (flags, words) in [
+        (&["--over", "taw=1ms"][..], ["--over taw", "choose one of tau"]),
+        (&["--over", "tau=1..5"], ["--over tau=1", "100ms"]),
+        (&["--over", "tau=1ms,3000s"], ["tau=3000s", "choose"]),
+        (&["--over", "diameter=0..3"], ["--over diameter=0", "1 to 1024"]),
+        (&["--over", "wan-loss=0.1"], ["--over wan-loss=0.1", "no [wan] links"]),
+        (&["--over", "mu=0s,1s"], ["mu=1s: mu", "run away"]),
+        (&["--over", "tau=1ms..1s:500"], ["2500 runs are more than 1000", "--most-runs 2500"]),
+    ] {
+        let why = refused(flags);
+        assert!(words.iter().all(|word| why.contains(word)), "{flags:?}: {why}");
+    }
+    assert!(!out.exists(), "nothing was begun");
+    done(sweep(&scenario, &out, &[]));
+    let why = refused(&["--over", "tau=20ms,50ms..200ms", "--seeds", "3"]);
+    assert!(why.contains("another sweep: its --over is") && why.contains("--force"), "{why}");
+}

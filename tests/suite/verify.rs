@@ -1,0 +1,130 @@
+//! A run's folder as evidence: one changed byte anywhere is found and named.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::lab::{Folder, skewbench, text};
+
+const SCENARIO: &str = "duration = \"2s\"\ntau = \"50ms\"\n[topology]\nshape = \"full\"\nnodes = 3\n[oscillators]\n\
+    offset_within = \"5ms\"\ndrift_within_ppm = 50\n[links]\ndelay = \"1ms\"\njitter = { kind = \"uniform\", limit = \"200us\" }\n";
+
+fn simulated(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    let scenario = folder.path().with_extension("toml");
+    fs::write(&scenario, SCENARIO).expect("a scenario");
+    let done = skewbench().arg("sim").arg(&scenario).arg("--out").arg(folder.path()).output().expect("sim starts");
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    fs::remove_file(scenario).expect("removed");
+    folder
+}
+
+fn verify(dir: &Path) -> (i32, String) {
+    let done = skewbench().arg("verify").arg(dir).output().expect("verify starts");
+    (done.status.code().expect("a code"), text(&done.stdout) + &text(&done.stderr))
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let inside = |dir: PathBuf| fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let all = inside(dir.to_owned()).chain(inside(dir.join("journals"))).filter(|path| path.is_file());
+    all.filter(|path| !path.ends_with("MANIFEST.sha256")).collect()
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).expect("written");
+}
+
+#[test]
+fn one_flipped_byte_in_any_file_is_found_and_named() {
+    let folder = simulated("flipped");
+    let (code, said) = verify(folder.path());
+    assert_eq!(code, 0, "{said}");
+    let all = files(folder.path());
+    assert!(all.len() >= 9 && said.contains(&format!("{0} of {0} files", all.len())), "{said}");
+    for file in all {
+        flip(&file);
+        let (code, said) = verify(folder.path());
+        let name = file.file_name().expect("a name").to_str().expect("text");
+        let of_hash = said.lines().find(|line| line.starts_with("DIFFERS") && line.contains("its hash"));
+        assert!(code == 1 && of_hash.is_some_and(|line| line.contains(name)), "{name}: {said}");
+        if name.ends_with(".skj") {
+            assert!(said.contains("note     journals: ") && said.contains("summary.csv: line "), "{said}");
+        } else {
+            assert!(said.contains(&format!("{name}: line ")), "{said}");
+        }
+        flip(&file);
+    }
+    assert_eq!(verify(folder.path()).0, 0);
+}
+
+#[test]
+fn the_tools_of_the_system_read_the_manifest() {
+    let folder = simulated("sha256sum");
+    let check = || {
+        let mut command = Command::new("sha256sum");
+        command.args(["-c", "--strict", "MANIFEST.sha256"]).current_dir(folder.path()).output().expect("sha256sum")
+    };
+    let done = check();
+    assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
+    flip(&folder.path().join("arcs.csv"));
+    assert!(text(&check().stdout).contains("arcs.csv: FAILED"));
+}
+
+#[test]
+fn a_result_changed_together_with_its_hash_is_found_by_recomputing() {
+    let folder = simulated("forged");
+    let (path, list) = (folder.path().join("summary.csv"), folder.path().join("MANIFEST.sha256"));
+    let forged = fs::read_to_string(&path).expect("a summary").replace("WITHIN", "UNKNOWN");
+    fs::write(&path, &forged).expect("written");
+    let sum = skewbench::host::manifest::Sum::of(forged.as_bytes());
+    let line = |line: &str| {
+        if line.ends_with("  summary.csv") { format!("{sum}  summary.csv\n") } else { format!("{line}\n") }
+    };
+    let forged: String = fs::read_to_string(&list).expect("a manifest").lines().map(line).collect();
+    fs::write(&list, forged).expect("written");
+    let (code, said) = verify(folder.path());
+    assert!(code == 1 && said.contains("summary.csv: line 3") && !said.contains("its hash"), "{said}");
+}
+
+#[test]
+fn what_is_missing_is_told_from_what_can_be_made_again() {
+    let folder = simulated("missing");
+    fs::remove_file(folder.path().join("report.json")).expect("removed");
+    fs::write(folder.path().join("README.md"), "notes").expect("written");
+    let (code, said) = verify(folder.path());
+    assert!(code == 0 && said.contains("report.json: not kept") && said.contains("README.md: not in"), "{said}");
+    let journal = files(folder.path()).into_iter().find(|path| path.extension().is_some_and(|e| e == "skj"));
+    let journal = journal.expect("a journal");
+    fs::rename(&journal, journal.with_file_name("other.skj")).expect("renamed");
+    let (code, said) = verify(folder.path());
+    assert!(code == 3 && said.contains("other.skj: a journal that is not in the manifest"), "{said}");
+    fs::remove_file(folder.path().join("MANIFEST.sha256")).expect("removed");
+    let (code, said) = verify(folder.path());
+    assert!(code == 3 && said.contains("MANIFEST.sha256: "), "{said}");
+    assert_eq!(verify(&folder.path().join("none")).0, 3);
+}
+
+#[test]
+fn results_made_elsewhere_know_the_way_to_their_journals() {
+    let (folder, again) = (simulated("source"), Folder::new("source-again"));
+    let done = skewbench().arg("analyze").arg(folder.path()).arg("--out").arg(again.path()).output().expect("analyze");
+    assert_eq!(done.status.code(), Some(0));
+    let (code, said) = verify(again.path());
+    assert!(code == 0 && said.contains("what 3 journals give again"), "{said}");
+    flip(&files(folder.path()).into_iter().find(|path| path.extension().is_some_and(|e| e == "skj")).expect("one"));
+    assert_eq!(verify(again.path()).0, 1);
+}
+
+#[test]
+fn another_program_is_said_and_nothing_else() {
+    let folder = simulated("version");
+    let list = folder.path().join("MANIFEST.sha256");
+    let text = fs::read_to_string(&list).expect("a manifest");
+    let rest = text.split_once('\n').expect("lines").1;
+    fs::write(&list, format!("# written by skewbench 0.0.1, commit \u{1b}[2J\n{rest}")).expect("written");
+    let (code, said) = verify(folder.path());
+    assert!(code == 0 && said.contains("written by skewbench 0.0.1") && !said.contains('\u{1b}'), "{said}");
+}
