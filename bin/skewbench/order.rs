@@ -13,7 +13,7 @@ use skewbench::time::Nanos;
 use crate::{folder, out};
 
 /// No run may be expected to send more messages than about this: it would take minutes and gigabytes.
-const MOST_MESSAGES: f64 = 2e6;
+const MOST_MESSAGES: f64 = 1e6;
 /// Heartbeats a second of a process to each other one.
 const BEATS_PER_S: f64 = 50.0;
 

@@ -2,19 +2,21 @@
 
 use crate::time::Nanos;
 
-/// Every ordered pair of different clocks: how far the first is ahead of the second.
-pub fn leads(offsets: &[Nanos]) -> impl Iterator<Item = Nanos> + use<'_> {
-    let of = move |(i, a): (usize, &Nanos)| {
-        let a = *a;
-        offsets.iter().enumerate().filter(move |(j, _)| *j != i).map(move |(_, b)| a - *b)
-    };
-    offsets.iter().enumerate().flat_map(of)
+/// The mean of a quantity over all ordered pairs of different clocks, given their two offsets.
+pub fn mean_over_pairs(offsets: &[Nanos], of: impl Fn(Nanos, Nanos) -> f64) -> f64 {
+    let (mut sum, mut count) = (0.0, 0_u64);
+    for (i, first) in offsets.iter().enumerate() {
+        for (_, second) in offsets.iter().enumerate().filter(|(j, _)| *j != i) {
+            sum += of(*first, *second);
+            count += 1;
+        }
+    }
+    sum / count.max(1) as f64
 }
 
 /// The mean of a quantity over all ordered pairs of different clocks, by how far the first is ahead of the second.
 pub fn mean_over_leads(offsets: &[Nanos], of: impl Fn(Nanos) -> f64) -> f64 {
-    let (count, sum) = leads(offsets).fold((0_u64, 0.0), |(count, sum), lead| (count + 1, sum + of(lead)));
-    if count == 0 { 0.0 } else { sum / count as f64 }
+    mean_over_pairs(offsets, |first, second| of(first - second))
 }
 
 /// Share of neighbouring events of different processes that their stamps put the wrong way round: P(θ > Δ), with Δ the

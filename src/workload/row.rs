@@ -59,6 +59,11 @@ impl Check {
         Self { quantity, measured, relation: Relation::AtLeast, predicted, chance: f64::NAN }
     }
 
+    /// A quantity that should stand so to its prediction.
+    pub const fn with(quantity: &'static str, measured: f64, relation: Relation, predicted: f64) -> Self {
+        Self { quantity, measured, relation, predicted, chance: f64::NAN }
+    }
+
     /// A quantity that nothing is predicted of.
     pub const fn alone(quantity: &'static str, measured: f64) -> Self {
         Self { quantity, measured, relation: Relation::Unpredicted, predicted: f64::NAN, chance: f64::NAN }

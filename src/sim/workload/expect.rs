@@ -4,7 +4,7 @@ use super::terms::Terms;
 use crate::ids::NodeId;
 use crate::model::{Purpose, Rng};
 use crate::time::{Nanos, Time, True};
-use crate::workload::state_machine;
+use crate::workload::{Relation, state_machine};
 
 /// How often a process says where its clock is.
 pub const HEARTBEAT: Nanos = Nanos::from_millis(20);
@@ -29,8 +29,8 @@ pub fn mean_stability_s(terms: &Terms, sends: &[(Time<True>, NodeId)], own: Own)
         for i in terms.names().filter(|i| own == Own::Counts || i != k) {
             let ahead = |j: NodeId, delay: Nanos| {
                 let skew = offsets[k.0 as usize] - offsets[j.0 as usize];
-                // Hearing of the command lifts a clock above it.
-                if terms.is_lifted() { skew.min(delay) } else { skew }
+                // Hearing of the command lifts a clock above it at the latest.
+                if terms.is_lifted() { delay } else { skew }
             };
             let delay = if i == *k { Nanos::ZERO } else { terms.draw_delay(&mut rng) };
             let others: Vec<_> = terms
@@ -47,6 +47,12 @@ pub fn mean_stability_s(terms: &Terms, sends: &[(Time<True>, NodeId)], own: Own)
         }
     }
     sum / count.max(1) as f64
+}
+
+/// How a measured latency should stand to [`mean_stability_s`]: clocks that hearing lifts may have passed a stamp before they
+/// hear of it.
+pub const fn relation(terms: &Terms) -> Relation {
+    if terms.is_lifted() { Relation::AtMost } else { Relation::About }
 }
 
 /// Whether a process's delivery of its own commands counts.

@@ -2,7 +2,7 @@
 
 use super::driver::{Delivery, Planned, run};
 use super::exclusion::mean_ms;
-use super::expect::{HEARTBEAT, Own, mean_stability_s, phases};
+use super::expect::{self, HEARTBEAT, Own, mean_stability_s, phases};
 use super::terms::{BASE, Premise, Terms};
 use crate::ids::NodeId;
 use crate::order::report::StampSource;
@@ -88,7 +88,12 @@ fn row(
     let beats = (end - Time::ZERO).as_seconds() / HEARTBEAT.as_seconds() * n * (n - 1.0);
     let mut checks = vec![
         Check::about("messages per command", log.messages() as f64 / commands, n - 1.0 + beats / commands),
-        Check::about("latency, mean ms", mean_ms(&found.latencies), mean_stability_s(terms, sends, Own::Counts) * 1e3),
+        Check::with(
+            "latency, mean ms",
+            mean_ms(&found.latencies),
+            expect::relation(terms),
+            mean_stability_s(terms, sends, Own::Counts) * 1e3,
+        ),
     ];
     if !terms.is_lifted() {
         let predicted = predict::inversion_share(&terms.offsets(), terms.rate);

@@ -2,7 +2,7 @@
 
 use super::driver::{Delivery, Planned, run};
 use super::exclusion::mean_ms;
-use super::expect::{HEARTBEAT, Own, mean_stability_s, phases};
+use super::expect::{self, HEARTBEAT, Own, mean_stability_s, phases};
 use super::terms::{BASE, Premise, Terms};
 use crate::ids::NodeId;
 use crate::time::{Nanos, Time, True};
@@ -83,9 +83,10 @@ pub fn causal(terms: &Terms) -> Row {
     let mut checks = vec![
         Check::at_least("by dependencies: visible after, mean ms", mean_ms(&found.latencies), ms(terms.delay)),
         Check::alone("by dependencies: dependencies per write", found.dependencies as f64 / found.writes.max(1) as f64),
-        Check::about(
+        Check::with(
             "by stable time: visible after, mean ms",
             mean_ms(&stable.latencies),
+            expect::relation(terms),
             mean_stability_s(terms, &puts, Own::IsLeftOut) * 1e3,
         ),
     ];

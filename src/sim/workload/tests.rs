@@ -275,3 +275,15 @@ fn the_driver_keeps_channels_cuts_and_crashes_as_stated_and_its_vector_clocks_ar
     let first = |node| sent.values().find(|entry| entry.node == NodeId(node)).copied().unwrap();
     assert!(!first(0).is_before(first(1)) && !first(1).is_before(first(0)));
 }
+
+#[test]
+fn reads_restart_as_often_as_writes_fall_into_latency_and_skew() {
+    for (eps, stamps) in [(2, StampSource::Ntp), (12, StampSource::Ntp), (12, StampSource::Hlc)] {
+        for declared in [eps, 400] {
+            let terms =
+                Terms { eps: ms(eps), declared: ms(declared), rate: 400.0, stamps, span: ms(40_000), ..terms() };
+            let row = Workload::Restart.run(&terms);
+            assert!(row.checks.iter().all(|check| check.agrees(0.02)), "{terms:?}: {:?}", row.checks);
+        }
+    }
+}
