@@ -17,6 +17,7 @@ mod stream;
 mod swarm;
 mod sweep;
 mod verify;
+mod yardstick;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ Examples:
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench order mutex --simulated               what order costs on clocks that disagree
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
+  skewbench yardstick                             the clocks beside chrony and NTPsec, in their network
 
 Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
 3 missing or unreadable input, port, peer or key, 4 unknown.";
@@ -75,6 +77,8 @@ enum Command {
     Stability(stability::Args),
     /// Run workloads whose order depends on clocks, and put their price beside its prediction
     Order(order::Args),
+    /// Measure clocks where truth is known, beside what chrony and NTPsec reach in the same network
+    Yardstick(yardstick::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -95,6 +99,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Stability(args) => stability::run(&args),
         Command::Order(args) => order::run(&args),
+        Command::Yardstick(args) => yardstick::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

@@ -17,6 +17,7 @@ pub mod horizon;
 pub mod optimum;
 pub mod ordering;
 pub mod premise;
+pub mod proved;
 pub mod quantile;
 pub mod reading;
 pub mod run;

@@ -9,6 +9,7 @@ use super::audit::ClaimRow;
 use super::events::Event;
 use super::optimum::Optimum;
 use super::ordering::OrderRow;
+use super::proved::Proved;
 use super::series::Series;
 use super::skew::Skew;
 use super::stability::Stable;
@@ -130,6 +131,8 @@ pub struct Summary {
     pub warm_up: Option<Nanos>,
     /// What theory promises.
     pub promise: Option<Promise>,
+    /// What is proved without a common clock, where it was asked for.
+    pub proved: Option<Proved>,
     /// What the best algorithm could have promised.
     pub optimum: Optimum,
     /// One row for each algorithm.

@@ -2,7 +2,8 @@
 
 use super::words::{escape, seconds, span};
 use super::{
-    arcs, bound, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering, steadiness,
+    arcs, bound, certified, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering,
+    steadiness,
 };
 use crate::analysis::{Summary, Verdict};
 use crate::report::terminal::sentence_with;
@@ -109,11 +110,12 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 12] {
+fn sections(summary: &Summary) -> [(&'static str, String); 13] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
         ("Which node was off", heatmap::figure(summary)),
+        ("What is proved without a common clock", certified::section(summary)),
         ("How stable each clock was", steadiness::section(summary)),
         ("What theory promises", bound::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),

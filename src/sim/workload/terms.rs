@@ -3,10 +3,10 @@
 use super::driver::{Delivery, Setting};
 use crate::affine::Line;
 use crate::ids::{Arc, NodeId};
-use crate::model::real::ln;
 use crate::model::{Jitter, Path, Purpose, Rng};
 use crate::order::Stamper;
 use crate::order::report::StampSource;
+use crate::real::ln;
 use crate::time::{Nanos, Rate, Synced, Time, True};
 
 /// What the clocks show at true time zero, before their offsets: ages and skews never lead below zero.
