@@ -20,6 +20,7 @@ mod live;
 mod metrics;
 mod monsters;
 mod netns;
+mod order;
 mod ordered_run;
 mod orphans;
 mod page;
