@@ -64,10 +64,11 @@ fn number(row: &BTreeMap<String, String>, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column} is `{}`", row[column]))
 }
 
-const RESULTS: [&str; 10] = [
+const RESULTS: [&str; 11] = [
     "stability.csv",
     "summary.csv",
     "arcs.csv",
+    "parameters.csv",
     "limits.csv",
     "epsilon.csv",
     "ordering.csv",

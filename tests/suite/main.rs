@@ -23,6 +23,7 @@ mod netns;
 mod ordered_run;
 mod orphans;
 mod page;
+mod parameters;
 mod person;
 mod readme;
 mod replay;

@@ -1,12 +1,14 @@
 //! What stamps alone say of a run's parameters, against the truth that its journals declare.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use skewbench::analysis::parameters::{Label, Measured, Of, Symbol, Window, heard, judged, measure};
+use skewbench::analysis::parameters::{Label, Measured, Of, Parameter, Symbol, Window, heard, judged, measure};
 use skewbench::analysis::run::{AgentRun, choose};
 use skewbench::analysis::truth::Truth;
-use skewbench::analysis::{Summary, shared, summarise};
+use skewbench::analysis::{shared, summarise};
 use skewbench::ids::{Algorithm, Arc, NodeId};
+use skewbench::node::Record;
 use skewbench::time::{Local, Nanos, Time};
 
 use crate::simulated::runs;
@@ -27,7 +29,7 @@ const WANDER: &str = "wander_ppb_per_sqrt_s = 20.0\nwander_limit_ppm = 2\n\
 
 fn network(links: &str, oscillators: &str, nodes: u32, shape: &str, seed: u64) -> Vec<AgentRun> {
     let text = format!(
-        "duration = \"6s\"\ntau = \"50ms\"\ntopology = {{ shape = \"{shape}\", nodes = {nodes} }}\n\
+        "duration = \"4s\"\ntau = \"50ms\"\ntopology = {{ shape = \"{shape}\", nodes = {nodes} }}\n\
          [links]\ndelay = \"200us\"\n{links}[stamps]\nwait_within = \"50us\"\n\
          [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\n{oscillators}"
     );
@@ -46,34 +48,23 @@ fn every(look: impl Fn(&[AgentRun], bool)) {
     }
 }
 
-fn rows(measured: &Measured, symbol: Symbol, label: Label) -> impl Iterator<Item = &skewbench::analysis::parameters::Parameter> {
+fn rows(measured: &Measured, symbol: Symbol, label: Label) -> impl Iterator<Item = &Parameter> {
     measured.parameters.iter().filter(move |row| row.symbol == symbol && row.label == label)
 }
 
 #[test]
 fn the_bound_without_truth_is_never_below_the_one_with_it() {
-    let mut compared = 0;
+    let compared = Cell::new(0);
     every(|runs, _| {
-        let Summary { promise, certified_bound, .. } = summarise("run", runs);
-        if let Some(certified) = certified_bound {
-            let promise = promise.expect("what holds without truth holds with it");
-            assert!(certified.bounds.safe >= promise.bounds.safe, "{certified:?} {promise:?}");
-            let eps = summarise("run", runs).eps(Algorithm::Lamport).expect("a window");
-            assert!(eps <= certified.bounds.safe, "{eps} {certified:?}");
-        }
+        let summary = summarise("run", runs);
+        let Some(certified) = summary.certified_bound else { return };
+        let promise = summary.promise.expect("what holds without truth holds with it");
+        assert!(certified.bounds.safe >= promise.bounds.safe, "{certified:?} {promise:?}");
+        let eps = summary.eps(Algorithm::Lamport).expect("a window");
+        assert!(eps <= certified.bounds.safe, "{eps} {certified:?}");
+        compared.set(compared.get() + 1);
     });
-    every_bound(&mut compared);
-    assert!(compared >= 20, "{compared} runs have a bound");
-}
-
-fn every_bound(compared: &mut u32) {
-    let count = std::cell::Cell::new(0);
-    every(|runs, _| {
-        if summarise("run", runs).certified_bound.is_some() {
-            count.set(count.get() + 1);
-        }
-    });
-    *compared = count.get();
+    assert!(compared.get() >= 20, "{} runs have a bound", compared.get());
 }
 
 /// True delay and true send of each message of an arc, by its stamps.
@@ -135,17 +126,19 @@ fn the_certified_relative_rate_holds_the_true_one_where_rates_are_constant() {
 /// Bursts leave most messages with the minimum delay: the floor under them is met.
 #[test]
 fn the_estimated_xi_is_the_true_jitter_where_the_minimum_delay_is_met() {
-    let bursts = "[links.bursts]\nlevel = \"2ms\"\nquiet_mean = \"500ms\"\nbusy_mean = \"100ms\"\n";
     for seed in 0..4 {
         let text = format!(
             "duration = \"9s\"\ntau = \"50ms\"\ntopology = {{ shape = \"full\", nodes = 2 }}\n\
-             [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\n[links]\ndelay = \"200us\"\n{bursts}"
+             [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\n[links]\ndelay = \"200us\"\n\
+             bursts = {{ every = \"1s\", lasting = \"200ms\", extra = \"2ms\" }}\n"
         );
         let (courses, truth, measured) = true_messages(&runs(&text, seed));
         for row in rows(&measured, Symbol::Xi, Label::Estimated).filter(|row| row.window == Window::Test) {
             let Of::Arc(arc) = row.of else { panic!("{row:?}") };
             let course = &courses[&arc];
-            let test = |at: Time<Local>| *course.judged.start() + (*course.judged.end() - *course.judged.start()).over(3) <= at;
+            let test = |at: Time<Local>| {
+                *course.judged.start() + (*course.judged.end() - *course.judged.start()).over(3) <= at
+            };
             let delay = |message: &heard::Heard| {
                 truth.at(arc.to, message.at).expect("a map") - truth.at(arc.from, message.sent).expect("a map")
             };
@@ -159,7 +152,7 @@ fn the_estimated_xi_is_the_true_jitter_where_the_minimum_delay_is_met() {
 }
 
 #[test]
-fn residual_kappa_is_far_below_the_raw_one_on_a_long_quiet_run_and_covers_the_corrected_clocks() {
+fn residual_kappa_of_a_long_quiet_run_is_far_below_the_raw_one_and_holds_the_true_rate() {
     let text = "duration = \"300s\"\ntau = \"500ms\"\ntopology = { shape = \"full\", nodes = 2 }\n\
                 [oscillators]\ndrift_within_ppm = 50\noffset_within = \"1ms\"\n\
                 [links]\ndelay = \"50us\"\njitter = { kind = \"exponential\", mean = \"2us\" }\n";
@@ -169,6 +162,18 @@ fn residual_kappa_is_far_below_the_raw_one_on_a_long_quiet_run_and_covers_the_co
         let (raw, residual) = (summary.certified_bound.expect("a bound"), summary.residual_bound.expect("a bound"));
         assert!(residual.premises.kappa.0 * 4 < raw.premises.kappa.0, "{residual:?} {raw:?}");
         assert!(residual.bounds.safe < raw.bounds.safe);
+        let (_, truth, measured) = true_messages(&runs);
+        let rate =
+            |node: u32| 1.0 + truth.map(NodeId(node)).expect("a map").piece_at(Time::from_nanos(0)).rate.as_ratio();
+        let row = rows(&measured, Symbol::ResidualRate, Label::Estimated).find(|row| row.of == Of::Node(NodeId(1)));
+        let (low, high) = row.and_then(|row| row.low.zip(row.high)).expect("a disciplined clock");
+        let last = runs[1].records().filter_map(|record| match record {
+            Record::Changed(Algorithm::Ntp, change) => Some(change.reading.then.unwrap_or(change.reading.line).rate),
+            _ => None,
+        });
+        let frequency = last.last().expect("a frequency").as_ratio();
+        let corrected = (rate(1) * (1.0 + frequency) / rate(0) - 1.0) * 1e9;
+        assert!(low as f64 <= corrected && corrected <= high as f64, "{low} to {high} without {corrected}");
         assert!(summary.promise.is_some_and(|promise| promise.bounds.safe <= raw.bounds.safe));
     }
 }

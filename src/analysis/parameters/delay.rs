@@ -56,11 +56,7 @@ impl Path<'_> {
                 "longest gap between sends of received messages by the sender's T_m readings, over 1 - kappa, both ends \
                  of the run included",
             ),
-            (
-                Symbol::TauEff,
-                self.xi,
-                "the same of messages whose round trip proves them timely for the bound's xi",
-            ),
+            (Symbol::TauEff, self.xi, "the same of messages whose round trip proves them timely for the bound's xi"),
         ];
         let row = |(symbol, xi, how): (Symbol, Option<Nanos>, &'static str)| {
             let timed = if symbol == Symbol::TauEff { self.course.timed() } else { self.course.received() };
@@ -74,7 +70,8 @@ impl Path<'_> {
         let heard = &self.course.heard;
         let mut rows = Vec::new();
         if let Some(most) = heard.iter().filter_map(|message| message.most).max() {
-            let how = "0 to the largest (t4-t1)/(1-kappa) - residence/(1+kappa) of messages in exchanges, user-space stamps";
+            let how =
+                "0 to the largest (t4-t1)/(1-kappa) - residence/(1+kappa) of messages in exchanges, user-space stamps";
             let row = self.row(Symbol::Nu, Label::Certified, Window::Whole, how);
             rows.push(row.within(Some(0), Some(most.0)));
         }
@@ -96,7 +93,8 @@ impl Path<'_> {
             inside.filter_map(|message| message.most).map(|most| most.0 / 2)
         };
         if let Some(least) = halves(Window::Calibration).min() {
-            let how = "half of the least round trip: never a credit, since it may exceed a delay and then clocks run away";
+            let how =
+                "half of the least round trip: never a credit, since it may exceed a delay and then clocks run away";
             rows.push(self.row(Symbol::Mu, Label::Estimated, Window::Calibration, how).at(least));
         }
         for window in [Window::Calibration, Window::Test] {

@@ -43,9 +43,8 @@ impl Course {
     /// The messages as the theorem sees them: those that are known to take no longer than a bound, in real time since the
     /// beginning, at the latest that it can be.
     pub fn timed(&self) -> Vec<Timed> {
-        let timed = |message: &Heard| {
-            Some(Timed { send: self.since(message.sent), unpredictable: message.unpredictable? })
-        };
+        let timed =
+            |message: &Heard| Some(Timed { send: self.since(message.sent), unpredictable: message.unpredictable? });
         self.heard.iter().filter_map(timed).collect()
     }
 
@@ -110,7 +109,9 @@ pub fn read(
 impl Traffic {
     fn add(&mut self, spans: &BTreeMap<NodeId, Span<'_>>, node: NodeId, span: &Span<'_>, received: &Received) {
         let arc = Arc { from: received.from, to: node };
-        let Some(sender) = spans.get(&arc.from).filter(|sender| sender.run.header.boot == received.boot) else { return };
+        let Some(sender) = spans.get(&arc.from).filter(|sender| sender.run.header.boot == received.boot) else {
+            return;
+        };
         let Some(course) = self.courses.get_mut(&arc) else { return };
         let Received { sent, at, credit, .. } = *received;
         if (sender.began..=sender.ended).contains(&sent) || (span.began..=span.ended).contains(&at) {

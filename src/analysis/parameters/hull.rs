@@ -217,7 +217,8 @@ mod tests {
         // theory §2.4: gap = 700 + 20 ppm, exactly met by two forward and two backward points, the others above or below.
         let line = |x: i64| 700 + x / 50_000;
         let exact = [0, 1_000_000_000, 2_000_000_000, 4_000_000_000];
-        let above = [exact[0], exact[3], 3_000_000_000].map(|x| (x, line(x) + if x == 3_000_000_000 { 900 } else { 0 }));
+        let above =
+            [exact[0], exact[3], 3_000_000_000].map(|x| (x, line(x) + if x == 3_000_000_000 { 900 } else { 0 }));
         let below = [exact[1], exact[2], 500_000_000].map(|x| (x, line(x) - if x == 500_000_000 { 900 } else { 0 }));
         let found = corridor(&points(&above), &points(&below));
         assert_eq!(found, Corridor::Open { low: Some(Ppb(20_000)), high: Some(Ppb(20_000)) });

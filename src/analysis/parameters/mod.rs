@@ -247,8 +247,18 @@ fn diameters(
         courses.iter().filter(|(arc, course)| has_traffic(arc, course)).map(|(arc, _)| *arc).collect();
     let effective = topology::diameter((0..config.nodes).map(NodeId), with_traffic);
     vec![
-        row(Label::Assumed, Window::Whole, "the configured links; empty if some node cannot reach another", facts::diameter(config)),
-        row(Label::Certified, Window::Test, "arcs over which a message arrived; empty if they do not join all nodes", effective),
+        row(
+            Label::Assumed,
+            Window::Whole,
+            "the configured links; empty if some node cannot reach another",
+            facts::diameter(config),
+        ),
+        row(
+            Label::Certified,
+            Window::Test,
+            "arcs over which a message arrived; empty if they do not join all nodes",
+            effective,
+        ),
     ]
 }
 
@@ -258,13 +268,18 @@ fn refuted(rates: &[Parameter], kappa: Option<Ppb>) -> Vec<String> {
     let least = rates.iter().find(|row| row.symbol == Symbol::Kappa).and_then(|row| row.low);
     if let Some((least, kappa)) = least.zip(kappa).filter(|(least, kappa)| *least > kappa.0) {
         let (least, kappa) = (Ppb(least).as_ppm(), kappa.as_ppm());
-        notes.push(format!("premise failed: two clocks differ so much in rate that kappa is {least} ppm at least, declared are {kappa}"));
+        notes.push(format!(
+            "premise failed: two clocks differ so much in rate that kappa is {least} ppm at least, declared are {kappa}"
+        ));
     }
     let is_empty = |row: &&Parameter| row.how == rate::NO_LINE;
     let pairs: BTreeSet<String> = rates.iter().filter(is_empty).map(|row| row.of.to_string()).collect();
     if !pairs.is_empty() {
         let named: Vec<String> = pairs.iter().take(20).cloned().collect();
-        notes.push(format!("no constant relative rate fits the stamps of {}: a rate changed or a clock was set", named.join(", ")));
+        notes.push(format!(
+            "no constant relative rate fits the stamps of {}: a rate changed or a clock was set",
+            named.join(", ")
+        ));
     }
     notes
 }

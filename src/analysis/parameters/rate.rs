@@ -12,9 +12,11 @@ use crate::analysis::run::Span;
 use crate::ids::{Arc, NodeId};
 use crate::time::{Nanos, Ppb};
 
-const CORRIDOR: &str = "every line between the hulls of both directions' user-space stamps, if both rates were constant";
+const CORRIDOR: &str =
+    "every line between the hulls of both directions' user-space stamps, if both rates were constant";
 /// Why a pair's row has no interval.
-pub const NO_LINE: &str = "no line fits between both directions: a rate changed, a clock was set, or a minimum is overstated";
+pub const NO_LINE: &str =
+    "no line fits between both directions: a rate changed, a clock was set, or a minimum is overstated";
 const ONE_WAY: &str = "slope of the lower hull of the one direction that was heard, user-space stamps";
 
 /// What was found of rates.
@@ -130,8 +132,6 @@ pub fn direction(course: &Course, sender: &Span<'_>, window: Window) -> Vec<Poin
     let base = offset(first.at, first.sent);
     let inside = course.heard.iter().filter(|message| window.holds(sender, message.sent));
     inside
-        .filter_map(|message| {
-            Point::new((message.sent - first.sent).0, (offset(message.at, message.sent) - base).0)
-        })
+        .filter_map(|message| Point::new((message.sent - first.sent).0, (offset(message.at, message.sent) - base).0))
         .collect()
 }

@@ -46,7 +46,11 @@ mod tests {
         assert_eq!(longest(Nanos(1_000_000_000), Ppb(50_000)), Nanos(1_000_050_003));
         assert_eq!(shortest(Nanos(1_000_000_000), Ppb(50_000)), Nanos(999_950_002));
         assert_eq!((longest(Nanos(7), Ppb(0)), shortest(Nanos(7), Ppb(-5))), (Nanos(7), Nanos(7)));
-        assert_eq!(slowest(Nanos(100_000_000), Ppb(100_000)), Nanos(99_990_000), "theory §2.4: 10 us at 100 ms, 100 ppm");
+        assert_eq!(
+            slowest(Nanos(100_000_000), Ppb(100_000)),
+            Nanos(99_990_000),
+            "theory §2.4: 10 us at 100 ms, 100 ppm"
+        );
         assert_eq!((longest(Nanos(7), Ppb::ONE), shortest(Nanos::MAX, Ppb(i64::MAX)).0 > 0), (Nanos::MAX, true));
     }
 

@@ -59,7 +59,10 @@ fn truth_is_never_used() {
     assert_eq!(with.parameters.len(), without.parameters.len());
     for (one, other) in with.parameters.iter().zip(&without.parameters) {
         let near = |a: Option<i64>, b: Option<i64>| a.zip(b).map_or(a == b, |(a, b)| (a - b).abs() <= 8);
-        assert!(near(one.value, other.value) && near(one.low, other.low) && near(one.high, other.high), "{one:?} {other:?}");
+        assert!(
+            near(one.value, other.value) && near(one.low, other.low) && near(one.high, other.high),
+            "{one:?} {other:?}"
+        );
     }
 }
 

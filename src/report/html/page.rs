@@ -2,7 +2,8 @@
 
 use super::words::{escape, seconds, span};
 use super::{
-    arcs, bound, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering, steadiness,
+    arcs, bound, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering, parameters,
+    steadiness,
 };
 use crate::analysis::{Summary, Verdict};
 use crate::report::terminal::sentence_with;
@@ -109,13 +110,14 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 12] {
+fn sections(summary: &Summary) -> [(&'static str, String); 13] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
         ("Which node was off", heatmap::figure(summary)),
         ("How stable each clock was", steadiness::section(summary)),
         ("What theory promises", bound::section(summary)),
+        ("What stamps alone prove", parameters::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
         ("How punctually probes were sent", lateness::figure(summary)),
         ("What the hosts say of themselves", claims::table(summary)),
