@@ -57,10 +57,15 @@ pub enum Algorithm {
     Hlc = 3,
     /// The host's own system clock (CLOCK_REALTIME), as whatever daemon runs there keeps it.
     System = 4,
+    /// A weighted regression over the latest samples, chrony-style. Only the yardstick runs it: it makes no claim on the
+    /// wire and is not in [`Self::ALL`].
+    Regression = 5,
+    /// The corridor between the least-delayed messages of both directions. Only the yardstick runs it, as above.
+    Corridor = 6,
 }
 
 impl Algorithm {
-    /// Every algorithm, in the order in which reports show them.
+    /// Every algorithm that a node runs, in the order in which reports show them.
     pub const ALL: [Self; 5] = [Self::Free, Self::Lamport, Self::Ntp, Self::Hlc, Self::System];
     /// Those of which every agent has a clock of its own even where all agents share one host: all but the system clock.
     pub const OWN: [Self; 4] = [Self::Free, Self::Lamport, Self::Ntp, Self::Hlc];
@@ -73,6 +78,8 @@ impl Algorithm {
             Self::Ntp => "ntp",
             Self::Hlc => "hlc",
             Self::System => "system",
+            Self::Regression => "regression",
+            Self::Corridor => "corridor",
         }
     }
 

@@ -13,6 +13,7 @@
 //! 3. [`node`]: the contract (inputs in, outputs out, one pending wake), and the state machine behind it. Its drivers are
 //!    the agent's loop in [`host::probing`] and the simulator's in [`sim::network`].
 //! 4. [`clock`]: one algorithm a file; start with [`clock::lamport`]. [`causal`] has the hybrid clock on top.
+//!    [`yardstick`] measures them where chrony and NTPsec were measured.
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
 //!    bounds, [`stability`] the deviations over tau.
@@ -22,7 +23,7 @@
 //! 9. [`sweep`]: a grid of simulated runs, and where its answers bend.
 //! 10. [`host`]: everything that touches the operating system, and nothing else does.
 //!
-//! [`ids`], [`topology`] and [`model`] are shared by all: names, graphs, and declared worlds.
+//! [`ids`], [`topology`], [`real`] and [`model`] are shared by all: names, graphs, functions, and declared worlds.
 
 pub mod affine;
 pub mod analysis;
@@ -38,6 +39,7 @@ pub mod model;
 pub mod node;
 pub mod order;
 pub mod probe;
+pub mod real;
 pub mod report;
 pub mod sim;
 pub mod stability;
@@ -45,3 +47,4 @@ pub mod sweep;
 pub mod theory;
 pub mod time;
 pub mod topology;
+pub mod yardstick;

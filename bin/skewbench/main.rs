@@ -16,6 +16,7 @@ mod stream;
 mod swarm;
 mod sweep;
 mod verify;
+mod yardstick;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ Examples:
   skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
+  skewbench yardstick                             the clocks beside chrony and NTPsec, in their network
 
 Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
 3 missing or unreadable input, port, peer or key, 4 unknown.";
@@ -71,6 +73,8 @@ enum Command {
     Compare(compare::Args),
     /// Say how stable a clock is over spans of any length: Allan deviation and its kin, MTIE
     Stability(stability::Args),
+    /// Measure clocks where truth is known, beside what chrony and NTPsec reach in the same network
+    Yardstick(yardstick::Args),
     /// Run one agent, as skewbench-agent does
     Agent(agent::Args),
     /// Run one collector, as skewbench-collector does
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
         Command::Stability(args) => stability::run(&args),
+        Command::Yardstick(args) => yardstick::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),
     })

@@ -97,7 +97,7 @@ impl<'a> Clocks<'a> {
                 let claims: Vec<_> = self.bases.iter().map(|(node, base)| self.readings[node].claimed(base)).collect();
                 coverage::of_claims(self.of(algorithm), &claims, reference, window.0, window.1)
             }
-            Algorithm::Free | Algorithm::Hlc | Algorithm::System => None,
+            _ => None,
         }
     }
 

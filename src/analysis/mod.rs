@@ -18,6 +18,7 @@ pub mod optimum;
 pub mod ordering;
 pub mod parameters;
 pub mod premise;
+pub mod proved;
 pub mod quantile;
 pub mod reading;
 pub mod run;

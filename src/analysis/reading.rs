@@ -49,7 +49,7 @@ impl Readings {
         let pieces = match algorithm {
             Algorithm::Lamport => &mut self.lamport,
             Algorithm::Ntp => &mut self.ntp,
-            Algorithm::Free | Algorithm::Hlc | Algorithm::System => return,
+            _ => return,
         };
         if change.reading.line.value + GRAIN < pieces.before(at) {
             self.set_back.push((algorithm, at));
@@ -101,7 +101,7 @@ impl Readings {
     /// `algorithm`'s clock over the run.
     pub fn track(&self, algorithm: Algorithm, base: &Base<'_>) -> Track {
         match algorithm {
-            Algorithm::Free => base.track(&Pieces::default()),
+            Algorithm::Free | Algorithm::Regression | Algorithm::Corridor => base.track(&Pieces::default()),
             Algorithm::Lamport => base.track(&self.lamport),
             Algorithm::Ntp => base.track(&self.ntp),
             Algorithm::System => base.track(&system::pieces(&self.system)),

@@ -28,7 +28,7 @@ use crate::theory::Premises;
 use crate::time::{Local, Nanos, Ppb, Time};
 
 /// The part of the warm-up that does not depend on the premises: 3 s, or a third of a shorter run.
-const SETTLING: Nanos = Nanos::from_seconds(3);
+pub(super) const SETTLING: Nanos = Nanos::from_seconds(3);
 
 /// Recomputes every result of a run from its journals, one for each (node, boot). The same journals in any order give the
 /// same summary.

@@ -10,6 +10,7 @@ use super::events::Event;
 use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::parameters::{CertifiedBound, Parameter};
+use super::proved::Proved;
 use super::series::Series;
 use super::skew::Skew;
 use super::stability::Stable;
@@ -137,6 +138,8 @@ pub struct Summary {
     pub certified_bound: Option<CertifiedBound>,
     /// What it would promise of Lamport's rule on frequency-corrected clocks, which this run did not run.
     pub residual_bound: Option<CertifiedBound>,
+    /// What is proved without a common clock, where it was asked for.
+    pub proved: Option<Proved>,
     /// What the best algorithm could have promised.
     pub optimum: Optimum,
     /// One row for each algorithm.

@@ -3,18 +3,23 @@
 //! A clock is a fold: it sees messages and exchanges of its node, in the order in which the node saw them, and each of
 //! them may change its [`Reading`], a function of the node's local clock. It never reads a clock itself.
 
+pub mod corridor;
 pub mod free;
 pub mod lamport;
 pub mod ntp;
+pub mod regression;
+mod slew;
 
 use crate::affine::Line;
 use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Rate, Synced, Time};
 
+pub use corridor::Corridor;
 pub use free::Free;
 pub use lamport::Lamport;
 pub use ntp::Ntp;
+pub use regression::Regression;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
 /// ends).
@@ -125,6 +130,13 @@ pub trait Clock: Send {
 
     /// The present function.
     fn reading(&self) -> &Reading;
+
+    /// The clock's own estimate of its standard error at `at`, if it makes one: what the offset to the reference is
+    /// expected to be, as a root mean square, if the least delays of both directions are equal.
+    fn deviation(&self, at: Time<Local>) -> Option<Nanos> {
+        let _ = at;
+        None
+    }
 
     /// What a message sent at `at` says of this clock.
     fn claim(&self, at: Time<Local>) -> Claim {

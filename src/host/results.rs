@@ -18,7 +18,7 @@ use crate::report::{csv, html, json, terminal};
 pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// The files of results.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 14] = [
     "summary.csv",
     "arcs.csv",
     "parameters.csv",
@@ -26,6 +26,9 @@ pub const NAMES: [&str; 11] = [
     "ordering.csv",
     "limits.csv",
     "stability.csv",
+    "certificate.csv",
+    "pairs.csv",
+    "epsilon_certified.csv",
     "claims.csv",
     "events.csv",
     "report.json",
@@ -90,6 +93,9 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
         csv::ordering_csv(&summary),
         csv::limits_csv(&summary),
         csv::stability_csv(&summary),
+        csv::certificate_csv(&summary),
+        csv::pairs_csv(&summary),
+        csv::band_csv(&summary),
         csv::claims_csv(&summary),
         csv::events_csv(&summary),
         json::report_json(&summary),
@@ -124,6 +130,7 @@ fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
         .into());
     }
     let mut summary = summarise(&run_id(&journals), &runs);
+    summary.certify(&runs);
     let unreadable = unreadable_notes(journals.unreadable());
     summary.notes.extend(unreadable.iter().cloned());
     Ok((summary, unreadable))

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::real::{exp, ln, normal};
+use super::normal::normal;
 use super::rng::{Purpose, Rng};
+use crate::real::{exp, ln};
 use crate::time::Nanos;
 
 /// No draw is longer: an hour.

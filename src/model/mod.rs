@@ -2,9 +2,9 @@
 
 pub mod jitter;
 pub mod link;
+pub mod normal;
 pub mod oscillator;
 pub mod path;
-pub mod real;
 pub mod rng;
 
 pub use jitter::Jitter;

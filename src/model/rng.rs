@@ -3,7 +3,7 @@
 //! A stream is found from the run's one printed seed by hashing, never by drawing, so that adding a node or a link
 //! shifts nobody else's draws.
 
-use super::real;
+use crate::real;
 
 /// What a stream is for; with an id it names the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,9 +9,11 @@ use super::text::verdict_of;
 use crate::analysis::Summary;
 use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
+use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::parameters::{Parameter, Unit};
+use crate::analysis::proved::Proved;
 use crate::analysis::skew::Skew;
 use crate::analysis::summary::{Promise, Row};
 use crate::ids::{Algorithm, NodeId};
@@ -116,6 +118,59 @@ pub fn limits_csv(summary: &Summary) -> Vec<u8> {
     file(columns(LIMIT_COLUMNS), rows)
 }
 
+const CERTIFICATE_COLUMNS: &str = "algorithm,eps_low_ns,eps_high_ns,eps_grid_ns,worst_pair,worst_at_s";
+const PAIR_COLUMNS: &str = "algorithm,own,other,apart_low_ns,apart_high_ns,eps_grid_ns,worst_at_s";
+const BAND_COLUMNS: &str = "algorithm,t_s,eps_low_ns,eps_high_ns";
+
+/// `certificate.csv`: one row for each algorithm of which eps is proved to have been between two limits.
+pub fn certificate_csv(summary: &Summary) -> Vec<u8> {
+    let rows = proved(summary).map(|(proved, certified)| {
+        let worst = proved.worst(certified);
+        vec![
+            certified.algorithm.to_string(),
+            ns(Some(certified.eps_low)),
+            ns(certified.eps_high),
+            ns(certified.eps_high.map(|_| certified.eps_grid)),
+            worst.map_or_else(String::new, |(own, other, _)| format!("{own}-{other}")),
+            worst.map_or_else(String::new, |(.., at)| seconds(at)),
+        ]
+    });
+    file(columns(CERTIFICATE_COLUMNS), rows)
+}
+
+/// `pairs.csv`: the same for each pair of nodes.
+pub fn pairs_csv(summary: &Summary) -> Vec<u8> {
+    let rows = proved(summary).flat_map(|(proved, certified)| {
+        certified.pairs.iter().map(move |pair| {
+            vec![
+                certified.algorithm.to_string(),
+                pair.own.to_string(),
+                pair.other.to_string(),
+                ns(Some(pair.low)),
+                ns(pair.high),
+                ns(pair.high.map(|_| pair.grid)),
+                proved.at_s.get(pair.worst).map_or_else(String::new, |at| seconds(*at)),
+            ]
+        })
+    });
+    file(columns(PAIR_COLUMNS), rows)
+}
+
+/// `epsilon_certified.csv`: what eps was proved to be between, from one instant of the grid to the next.
+pub fn band_csv(summary: &Summary) -> Vec<u8> {
+    let rows = proved(summary).flat_map(|(proved, certified)| {
+        certified.over_time.iter().map(move |cell| {
+            let at = proved.at_s.get(cell.instant).map_or_else(String::new, |at| seconds(*at));
+            vec![certified.algorithm.to_string(), at, ns(Some(cell.low)), ns(cell.high)]
+        })
+    });
+    file(columns(BAND_COLUMNS), rows)
+}
+
+fn proved(summary: &Summary) -> impl Iterator<Item = (&Proved, &Certified)> {
+    summary.proved.iter().flat_map(|proved| proved.certificate.algorithms.iter().map(move |one| (proved, one)))
+}
+
 const STABILITY_COLUMNS: &str = "algorithm,node,statistic,tau_s,terms,value";
 
 /// `stability.csv`: one row for each clock, statistic and τ. Deviations are dimensionless unless their name has a unit.
@@ -181,6 +236,7 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
     let facts = &summary.facts;
     let skew = row.skew.as_ref();
     let lamport = row.algorithm == Algorithm::Lamport;
+    let certified = summary.proved.as_ref().and_then(|proved| proved.of(row.algorithm));
     let promise = summary.promise.as_ref().filter(|_| lamport);
     let mut fields = vec![
         facts.run_id.clone(),
@@ -195,8 +251,8 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
         ns(skew.map(|skew| skew.p50)),
         ns(skew.map(|skew| skew.p99)),
         ns(skew.map(|skew| skew.max)),
-        String::new(),
-        String::new(),
+        ns(certified.map(|certified| certified.eps_low)),
+        ns(certified.and_then(|certified| certified.eps_high)),
     ];
     fields.extend(promised(promise));
     fields.push(row.coverage.map_or_else(String::new, share));

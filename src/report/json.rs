@@ -3,12 +3,14 @@
 //! `docs/report.schema.json` says what each member means. The same summary gives the same bytes; what is unknown is
 //! `null`; units are last in the names, before a quantile. Names are those of the CSV columns.
 
+mod proof;
 mod rows;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::proof::Certificate;
 use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, Order, ParameterNumbers, Stability};
 use super::terminal::sentence;
 use crate::analysis::Summary;
@@ -42,6 +44,7 @@ struct Report<'a> {
     residual_bound: Option<BoundNumbers<'a>>,
     parameters: Vec<ParameterNumbers<'a>>,
     limits: Limits,
+    certificate: Option<Certificate<'a>>,
     clocks: Vec<Clock<'a>>,
     arcs: Vec<ArcNumbers>,
     ordering: Vec<Order<'a>>,
@@ -66,6 +69,7 @@ impl<'a> Report<'a> {
             residual_bound: summary.residual_bound.as_ref().map(BoundNumbers::of),
             parameters: summary.parameters.iter().map(ParameterNumbers::of).collect(),
             limits: Limits::of(&summary.optimum),
+            certificate: summary.proved.as_ref().map(Certificate::of),
             clocks: summary.rows.iter().map(Clock::of).collect(),
             arcs: summary.arcs.iter().map(ArcNumbers::of).collect(),
             ordering: summary.ordering.iter().map(Order::of).collect(),

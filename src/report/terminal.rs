@@ -4,6 +4,7 @@ use super::text::{event_size, event_subject, line, nodes, plural, short, thousan
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
 use crate::analysis::audit::ClaimRow;
+use crate::analysis::certificate::Certified;
 use crate::analysis::events::Event;
 use crate::analysis::optimum::Limit;
 use crate::analysis::ordering::OrderRow;
@@ -162,7 +163,7 @@ fn clock(row: &Row) -> String {
 
 fn bounds(summary: &Summary) -> String {
     let verdict = wrapped("verdict  ", summary.verdict.name());
-    let Some(promise) = &summary.promise else { return verdict };
+    let Some(promise) = &summary.promise else { return proved(summary) + &verdict };
     let (premises, bounds) = (&promise.premises, &promise.bounds);
     let tightness = promise.tightness.map_or_else(|| "unknown".to_owned(), |share| format!("{share:.3}"));
     let ceiling = promise.tau_ceiling.map_or_else(|| "unknown".to_owned(), |ceiling| ceiling.to_string());
@@ -190,6 +191,7 @@ fn bounds(summary: &Summary) -> String {
     text += &wrapped("premises ", &given);
     text += &wrapped("tau max  ", &format!("{ceiling} (with the smallest observed delay, {smallest})"));
     text += &optimum(summary);
+    text += &proved(summary);
     text + &verdict
 }
 
@@ -218,6 +220,24 @@ fn without_truth(summary: &Summary) -> String {
         wrapped("residual ", &text)
     });
     text + &residual
+}
+
+/// What is proved of each clock without a common one, and what contradicts the assumptions.
+fn proved(summary: &Summary) -> String {
+    let Some(proved) = &summary.proved else { return String::new() };
+    let told = |certified: &Certified| {
+        let high = certified.eps_high.map_or_else(|| "?".to_owned(), short);
+        format!("{} {}..{high}", certified.algorithm, short(certified.eps_low))
+    };
+    let all: Vec<String> = proved.certificate.algorithms.iter().map(told).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut text = wrapped("proved   ", &format!("eps without a common clock: {}", all.join(", ")));
+    for contradiction in &proved.certificate.contradictions {
+        text += &wrapped("contra   ", &contradiction.to_string());
+    }
+    text
 }
 
 fn optimum(summary: &Summary) -> String {

@@ -118,7 +118,7 @@ fn generalised(t: f64, alpha: i32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::real::normal;
+    use crate::model::normal::normal;
     use crate::model::{Purpose, Rng};
     use crate::stability::phase::Kind;
 

@@ -73,7 +73,7 @@ fn without_parabola(x: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::real::normal;
+    use crate::model::normal::normal;
     use crate::model::{Purpose, Rng};
     use crate::stability::phase::Kind;
 

@@ -64,7 +64,10 @@ fn number(row: &BTreeMap<String, String>, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column} is `{}`", row[column]))
 }
 
-const RESULTS: [&str; 11] = [
+const RESULTS: [&str; 14] = [
+    "certificate.csv",
+    "pairs.csv",
+    "epsilon_certified.csv",
     "stability.csv",
     "summary.csv",
     "arcs.csv",

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 /// What each room of `src/` may import. `time`, `ids` and `topology` are open to all.
 const MAY_IMPORT: &[(&str, &str)] = &[
     ("time", ""),
+    ("real", ""),
     ("affine", "time"),
     ("ids", ""),
     ("topology", "time ids"),
-    ("model", "time affine ids topology"),
+    ("model", "time affine ids topology real"),
     ("probe", "time affine ids"),
-    ("clock", "time affine ids probe"),
+    ("clock", "time affine ids real probe"),
+    ("yardstick", "time affine ids real model probe clock"),
     ("causal", "time"),
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),

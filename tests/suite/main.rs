@@ -36,3 +36,4 @@ mod streamed;
 mod swarm;
 mod sweeps;
 mod verify;
+mod yardstick;

@@ -18,7 +18,9 @@ pub fn summary(nodes: u32, seed: u64) -> Summary {
          loss_share = 0.01\n"
     );
     let runs: Vec<AgentRun> = simulated::runs(&text, seed).into_iter().map(ordered).collect();
-    summarise("0123456789abcdef", &runs)
+    let mut summary = summarise("0123456789abcdef", &runs);
+    summary.certify(&runs);
+    summary
 }
 
 /// The run with an ordering phase after what was measured.

@@ -126,13 +126,11 @@ fn the_certified_relative_rate_holds_the_true_one_where_rates_are_constant() {
 /// Bursts leave most messages with the minimum delay: the floor under them is met.
 #[test]
 fn the_estimated_xi_is_the_true_jitter_where_the_minimum_delay_is_met() {
+    let text = "duration = \"9s\"\ntau = \"50ms\"\ntopology = { shape = \"full\", nodes = 2 }\n\
+                [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\n[links]\ndelay = \"200us\"\n\
+                bursts = { every = \"1s\", lasting = \"200ms\", extra = \"2ms\" }\n";
     for seed in 0..4 {
-        let text = format!(
-            "duration = \"9s\"\ntau = \"50ms\"\ntopology = {{ shape = \"full\", nodes = 2 }}\n\
-             [oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 50\n[links]\ndelay = \"200us\"\n\
-             bursts = {{ every = \"1s\", lasting = \"200ms\", extra = \"2ms\" }}\n"
-        );
-        let (courses, truth, measured) = true_messages(&runs(&text, seed));
+        let (courses, truth, measured) = true_messages(&runs(text, seed));
         for row in rows(&measured, Symbol::Xi, Label::Estimated).filter(|row| row.window == Window::Test) {
             let Of::Arc(arc) = row.of else { panic!("{row:?}") };
             let course = &courses[&arc];

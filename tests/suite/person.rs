@@ -10,7 +10,9 @@ fn run(args: &[&str]) -> Output {
 
 #[test]
 fn help_teaches_with_examples() {
-    for args in [&["--help"][..], &["lab", "--help"], &["analyze", "--help"], &["doctor", "--help"]] {
+    for args in
+        [&["--help"][..], &["lab", "--help"], &["analyze", "--help"], &["doctor", "--help"], &["yardstick", "--help"]]
+    {
         let help = run(args);
         assert_eq!(help.status.code(), Some(0), "{args:?}");
         assert!(text(&help.stdout).contains("Usage: skewbench"), "{args:?}");

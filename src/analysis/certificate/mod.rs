@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 pub use courses::Courses;
 pub use grid::Grid;
-pub use table::{Certified, Instant, PairCertified};
+pub use table::{Certified, Instant, PairCell, PairCertified};
 
 use super::run::{AgentRun, Span, choose};
 use super::shared;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Courses, Parameters};
+use super::{Courses, MOST_INTERVALS, Parameters};
 use crate::certify::{Aging, Apart, Cell, Course, Sight};
 use crate::ids::{Algorithm, NodeId};
 use crate::time::{Nanos, Ppb};
@@ -35,6 +35,21 @@ pub struct PairCertified {
     pub grid: Nanos,
 }
 
+/// One pair from one instant of the grid to the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PairCell {
+    /// Which instant of the grid the cell begins at.
+    pub instant: usize,
+    /// The lower node.
+    pub own: NodeId,
+    /// The higher node.
+    pub other: NodeId,
+    /// C_other − C_own was never less.
+    pub least: Nanos,
+    /// And never more.
+    pub largest: Nanos,
+}
+
 /// What is certified of one algorithm.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Certified {
@@ -50,6 +65,8 @@ pub struct Certified {
     pub over_time: Vec<Instant>,
     /// Each pair, by the lower and then the higher node.
     pub pairs: Vec<PairCertified>,
+    /// Each pair over time, of the hosts' system clocks alone, which claims are held against; if they are not too many.
+    pub cells: Vec<PairCell>,
 }
 
 /// Gathers cells.
@@ -81,6 +98,7 @@ impl<'a> Table<'a> {
             eps_grid: Nanos::ZERO,
             over_time: Vec::new(),
             pairs: pairs.iter().map(nothing).collect(),
+            cells: Vec::new(),
         };
         let found = courses.iter().map(empty).collect();
         let clocks = courses.iter().map(|(_, courses, open)| (courses, open)).collect();
@@ -99,6 +117,13 @@ impl<'a> Table<'a> {
                 let apart = apart.map(|apart| widened(apart, *open));
                 all.low = all.low.max(apart.map_or(Nanos::ZERO, |apart| apart.certain));
                 all.high = all.high.zip(apart).map(|(high, apart)| high.max(apart.possible()));
+                if let Some(Apart { least, largest, .. }) = apart
+                    && found.algorithm == Algorithm::System
+                    && found.cells.len() < MOST_INTERVALS
+                {
+                    let PairCertified { own, other, .. } = found.pairs[index];
+                    found.cells.push(PairCell { instant, own, other, least, largest });
+                }
                 if instant >= self.warm_up {
                     found.pairs[index].include(instant, instant == self.warm_up, apart);
                 }

@@ -1,13 +1,14 @@
 //! The clock discipline (RFC 5905, section 11.3): start-up, then a phase-locked loop that steers rate and phase.
 //!
 //! It turns residuals (how far the system peer is ahead of us now, in nanoseconds) into a [`Reading`]: our local clock
-//! at the estimated frequency, plus a slew that uses the residual up. All constants are multiples of the poll
-//! interval, so that a mesh with polls of 100 ms settles in seconds. Departures from RFC 5905: no FLL (it is for polls
-//! above 1024 s) and no poll adjustment; no panic limit; the slew is a straight line of length Tc and not an exponential
-//! (with one update a poll, Tc / 16, the two agree to first order); a residual that the limit of 500 ppm cannot slew
-//! within Tc does not move the frequency, or it would wind up. And mu, the time since the last update, is cut at the
-//! eight polls that the clock filter spans, not at one: the filter lets one sample in four or five through, and cut at
-//! one poll the frequency settles so many times more slowly than the loop's design says (ntpd cuts at the Allan intercept).
+//! at the estimated frequency, plus a slew that uses the residual up. All constants are multiples of the poll interval,
+//! so that a mesh with polls of 100 ms settles in seconds; the loop's gain also depends on it ([`time_constant`]).
+//! Departures from RFC 5905: no FLL (it is for polls above 1024 s) and no poll adjustment; no panic limit; the slew is
+//! a straight line of length Tc and not an exponential (with one update a poll, Tc / 16, the two agree to first order);
+//! a residual that the limit of 500 ppm cannot slew within Tc does not move the frequency, or it would wind up. And mu,
+//! the time since the last update, is cut at the eight polls that the clock filter spans, not at one: the filter lets
+//! one sample in four or five through, and cut at one poll the frequency settles so many times more slowly than the
+//! loop's design says (ntpd cuts at the Allan intercept).
 
 use super::filter::{Measurement, STAGES};
 use super::fit::{Fit, Trend};
@@ -19,12 +20,26 @@ use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 pub const MAX_RATE: Rate = Rate::from_ppb(Ppb(500_000));
 /// STEPT: a residual beyond this is stepped, not slewed, once it has lasted.
 pub const STEP_THRESHOLD: Nanos = Nanos::from_millis(128);
-/// Tc, the loop's time constant, in polls (ntpd's PLL gain of 16).
-pub const TIME_CONSTANT_POLLS: i64 = 16;
+/// Tc, the loop's time constant, in polls, while polls are fast (ntpd's own loop: PLL gain of 16).
+const TIME_CONSTANT_POLLS: i64 = 16;
+/// Tc in polls while polls are slow (the loop in the Linux kernel that ntpd uses where it may: SHIFT_PLL of 2).
+const SLOW_TIME_CONSTANT_POLLS: i64 = 4;
+/// Tc beyond which wander adds more than averaging takes away: between the two gains Tc stays at this.
+const LONG_TIME_CONSTANT: Nanos = Nanos::from_seconds(64);
 /// The samples of the first frequency span so many polls.
 const MEASURING_POLLS: i64 = 20;
 /// How long a residual beyond [`STEP_THRESHOLD`] must last, in polls (WATCH).
 const STEPOUT_POLLS: i64 = 30;
+
+/// Tc, the loop's time constant: sixteen polls, but from a poll of 4 s on 64 s, and from one of 16 s on four polls.
+///
+/// Averaging over more polls takes away jitter, and a longer time constant lets the oscillator wander further. At fast
+/// polls jitter rules and a gain of 16 is right, on a mesh with polls of 100 ms as at 1 s. At slow ones wander rules:
+/// with crystals that walk by 1e-9 a second a gain of 16 at a poll of 64 s lets the clock go four times further wrong
+/// than a gain of 4.
+pub fn time_constant(poll: Nanos) -> Nanos {
+    poll.times(TIME_CONSTANT_POLLS).min(LONG_TIME_CONSTANT).max(poll.times(SLOW_TIME_CONSTANT_POLLS))
+}
 
 /// Where the discipline is in its start-up.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +197,7 @@ impl Discipline {
         }
         self.beyond_since = None;
         self.state = State::Locked { updated: now };
-        let constant = self.poll.times(TIME_CONSTANT_POLLS);
+        let constant = time_constant(self.poll);
         if (self.frequency + Rate::of(residual, constant)).0.saturating_abs() <= MAX_RATE.0 {
             self.frequency = (self.frequency + self.integrated(residual, since)).clamp_to(MAX_RATE);
         }
@@ -193,7 +208,7 @@ impl Discipline {
     /// What the frequency gains from a residual that stood for `since`.
     fn integrated(&self, residual: Nanos, since: Nanos) -> Rate {
         let mu = since.max(Nanos::ZERO).min(self.poll.times(STAGES as i64)).as_seconds();
-        let constant = 4.0 * self.poll.times(TIME_CONSTANT_POLLS).as_seconds();
+        let constant = 4.0 * time_constant(self.poll).as_seconds();
         Rate::from_ratio(residual.as_seconds() * mu / constant.powi(2))
     }
 

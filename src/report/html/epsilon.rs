@@ -20,17 +20,25 @@ struct Curve {
     points: Vec<(f64, f64, f64)>,
 }
 
+/// What the pale bands are.
+const BAND: &str = " The pale band of each colour is what epsilon was proved to be within from stamps alone, without a common \
+                    clock.";
+
 /// The figure.
 pub fn figure(summary: &Summary) -> String {
     let caption = caption(summary);
     let named = Named { id: "epsilon", title: "Epsilon over time", caption: &caption };
-    if summary.series.cells.is_empty() {
+    if summary.series.cells.is_empty() && most_proved(summary).next().is_none() {
         return named.absent();
     }
     named.responsive(|width| draw(summary, width))
 }
 
 fn caption(summary: &Summary) -> String {
+    let band = if most_proved(summary).next().is_some() { BAND } else { "" };
+    if summary.series.cells.is_empty() && !band.is_empty() {
+        return format!("True time is unknown, and with it epsilon itself.{band}");
+    }
     if summary.series.cells.is_empty() {
         return "Epsilon over time is not drawn: without true time nobody knows how far apart the clocks were."
             .to_owned();
@@ -56,7 +64,7 @@ fn caption(summary: &Summary) -> String {
     let events = if summary.events.is_empty() { "" } else { " Dotted lines are events, told below." };
     format!(
         "The largest distance between any two clocks at each instant; each step of the scale is a factor of ten. {stayed} \
-         {promise} No spike is lost: each point shows the largest value around it.{events}"
+         {promise} No spike is lost: each point shows the largest value around it.{events}{band}"
     )
 }
 
@@ -70,6 +78,7 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
     warm_up(summary, &mut drawing, plot, &time);
     axes::beside(&mut drawing, plot, &size, "ε, logarithmic", tick);
     axes::below(&mut drawing, plot, &time, "seconds since the run began", plain);
+    bands(summary, &mut drawing, &time, &size);
     for event in &summary.events {
         let x = time.at(event.at_s.clamp(0.0, end));
         drawing.line("event", (x, plot.top), (x, plot.bottom));
@@ -113,7 +122,7 @@ fn range(summary: &Summary, curves: &[Curve]) -> (f64, f64) {
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let settled = all().filter(|point| point.0 >= warm && point.2 > 0.0).map(|point| point.2).chain(bound);
     let low = settled.fold(f64::INFINITY, f64::min);
-    let high = all().map(|point| point.2).chain(bound).fold(1.0, f64::max);
+    let high = all().map(|point| point.2).chain(bound).chain(most_proved(summary)).fold(1.0, f64::max);
     (low.min(high), high)
 }
 
@@ -124,6 +133,32 @@ fn warm_up(summary: &Summary, drawing: &mut Drawing, plot: Plot, time: &Scale) {
     if right - plot.left > 64.0 {
         drawing.text("tick", (plot.left + 8.0, plot.bottom - 9.0), "warm-up");
     }
+}
+
+/// What eps was proved to be between, from one instant of the grid to the next.
+fn bands(summary: &Summary, drawing: &mut Drawing, time: &Scale, size: &Scale) {
+    let Some(proved) = &summary.proved else { return };
+    for certified in &proved.certificate.algorithms {
+        let cells = || {
+            certified.over_time.iter().filter_map(|cell| {
+                let ends = proved.at_s.get(cell.instant).zip(proved.at_s.get(cell.instant + 1))?;
+                Some((ends, cell.low.0 as f64, cell.high?.0 as f64))
+            })
+        };
+        let high = cells().flat_map(|((start, end), _, high)| [(*start, high), (*end, high)]);
+        let low = cells().flat_map(|((start, end), low, _)| [(*start, low), (*end, low)]).collect::<Vec<_>>();
+        let around = high.chain(low.into_iter().rev()).map(|(at, value)| (time.at(at), size.at(value)));
+        let path = through(around);
+        if !path.is_empty() {
+            drawing.path(&format!("band c-{}", certified.algorithm), &(path + "Z"));
+        }
+    }
+}
+
+/// The largest eps that is proved possible, cell by cell.
+fn most_proved(summary: &Summary) -> impl Iterator<Item = f64> {
+    let all = summary.proved.iter().flat_map(|proved| &proved.certificate.algorithms);
+    all.flat_map(|certified| &certified.over_time).filter_map(|cell| cell.high).map(|high| high.0 as f64)
 }
 
 fn trace(drawing: &mut Drawing, time: &Scale, size: &Scale, curve: &Curve, class: &str) {

@@ -21,6 +21,26 @@ const TOP: f64 = 66.0;
 /// Offsets of every column's node against every row's node.
 type Matrix = Vec<Vec<f64>>;
 
+/// One map.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Map {
+    /// Whose clocks.
+    pub name: String,
+    /// For each row's node every column's node, in ns.
+    pub matrix: Matrix,
+    /// The nodes.
+    pub names: Vec<String>,
+    /// Whether the numbers say who is ahead, or only how far apart the two are.
+    pub signed: bool,
+    /// The cell to be framed, with the one across the diagonal.
+    pub worst: Option<(usize, usize)>,
+}
+
+/// Whether so many nodes can be drawn.
+pub fn fits(nodes: usize) -> bool {
+    (2..=MOST_NODES).contains(&nodes)
+}
+
 /// The figure.
 pub fn figure(summary: &Summary) -> String {
     let found = Algorithm::ALL.map(|algorithm| (algorithm, furthest(summary, algorithm)));
@@ -31,7 +51,14 @@ pub fn figure(summary: &Summary) -> String {
         return named.absent();
     }
     let names: Vec<String> = summary.series.nodes.iter().map(ToString::to_string).collect();
-    named.panels(shown.iter().map(|(a, matrix)| (a.to_string(), draw(*a, matrix, &names))).collect())
+    let map = |(algorithm, matrix): (Algorithm, Matrix)| Map {
+        name: algorithm.to_string(),
+        worst: worst(&matrix),
+        matrix,
+        names: names.clone(),
+        signed: true,
+    };
+    named.panels(shown.into_iter().map(map).map(|map| (map.name.clone(), draw(&map))).collect())
 }
 
 fn caption(summary: &Summary, shown: usize) -> String {
@@ -41,7 +68,7 @@ fn caption(summary: &Summary, shown: usize) -> String {
         0 => format!("The pair heat map is not drawn: {}.", why_none(summary)),
         _ => "The furthest that the column's node was from the row's in the window: orange where it was ahead, blue where \
               it was behind, stronger for further. A node that is off colours its whole row and column. Each clock has a \
-              scale of its own. Sampled at equal steps."
+              scale of its own. The worst pair is framed. Sampled at equal steps."
             .to_owned(),
     }
 }
@@ -49,7 +76,7 @@ fn caption(summary: &Summary, shown: usize) -> String {
 fn furthest(summary: &Summary, algorithm: Algorithm) -> Option<Matrix> {
     let (series, warm) = (&summary.series, summary.warm_up.map_or(0.0, Nanos::as_seconds));
     let nodes = series.nodes.len();
-    if !(2..=MOST_NODES).contains(&nodes) {
+    if !fits(nodes) {
         return None;
     }
     let mut matrix: Option<Matrix> = None;
@@ -64,16 +91,31 @@ fn furthest(summary: &Summary, algorithm: Algorithm) -> Option<Matrix> {
     matrix
 }
 
-fn draw(algorithm: Algorithm, matrix: &Matrix, names: &[String]) -> Drawing {
+/// The pair that was furthest apart.
+fn worst(matrix: &Matrix) -> Option<(usize, usize)> {
+    let pairs = (0..matrix.len()).flat_map(|row| (row + 1..matrix.len()).map(move |column| (row, column)));
+    pairs.max_by(|a, b| matrix[a.0][a.1].abs().total_cmp(&matrix[b.0][b.1].abs()))
+}
+
+/// A map as a panel.
+pub fn draw(map: &Map) -> Drawing {
     let mut drawing = Drawing::new(PANEL, TOP + SIDE + 16.0);
-    let most = matrix.iter().flatten().fold(0.0_f64, |most, offset| most.max(offset.abs()));
-    drawing.text("panel-name", (0.0, 15.0), algorithm.name());
-    legend(&mut drawing, most);
-    let size = SIDE / names.len() as f64;
-    cells(&mut drawing, matrix, most, size);
-    heads(&mut drawing, names, size);
-    if names.len() <= NUMBERED {
-        numbers(&mut drawing, matrix, most, size);
+    let most = map.matrix.iter().flatten().fold(0.0_f64, |most, offset| most.max(offset.abs()));
+    drawing.text("panel-name", (0.0, 15.0), &map.name);
+    if map.signed {
+        legend(&mut drawing, most)
+    } else {
+        distances(&mut drawing, most)
+    }
+    let size = SIDE / map.names.len() as f64;
+    cells(&mut drawing, &map.matrix, most, size);
+    heads(&mut drawing, &map.names, size);
+    if map.names.len() <= NUMBERED {
+        numbers(&mut drawing, &map.matrix, most, size);
+    }
+    for (row, column) in map.worst.into_iter().flat_map(|(a, b)| [(a, b), (b, a)]) {
+        let at = (LEFT + column as f64 * size + 1.0, TOP + row as f64 * size + 1.0);
+        drawing.rect("framed", at, (size - 2.0, size - 2.0));
     }
     drawing
 }
@@ -132,4 +174,13 @@ fn legend(drawing: &mut Drawing, most: f64) {
     drawing.text("tick end", (left - 6.0, 15.0), &format!("−{size} behind"));
     drawing.text("tick", (left + side * (2 * SHADES + 1) as f64 + 6.0, 15.0), &format!("ahead {size}"));
     drawing.text("title", (LEFT, 42.0), &format!("node of the column against node of the row, {}", unit(most).1));
+}
+
+fn distances(drawing: &mut Drawing, most: f64) {
+    let (left, side) = (LEFT + SIDE - 150.0, 6.0);
+    for index in SHADES..=2 * SHADES {
+        drawing.rect(&class(index), (left + side * index as f64, 6.0), (side, 10.0));
+    }
+    drawing.text("tick", (left + side * (2 * SHADES + 1) as f64 + 6.0, 15.0), &format!("≤ {} apart", span_ns(most)));
+    drawing.text("title", (LEFT, 42.0), &format!("at most so far apart, {}", unit(most).1));
 }

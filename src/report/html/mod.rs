@@ -10,6 +10,7 @@
 pub mod arcs;
 pub mod axes;
 pub mod bound;
+pub mod certified;
 pub mod claims;
 pub mod clocks;
 pub mod distribution;

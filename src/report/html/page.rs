@@ -2,8 +2,8 @@
 
 use super::words::{escape, seconds, span};
 use super::{
-    arcs, bound, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering, parameters,
-    steadiness,
+    arcs, bound, certified, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering,
+    parameters, steadiness,
 };
 use crate::analysis::{Summary, Verdict};
 use crate::report::terminal::sentence_with;
@@ -110,11 +110,12 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 13] {
+fn sections(summary: &Summary) -> [(&'static str, String); 14] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
         ("Which node was off", heatmap::figure(summary)),
+        ("What is proved without a common clock", certified::section(summary)),
         ("How stable each clock was", steadiness::section(summary)),
         ("What theory promises", bound::section(summary)),
         ("What stamps alone prove", parameters::section(summary)),

@@ -8,7 +8,7 @@ use crate::order::report::StampSource;
 use crate::report::testing::{HOSTILE, full, without_truth};
 use crate::time::Nanos;
 
-const FIGURES: [&str; 7] = ["steadiness", "epsilon", "offsets", "pairs", "delays", "lateness", "ordering"];
+const FIGURES: [&str; 8] = ["proved", "steadiness", "epsilon", "offsets", "pairs", "delays", "lateness", "ordering"];
 
 fn page(summary: &Summary) -> String {
     String::from_utf8(report_html(summary)).unwrap()
@@ -88,7 +88,7 @@ fn every_clock_has_a_colour() {
 #[test]
 fn what_is_unknown_is_absent_in_words() {
     let page = page(&without_truth());
-    assert_eq!(page.matches("class=\"absent\"").count(), 8, "six figures, the bound and the claims");
+    assert_eq!(page.matches("class=\"absent\"").count(), 9, "seven figures, the bound and the claims");
     for why in ["without true time nobody knows", "no ordering phase", "No bound can be promised", "UNKNOWN"] {
         assert!(page.contains(why), "{why}");
     }

@@ -1,8 +1,7 @@
-//! Logarithm, exponential and normal numbers from additions, multiplications, divisions and square roots alone. IEEE 754
-//! fixes these to the last bit, a platform's mathematical library is fixed by nobody: what is drawn with these is the same
-//! everywhere.
+//! Logarithm, exponential and cosine from additions, multiplications, divisions and square roots alone. IEEE 754 fixes
+//! these to the last bit, a platform's mathematical library is fixed by nobody: what is drawn or estimated with these is
+//! the same everywhere.
 
-use super::rng::Rng;
 use std::f64::consts::{LN_2, SQRT_2, TAU};
 
 /// ln 2 in two parts, the first with trailing zeros, so that small multiples of it are exact.
@@ -46,21 +45,9 @@ pub fn cos_of_turns(turns: f64) -> f64 {
     sign * series
 }
 
-/// A standard normal number (Marsaglia's polar method, one of the pair).
-pub fn normal(rng: &mut Rng) -> f64 {
-    loop {
-        let (x, y) = (2.0 * rng.unit() - 1.0, 2.0 * rng.unit() - 1.0);
-        let square = x * x + y * y;
-        if square > 0.0 && square < 1.0 {
-            return x * (-2.0 * ln(square) / square).sqrt();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::rng::Purpose;
 
     #[test]
     fn they_agree_with_the_platform() {
@@ -75,14 +62,5 @@ mod tests {
             assert!((found - (TAU * turns).cos()).abs() <= 1e-15, "cos {turns}: {found}");
         }
         assert_eq!([ln(0.0), ln(-1.0), ln(f64::NAN), exp(f64::NAN)], [0.0, 0.0, 0.0, 1.0]);
-    }
-
-    #[test]
-    fn normal_numbers_have_mean_zero_and_variance_one() {
-        let mut rng = Rng::stream(1, Purpose::Scenario, 0);
-        let drawn: Vec<f64> = (0..100_000).map(|_| normal(&mut rng)).collect();
-        let mean = drawn.iter().sum::<f64>() / 1e5;
-        let variance = drawn.iter().map(|x| x * x).sum::<f64>() / 1e5;
-        assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
     }
 }

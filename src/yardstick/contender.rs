@@ -1,0 +1,67 @@
+//! The clocks that are measured.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::SERVER;
+use super::condition::{Condition, node};
+use super::limit::{Limit, Model};
+use crate::clock::{Clock, Corridor, Ntp, Regression, ntp};
+
+/// A clock that can be measured.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Contender {
+    /// The NTP-style clock.
+    Ntp,
+    /// The chrony-style regression.
+    Regression,
+    /// The corridor clock.
+    Corridor,
+    /// The filter that knows the model.
+    Limit,
+}
+
+impl Contender {
+    /// The clocks that know nothing of the network.
+    pub const CLOCKS: [Self; 3] = [Self::Ntp, Self::Regression, Self::Corridor];
+    /// Everything that can be asked for.
+    pub const ALL: [Self; 4] = [Self::Ntp, Self::Regression, Self::Corridor, Self::Limit];
+
+    /// Its name in tables and flags.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ntp => "ntp",
+            Self::Regression => "regression",
+            Self::Corridor => "corridor",
+            Self::Limit => "limit",
+        }
+    }
+
+    /// A new clock of a client. Only the limit is told anything of the condition beside the poll interval.
+    pub fn clock(self, client: usize, condition: &Condition) -> Box<dyn Clock> {
+        let settings = ntp::Settings { node: node(client), reference: SERVER, poll: condition.poll };
+        match self {
+            Self::Ntp => Box::new(Ntp::new(settings)),
+            Self::Regression => Box::new(Regression::new(SERVER)),
+            Self::Corridor => Box::new(Corridor::new(SERVER)),
+            Self::Limit => Box::new(Limit::new(Model::of(condition), client)),
+        }
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Contender {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|contender| contender.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("`{text}` is no clock of the yardstick: choose one of {names}")
+        })
+    }
+}
