@@ -118,7 +118,7 @@ fn the_certified_relative_rate_holds_the_true_one_where_rates_are_constant() {
             let relative = ((1.0 + rate(other)) / (1.0 + rate(one)) - 1.0) * 1e9;
             let (low, high) = row.low.zip(row.high).expect("both directions were heard");
             assert!(low as f64 <= relative && relative <= high as f64, "{row:?} without {relative}");
-            assert!(high - low < 2_000_000, "it says something: {row:?}");
+            assert!(high - low < 5_000_000, "it says something: {row:?}");
         }
     });
 }
