@@ -8,6 +8,7 @@ mod doctor;
 mod folder;
 mod help;
 mod lab;
+mod order;
 mod out;
 mod progress;
 mod sim;
@@ -45,6 +46,7 @@ Examples:
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
+  skewbench order mutex --simulated               what order costs on clocks that disagree
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
   skewbench yardstick                             the clocks beside chrony and NTPsec, in their network
 
@@ -73,6 +75,8 @@ enum Command {
     Compare(compare::Args),
     /// Say how stable a clock is over spans of any length: Allan deviation and its kin, MTIE
     Stability(stability::Args),
+    /// Run workloads whose order depends on clocks, and put their price beside its prediction
+    Order(order::Args),
     /// Measure clocks where truth is known, beside what chrony and NTPsec reach in the same network
     Yardstick(yardstick::Args),
     /// Run one agent, as skewbench-agent does
@@ -94,6 +98,7 @@ fn main() -> ExitCode {
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
         Command::Stability(args) => stability::run(&args),
+        Command::Order(args) => order::run(&args),
         Command::Yardstick(args) => yardstick::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),

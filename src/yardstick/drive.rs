@@ -117,7 +117,7 @@ mod tests {
         }
 
         fn on_exchange(&mut self, _: Time<Local>, exchange: &Exchange) -> Option<crate::clock::Change> {
-            self.0.push(*exchange);
+            self.0.push(exchange.clone());
             None
         }
     }

@@ -157,7 +157,7 @@ fn hostile_journals_make_no_trouble() {
     for (entry, (sent, at)) in copies.into_iter().zip(times.into_iter().flat_map(|a| times.map(|b| (a, b))).cycle()) {
         if let Entry::Record(Record::Received(mut received)) = entry {
             (received.sent, received.at) = (sent, at);
-            (0..2).for_each(|node| add(&mut runs[node], Record::Received(received)));
+            (0..2).for_each(|node| add(&mut runs[node], Record::Received(received.clone())));
         }
     }
     runs[0].header.kappa_ppb = Ppb(i64::MAX);

@@ -7,7 +7,7 @@ use crate::analysis::parameters::{CertifiedBound, Parameter, Unit};
 use crate::time::{Nanos, Ppb};
 
 /// More rows than this are in the CSV only.
-const MOST_ROWS: usize = 60;
+const MOST_ROWS: usize = 30;
 
 /// The section's body: the bounds first, then the run's, nodes' and pairs' rows, then arcs.
 pub fn section(summary: &Summary) -> String {
