@@ -18,9 +18,10 @@ use crate::report::{csv, html, json, terminal};
 pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// The files of results.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "summary.csv",
     "arcs.csv",
+    "parameters.csv",
     "epsilon.csv",
     "ordering.csv",
     "limits.csv",
@@ -88,6 +89,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
     let files: [Vec<u8>; NAMES.len()] = [
         csv::summary_csv(&summary),
         csv::arcs_csv(&summary),
+        csv::parameters_csv(&summary),
         csv::epsilon_csv(&summary),
         csv::ordering_csv(&summary),
         csv::limits_csv(&summary),

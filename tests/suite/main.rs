@@ -25,6 +25,7 @@ mod order;
 mod ordered_run;
 mod orphans;
 mod page;
+mod parameters;
 mod person;
 mod readme;
 mod replay;

@@ -130,7 +130,8 @@ pub fn statement(
 /// A declared oscillator loses up to a nanosecond of its reading where its rate changes, once a second.
 const DECLARED_LOSS: Ppb = Ppb(2);
 
-fn stated_kappa(span: &Span<'_>) -> Ppb {
+/// The kappa that a journal's header states, with what rounding adds to it.
+pub fn stated_kappa(span: &Span<'_>) -> Ppb {
     let header = &span.run.header;
     let loss = if header.oscillator.is_some() { DECLARED_LOSS } else { Ppb(0) };
     Ppb(header.kappa_ppb.0.max(0).saturating_add(loss.0))
