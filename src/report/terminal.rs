@@ -236,7 +236,9 @@ fn proved(summary: &Summary) -> String {
     if all.is_empty() {
         return String::new();
     }
+    let verdict = proved.verdict.name();
     let mut text = wrapped("proved   ", &format!("eps without a common clock: {}", all.join(", ")));
+    text += &wrapped("         ", &format!("by stamps alone, the bound that they certify was kept: {verdict}"));
     for contradiction in &proved.certificate.contradictions {
         text += &wrapped("contra   ", &contradiction.to_string());
     }
