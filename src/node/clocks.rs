@@ -13,7 +13,8 @@ const MAX_AHEAD: Nanos = Nanos::from_millis(500);
 
 /// The physical clocks and the hybrid clock on top of the NTP-style one.
 pub struct Clocks {
-    physical: Vec<Box<dyn Clock>>,
+    lamport: Lamport,
+    ntp: Ntp,
     hlc: Hlc,
     plausible: Nanos,
 }
@@ -21,16 +22,32 @@ pub struct Clocks {
 impl Clocks {
     /// The clocks of a node that is about to start.
     pub fn new(settings: ntp::Settings, plausible: Nanos) -> Self {
-        let physical: Vec<Box<dyn Clock>> = vec![Box::new(Lamport::default()), Box::new(Ntp::new(settings))];
-        Self { physical, hlc: Hlc::new(MAX_AHEAD.min(plausible)), plausible }
+        let hlc = Hlc::new(MAX_AHEAD.min(plausible));
+        Self { lamport: Lamport::default(), ntp: Ntp::new(settings), hlc, plausible }
+    }
+
+    /// The physical clock of an algorithm, if it has one here.
+    #[inline]
+    fn physical(&self, algorithm: Algorithm) -> Option<&dyn Clock> {
+        match algorithm {
+            Algorithm::Lamport => Some(&self.lamport),
+            Algorithm::Ntp => Some(&self.ntp),
+            Algorithm::Free | Algorithm::Hlc | Algorithm::System => None,
+        }
+    }
+
+    #[inline]
+    fn physical_mut(&mut self, algorithm: Algorithm) -> Option<&mut dyn Clock> {
+        match algorithm {
+            Algorithm::Lamport => Some(&mut self.lamport),
+            Algorithm::Ntp => Some(&mut self.ntp),
+            Algorithm::Free | Algorithm::Hlc | Algorithm::System => None,
+        }
     }
 
     /// The present reading of a physical clock, as a function; the free-running clock's for any other algorithm.
     pub fn reading(&self, algorithm: Algorithm) -> &Reading {
-        self.physical
-            .iter()
-            .find(|clock| clock.algorithm() == algorithm)
-            .map_or(&Reading::LOCAL, |clock| clock.reading())
+        self.physical(algorithm).map_or(&Reading::LOCAL, Clock::reading)
     }
 
     /// What the hybrid clock's physical clock shows.
@@ -56,7 +73,7 @@ impl Clocks {
         let stamp = self.hlc.tick(self.beneath(at));
         Claims::from_fn(|algorithm| match algorithm {
             Algorithm::Hlc => Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() },
-            other => self.physical.iter().find(|c| c.algorithm() == other).map_or_else(Claim::default, |c| c.claim(at)),
+            other => self.physical(other).map_or_else(Claim::default, |clock| clock.claim(at)),
         })
     }
 
@@ -92,8 +109,7 @@ impl Clocks {
                 self.merge(at, HlcStamp { l: claim.reading, c: claim.counter }, counters);
             } else {
                 let message = Message { from, at, credit, claim };
-                let mut heard = self.physical.iter_mut().filter(|clock| clock.algorithm() == algorithm);
-                if let Some(change) = heard.next().and_then(|clock| clock.on_message(&message)) {
+                if let Some(change) = self.physical_mut(algorithm).and_then(|clock| clock.on_message(&message)) {
                     record(Record::Changed(algorithm, change));
                 }
             }
@@ -128,8 +144,9 @@ impl Clocks {
         mut act: impl FnMut(&mut dyn Clock) -> Option<Change>,
     ) {
         let mut changed = false;
-        for clock in &mut self.physical {
-            if let Some(change) = act(clock.as_mut()) {
+        let physical: [&mut dyn Clock; 2] = [&mut self.lamport, &mut self.ntp];
+        for clock in physical {
+            if let Some(change) = act(clock) {
                 record(Record::Changed(clock.algorithm(), change));
                 changed = true;
             }

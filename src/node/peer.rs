@@ -31,6 +31,8 @@ pub struct Peer {
     pub departed: Option<(u64, Stamp)>,
     /// Requests whose exchange is not complete, oldest first.
     open: VecDeque<Open>,
+    /// No open request is over before this instant, unless something was heard of it since the last look.
+    quiet_until: Time<Local>,
 }
 
 /// A request on its way to becoming an exchange.
@@ -73,7 +75,16 @@ pub enum Closed {
 impl Peer {
     /// A peer whose first request is due at `slot`.
     pub fn new(id: NodeId, base_mu: Nanos, slot: Time<Local>) -> Self {
-        Self { id, base_mu, slot, sequence: 0, window: ReplayWindow::default(), departed: None, open: VecDeque::new() }
+        Self {
+            id,
+            base_mu,
+            slot,
+            sequence: 0,
+            window: ReplayWindow::default(),
+            departed: None,
+            open: VecDeque::new(),
+            quiet_until: Time::MAX,
+        }
     }
 
     /// The number of the next message to this peer.
@@ -86,6 +97,7 @@ impl Peer {
     pub fn ask(&mut self, sequence: u64, at: Time<Local>, tau: Nanos) -> bool {
         let deadline = at + ANSWER_DEADLINE.max(tau.times(2));
         self.open.push_back(Open { sequence, t1: Point { user: at, wire: None }, reply: None, deadline });
+        self.quiet_until = self.quiet_until.min(deadline);
         let full = self.open.len() > MAX_OPEN;
         if full {
             self.open.pop_front();
@@ -102,6 +114,7 @@ impl Peer {
         }
         open.deadline = reply.t4.user + tau.times(2) + STAMP_DEADLINE;
         open.reply = Some(reply);
+        self.quiet_until = Time::MIN;
         true
     }
 
@@ -109,7 +122,10 @@ impl Peer {
     /// peer of a reply.
     pub fn departed(&mut self, sequence: u64, stamp: Stamp) {
         match self.open.binary_search_by_key(&sequence, |open| open.sequence) {
-            Ok(index) => self.open[index].t1.wire = Some(stamp),
+            Ok(index) => {
+                self.open[index].t1.wire = Some(stamp);
+                self.quiet_until = Time::MIN;
+            }
             Err(_) if self.departed.is_none_or(|(newest, _)| newest < sequence) => {
                 self.departed = Some((sequence, stamp));
             }
@@ -122,14 +138,26 @@ impl Peer {
         let mut replies = self.open.iter_mut().filter_map(|open| open.reply.as_mut());
         if let Some(reply) = replies.find(|reply| reply.sequence == sequence) {
             reply.t3.wire = Some(stamp);
+            self.quiet_until = Time::MIN;
         }
     }
 
     /// Takes out a request that is complete, or whose time is up at `now`. `departures` says whether this node's own
-    /// transmit stamps can be waited for.
+    /// transmit stamps can be waited for. Cost: O(1) where nothing can be over, else O(open requests).
+    #[inline]
     pub fn close(&mut self, now: Time<Local>, departures: Departures) -> Option<Closed> {
+        if now < self.quiet_until {
+            return None;
+        }
+        self.close_first(now, departures)
+    }
+
+    fn close_first(&mut self, now: Time<Local>, departures: Departures) -> Option<Closed> {
         let over = |open: &Open| open.deadline <= now || open.is_complete(departures);
-        let index = self.open.iter().position(over)?;
+        let Some(index) = self.open.iter().position(over) else {
+            self.quiet_until = self.open.iter().map(|open| open.deadline).min().unwrap_or(Time::MAX);
+            return None;
+        };
         let open = self.open.remove(index)?;
         Some(match open.reply {
             None => Closed::Unanswered,

@@ -146,8 +146,9 @@ impl Election {
 
     /// Takes in what a message says.
     pub fn hear(&mut self, message: &Message<'_>) {
-        let known = self.neighbours.contains_key(&message.from) || self.neighbours.len() < MAX_NEIGHBOURS;
-        if known && message.from != self.me {
+        if let Some(known) = self.neighbours.get_mut(&message.from) {
+            *known = News::of(message);
+        } else if self.neighbours.len() < MAX_NEIGHBOURS && message.from != self.me {
             self.neighbours.insert(message.from, News::of(message));
         }
     }

@@ -9,7 +9,7 @@
 //! when the peer is ahead). Outputs: a [`Reading`] of local time and an [`ErrorBound`] on its distance from the root's
 //! reading, in nanoseconds. Assumptions: delays are about the same both ways (half of the difference goes into the
 //! reading; the bound covers it), fewer than half of the peers are wrong, clocks go wrong by less than PHI = 15 ppm
-//! between updates. Cost an exchange: a sort of eight samples for each peer.
+//! between updates. Cost an exchange: a pass over eight samples of each peer.
 //!
 //! # Start-up
 //! Four samples of a synchronised peer bring its root distance below MAXDIST: the clock steps, once. When its samples
