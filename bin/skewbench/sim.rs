@@ -40,9 +40,8 @@ pub struct Args {
     /// stream.csv, epsilon over time
     #[arg(long, requires = "scenario", conflicts_with = "json")]
     streamed: bool,
-    /// Which clocks a streamed run has
-    #[arg(long, value_enum, default_value_t, requires = "streamed")]
-    clocks: stream::Clocks,
+    #[command(flatten)]
+    streaming: stream::Flags,
     /// Seed of every draw [default: the scenario's, else 1]
     #[arg(long)]
     seed: Option<u64>,
@@ -97,7 +96,7 @@ fn run_scenario(path: &Path, args: &Args) -> Result<u8> {
     }
     if args.streamed {
         let dir = args.out.as_deref().map(|out| folder::prepare(Some(out), args.force)).transpose()?;
-        return Ok(stream::run(&scenario, seed, args.clocks, dir.as_deref(), args.volume)?.map_err(refused)?);
+        return Ok(stream::run(&scenario, seed, &args.streaming, dir.as_deref(), args.volume)?.map_err(refused)?);
     }
     let mut progress = Progress::new();
     let journals = sim::run(&scenario, seed, |share| progress.show(share)).map_err(refused)?;

@@ -29,6 +29,20 @@ pub enum Clocks {
     All,
 }
 
+/// How a scenario is streamed.
+#[derive(clap::Args)]
+pub struct Flags {
+    /// Which clocks a streamed run has
+    #[arg(long, value_enum, default_value_t, requires = "streamed")]
+    clocks: Clocks,
+    /// Round a streamed run's epsilon outward whatever the number of nodes
+    #[arg(long, requires = "streamed")]
+    outward: bool,
+    /// End a streamed run after so much simulated time, at the end of a window (tau, from 128 nodes on an eighth of it)
+    #[arg(long, value_name = "SPAN", requires = "streamed")]
+    until: Option<Nanos>,
+}
+
 /// A network under way.
 enum Run {
     Lamport(Box<Lamport>),
@@ -101,7 +115,7 @@ struct Cost {
 pub fn run(
     scenario: &Scenario,
     seed: u64,
-    clocks: Clocks,
+    flags: &Flags,
     dir: Option<&Path>,
     volume: Volume,
 ) -> Result<Result<u8, Refused>> {
@@ -111,14 +125,15 @@ pub fn run(
         Ok(world) => world,
         Err(refused) => return Ok(Err(refused)),
     };
-    let method = Method::for_nodes(world.nodes.len());
-    let mut network = match Run::new(world, clocks, method) {
+    let method = if flags.outward { Method::Outward } else { Method::for_nodes(world.nodes.len()) };
+    let until = flags.until.unwrap_or(Nanos::MAX);
+    let mut network = match Run::new(world, flags.clocks, method) {
         Ok(network) => network,
         Err(refused) => return Ok(Err(refused)),
     };
     let build_s = began.elapsed().as_secs_f64();
     let (began, used, mut progress) = (Instant::now(), processor_seconds(), Progress::new());
-    while !network.is_over() && !stop.load(Ordering::Relaxed) {
+    while !network.is_over() && network.now() < until && !stop.load(Ordering::Relaxed) {
         network.go_on();
         if volume.is_chatty() {
             progress.show(network.now().as_seconds() / scenario.duration.as_seconds());

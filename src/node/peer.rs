@@ -33,6 +33,10 @@ pub struct Peer {
     open: VecDeque<Open>,
     /// No open request is over before this instant, unless something was heard of it since the last look.
     quiet_until: Time<Local>,
+    /// How many open requests have a reply.
+    answered: usize,
+    /// Number of the last request.
+    asked: u64,
 }
 
 /// A request on its way to becoming an exchange.
@@ -84,6 +88,8 @@ impl Peer {
             departed: None,
             open: VecDeque::new(),
             quiet_until: Time::MAX,
+            answered: 0,
+            asked: 0,
         }
     }
 
@@ -98,9 +104,11 @@ impl Peer {
         let deadline = at + ANSWER_DEADLINE.max(tau.times(2));
         self.open.push_back(Open { sequence, t1: Point { user: at, wire: None }, reply: None, deadline });
         self.quiet_until = self.quiet_until.min(deadline);
+        self.asked = sequence;
         let full = self.open.len() > MAX_OPEN;
         if full {
-            self.open.pop_front();
+            let given_up = self.open.pop_front();
+            self.answered -= usize::from(given_up.is_some_and(|open| open.reply.is_some()));
         }
         full
     }
@@ -114,6 +122,7 @@ impl Peer {
         }
         open.deadline = reply.t4.user + tau.times(2) + STAMP_DEADLINE;
         open.reply = Some(reply);
+        self.answered += 1;
         self.quiet_until = Time::MIN;
         true
     }
@@ -121,7 +130,12 @@ impl Peer {
     /// The kernel said when message `sequence` to this peer left: a request's `t1`, or what the next message tells the
     /// peer of a reply.
     pub fn departed(&mut self, sequence: u64, stamp: Stamp) {
-        match self.open.binary_search_by_key(&sequence, |open| open.sequence) {
+        let place = if sequence > self.asked {
+            Err(0)
+        } else {
+            self.open.binary_search_by_key(&sequence, |open| open.sequence)
+        };
+        match place {
             Ok(index) => {
                 self.open[index].t1.wire = Some(stamp);
                 self.quiet_until = Time::MIN;
@@ -135,6 +149,9 @@ impl Peer {
 
     /// The peer said when its reply `sequence` left.
     pub fn reply_departed(&mut self, sequence: u64, stamp: Stamp) {
+        if self.answered == 0 {
+            return;
+        }
         let mut replies = self.open.iter_mut().filter_map(|open| open.reply.as_mut());
         if let Some(reply) = replies.find(|reply| reply.sequence == sequence) {
             reply.t3.wire = Some(stamp);
@@ -159,6 +176,11 @@ impl Peer {
             return None;
         };
         let open = self.open.remove(index)?;
+        self.answered -= usize::from(open.reply.is_some());
+        if self.open.is_empty() {
+            // The next request takes the same place, which the cache still has.
+            self.open.clear();
+        }
         Some(match open.reply {
             None => Closed::Unanswered,
             Some(reply) => {

@@ -153,10 +153,14 @@ impl Election {
         }
     }
 
-    /// Forgets neighbours that are long silent.
-    pub fn forget(&mut self, now: Time<Local>) {
+    /// Forgets neighbours that are long silent, and says how many.
+    pub fn forget(&mut self, now: Time<Local>) -> usize {
         let longest = age_limit(MAX_STRATUM, self.poll);
-        self.neighbours.retain(|_, news| now - news.heard <= longest);
+        let silent = self.neighbours.values().filter(|news| now - news.heard > longest).count();
+        if silent > 0 {
+            self.neighbours.retain(|_, news| now - news.heard <= longest);
+        }
+        silent
     }
 
     /// Looks at the news again at `now`, and changes the role if it must.

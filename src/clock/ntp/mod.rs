@@ -166,9 +166,13 @@ impl Ntp {
     /// Forgets what is too old to be told again by anybody.
     fn forget(&mut self, now: Time<Local>) {
         let longest = age_limit(MAX_STRATUM, self.settings.poll);
-        self.election.forget(now);
-        self.filters.retain(|peer, _| self.election.news(*peer).is_some());
-        self.heights.retain(|_, emitted| now - *emitted <= longest);
+        // Only peers of which there is news have a filter.
+        if self.election.forget(now) > 0 {
+            self.filters.retain(|peer, _| self.election.news(*peer).is_some());
+        }
+        if self.heights.values().any(|emitted| now - *emitted > longest) {
+            self.heights.retain(|_, emitted| now - *emitted <= longest);
+        }
     }
 
     /// Chooses the system peer anew.

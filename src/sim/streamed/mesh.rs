@@ -15,7 +15,7 @@ use crate::probe::{Claims, Probe, Source, Stamp};
 use crate::sim::scenario::{Refused, Stamping, Stamps};
 use crate::time::{Local, Nanos, Synced, Time};
 
-/// More nodes would take more than some gigabytes.
+/// A node takes about ten kilobytes: no run takes more than a gigabyte or two.
 pub const MOST_NODES: usize = 100_000;
 /// The only start of every node.
 const BOOT: BootId = BootId(1);
