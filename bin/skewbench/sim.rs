@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long, requires = "scenario", conflicts_with = "json")]
     streamed: bool,
     #[command(flatten)]
-    streaming: stream::Flags,
+    streaming: stream::Streaming,
     /// Seed of every draw [default: the scenario's, else 1]
     #[arg(long)]
     seed: Option<u64>,

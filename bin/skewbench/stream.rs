@@ -31,7 +31,7 @@ pub enum Clocks {
 
 /// How a scenario is streamed.
 #[derive(clap::Args)]
-pub struct Flags {
+pub struct Streaming {
     /// Which clocks a streamed run has
     #[arg(long, value_enum, default_value_t, requires = "streamed")]
     clocks: Clocks,
@@ -115,7 +115,7 @@ struct Cost {
 pub fn run(
     scenario: &Scenario,
     seed: u64,
-    flags: &Flags,
+    flags: &Streaming,
     dir: Option<&Path>,
     volume: Volume,
 ) -> Result<Result<u8, Refused>> {
