@@ -111,8 +111,8 @@ impl Filter {
         self.held += 1;
     }
 
-    /// What samples are ordered by; their places tell equal ones apart.
-    fn key(&self, place: usize) -> (Option<(Nanos, Reverse<Time<Local>>)>, usize) {
+    /// Where the sample in a place stands among the others; places tell equal ones apart.
+    fn key(&self, place: usize) -> impl PartialOrd + use<> {
         (self.stages[place].map(|sample| (sample.delay, Reverse(sample.epoch))), place)
     }
 
