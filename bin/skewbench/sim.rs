@@ -21,7 +21,8 @@ use crate::{attack, folder, stream, swarm};
 /// against everything that must be true of it; a seed that fails is printed with its scenario.
 ///
 /// A run keeps a journal a node, up to 1,024 nodes. With --streamed nothing is kept but what the result needs, up to a
-/// million nodes: only Lamport's clocks run, on constant drifts, and every probe does what it does in the journaled run.
+/// million nodes, on constant drifts, and every probe does what it does in the journaled run: Lamport's clocks alone, or
+/// with --clocks all the NTP-style and hybrid clocks too, up to 100,000 nodes. The verdict is on Lamport's bound.
 /// Refused by name are oscillators.wander_limit_ppm and temperature, stamps.wait_within, every [[event]], and credits
 /// above a link's delay. Epsilon is exact up to 10,000 nodes; above, it is rounded outward, and where it then exceeds the
 /// bound the verdict is UNKNOWN. Ctrl-C ends a streamed run early and prints what was gathered.
@@ -39,6 +40,8 @@ pub struct Args {
     /// stream.csv, epsilon over time
     #[arg(long, requires = "scenario", conflicts_with = "json")]
     streamed: bool,
+    #[command(flatten)]
+    streaming: stream::Streaming,
     /// Seed of every draw [default: the scenario's, else 1]
     #[arg(long)]
     seed: Option<u64>,
@@ -93,7 +96,7 @@ fn run_scenario(path: &Path, args: &Args) -> Result<u8> {
     }
     if args.streamed {
         let dir = args.out.as_deref().map(|out| folder::prepare(Some(out), args.force)).transpose()?;
-        return Ok(stream::run(&scenario, seed, dir.as_deref(), args.volume)?.map_err(refused)?);
+        return Ok(stream::run(&scenario, seed, &args.streaming, dir.as_deref(), args.volume)?.map_err(refused)?);
     }
     let mut progress = Progress::new();
     let journals = sim::run(&scenario, seed, |share| progress.show(share)).map_err(refused)?;

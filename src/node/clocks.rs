@@ -26,12 +26,22 @@ impl Clocks {
         Self { running, physical, hlc: Hlc::new(MAX_AHEAD.min(plausible)), plausible }
     }
 
+    /// The physical clock of an algorithm, if it runs.
+    #[inline]
+    fn physical(&self, algorithm: Algorithm) -> Option<&dyn Clock> {
+        let found = self.physical.iter().find(|clock| clock.algorithm() == algorithm);
+        found.map(|clock| -> &dyn Clock { clock.as_ref() })
+    }
+
+    #[inline]
+    fn physical_mut(&mut self, algorithm: Algorithm) -> Option<&mut dyn Clock> {
+        let found = self.physical.iter_mut().find(|clock| clock.algorithm() == algorithm);
+        found.map(|clock| -> &mut dyn Clock { clock.as_mut() })
+    }
+
     /// The present reading of a physical clock, as a function; the free-running clock's for any other algorithm.
     pub fn reading(&self, algorithm: Algorithm) -> &Reading {
-        self.physical
-            .iter()
-            .find(|clock| clock.algorithm() == algorithm)
-            .map_or(&Reading::LOCAL, |clock| clock.reading())
+        self.physical(algorithm).map_or(&Reading::LOCAL, Clock::reading)
     }
 
     /// What the hybrid clock's physical clock shows.
@@ -58,7 +68,7 @@ impl Clocks {
         let stamp = self.hlc.tick(self.beneath(at));
         Claims::made_by(self.running.and(wanted), |algorithm| match algorithm {
             Algorithm::Hlc => Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() },
-            other => self.physical.iter().find(|c| c.algorithm() == other).map_or_else(Claim::default, |c| c.claim(at)),
+            other => self.physical(other).map_or_else(Claim::default, |clock| clock.claim(at)),
         })
     }
 
@@ -97,8 +107,7 @@ impl Clocks {
                 self.merge(at, HlcStamp { l: claim.reading, c: claim.counter }, counters);
             } else {
                 let message = Message { from, at, credit, claim };
-                let mut heard = self.physical.iter_mut().filter(|clock| clock.algorithm() == algorithm);
-                if let Some(change) = heard.next().and_then(|clock| clock.on_message(&message)) {
+                if let Some(change) = self.physical_mut(algorithm).and_then(|clock| clock.on_message(&message)) {
                     record(Record::Changed(algorithm, change));
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::clocks::{Clocks, Trust};
 use super::peer::{Closed, Departures, Peer, Reply};
 use super::window::Arrival;
-use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent};
+use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent, Sink};
 use crate::clock::{self, Reading};
 use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::probe::{Answer, Kind, Point, Probe, Rejection, Source, Stamp};
@@ -15,6 +15,10 @@ use crate::time::{Local, Nanos, Ppb, Time};
 pub struct Node {
     config: Config,
     peers: Vec<Peer>,
+    /// The numbers of the peers, by their ids.
+    by_id: Vec<(NodeId, usize)>,
+    /// The peer whose slot is next.
+    next: usize,
     clocks: Clocks,
     counters: Counters,
     outputs: VecDeque<Output>,
@@ -26,17 +30,29 @@ impl Node {
         let count = config.peers.len().max(1) as i64;
         let slot = |index: i64| at + config.phase + Nanos(config.tau.0 / count * index);
         let peer = |((id, base_mu), index): (&(NodeId, Nanos), i64)| Peer::new(*id, *base_mu, slot(index));
-        let peers = config.peers.iter().zip(0..).map(peer).collect();
+        let peers: Vec<Peer> = config.peers.iter().zip(0..).map(peer).collect();
+        let mut by_id: Vec<(NodeId, usize)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
+        by_id.sort_unstable();
         let Config { node, reference, tau: poll, kappa, clocks, .. } = config;
         let settings = clock::Settings { node, reference, poll, kappa, peers: config.peers.len() as u32 };
         let clocks = Clocks::new(clocks, &settings, config.plausible);
         let began = Output::Record(Record::Mark(at, Mark::ProbingBegan));
-        Self { config, peers, clocks, counters: Counters::default(), outputs: VecDeque::from([began]) }
+        let mut node = Self {
+            config,
+            peers,
+            by_id,
+            next: 0,
+            clocks,
+            counters: Counters::default(),
+            outputs: VecDeque::from([began]),
+        };
+        node.find_next();
+        node
     }
 
     /// The local time at which the node wants a [`Input::Timer`] next.
     pub fn wake(&self) -> Time<Local> {
-        self.peers.iter().map(|peer| peer.slot).min().unwrap_or(Time::MAX)
+        self.peers.get(self.next).map_or(Time::MAX, |peer| peer.slot)
     }
 
     /// The next thing to do, until there is none.
@@ -59,37 +75,49 @@ impl Node {
         self.clocks.shows(algorithm, at)
     }
 
-    /// Takes one input.
+    /// Takes one input. What comes of it waits in [`Node::poll`].
     pub fn handle(&mut self, input: Input<'_>) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.handle_into(input, &mut outputs);
+        self.outputs = outputs;
+    }
+
+    /// Takes one input and gives what comes of it to `sink`, in the order in which [`Node::poll`] would give it.
+    pub fn handle_into(&mut self, input: Input<'_>, sink: &mut impl Sink) {
         match input {
-            Input::Timer { at } => self.on_timer(at),
-            Input::Received { at, arrived, probe } => self.on_probe(at, arrived, probe),
+            Input::Timer { at } => self.on_timer(at, sink),
+            Input::Received { at, arrived, probe } => self.on_probe(at, arrived, probe, sink),
             Input::Rejected(rejection) => self.counters.add(counter_of(rejection)),
-            Input::Departed { to, sequence, stamp } => self.on_departed(to, sequence, stamp),
-            Input::Mark { at, mark } => self.outputs.push_back(Output::Record(Record::Mark(at, mark))),
+            Input::Departed { to, sequence, stamp } => self.departed(to, sequence, stamp),
+            Input::Mark { at, mark } => sink.note(|| Record::Mark(at, mark)),
         }
     }
 
     /// Serves the peer whose slot is due, if one is. A slot that the next one has overtaken is skipped and counted.
-    fn on_timer(&mut self, at: Time<Local>) {
-        let Some(index) = (0..self.peers.len()).min_by_key(|index| self.peers[*index].slot) else { return };
-        let due = self.peers[index].slot;
-        if due > at {
+    fn on_timer(&mut self, at: Time<Local>, sink: &mut impl Sink) {
+        let (index, due) = (self.next, self.wake());
+        if due > at || self.peers.is_empty() {
             return;
         }
         let missed = (at - due).0 / self.config.tau.0.max(1);
         self.counters.add_many(Counter::MissedSlots, missed.unsigned_abs());
         let due = due + self.config.tau.times(missed);
         self.peers[index].slot = due + self.config.tau;
-        self.clocks.on_slot(at, |record| self.outputs.push_back(Output::Record(record)));
-        self.close_requests(index, at);
-        let sequence = self.send(index, at, Some(due), Kind::Request, Algorithms::ALL);
+        self.find_next();
+        self.clocks.on_slot(at, |record| sink.derived(record));
+        self.close_requests(index, at, sink);
+        let sequence = self.send(index, at, Some(due), Kind::Request, Algorithms::ALL, sink);
         if self.peers[index].ask(sequence, at, self.config.tau) {
             self.counters.add(Counter::Overflow);
         }
     }
 
-    fn on_probe(&mut self, at: Time<Local>, arrived: Option<Stamp>, probe: &Probe) {
+    /// Finds the peer whose slot is next; of several the first.
+    fn find_next(&mut self) {
+        self.next = (0..self.peers.len()).min_by_key(|index| self.peers[*index].slot).unwrap_or(0);
+    }
+
+    fn on_probe(&mut self, at: Time<Local>, arrived: Option<Stamp>, probe: &Probe, sink: &mut impl Sink) {
         if probe.to != self.config.node {
             return self.counters.add(Counter::NotForMe);
         }
@@ -101,10 +129,10 @@ impl Node {
         }
         let credit = self.peers[index].base_mu + waited(at, arrived, self.config.kappa);
         let Probe { from, boot, sequence, sent, ref claims, .. } = *probe;
-        let claims_kept = claims.clone();
-        let received = Received { at, from, boot, sequence, sent, arrived, credit, claims: claims_kept };
-        self.outputs.push_back(Output::Record(Record::Received(received)));
-        let record = |record| self.outputs.push_back(Output::Record(record));
+        sink.note(|| {
+            Record::Received(Received { at, from, boot, sequence, sent, arrived, credit, claims: claims.clone() })
+        });
+        let record = |record| sink.derived(record);
         let trust = self.clocks.on_message(from, at, credit, claims, &mut self.counters, record);
         if let Some((sequence, stamp)) = probe.departed {
             self.peers[index].reply_departed(sequence, stamp);
@@ -113,11 +141,11 @@ impl Node {
             Kind::Request => {
                 let answer = Answer { boot, sequence, received: at, arrived };
                 // A claim that the asker has no clock for would only make the reply larger than the request.
-                self.send(index, at, None, Kind::Reply(answer), probe.claims.by());
+                self.send(index, at, None, Kind::Reply(answer), probe.claims.by(), sink);
             }
             Kind::Reply(answer) => self.on_answer(index, at, arrived, probe, answer, trust),
         }
-        self.close_requests(index, at);
+        self.close_requests(index, at, sink);
     }
 
     fn on_answer(
@@ -144,14 +172,15 @@ impl Node {
         }
     }
 
-    fn on_departed(&mut self, to: NodeId, sequence: u64, stamp: Stamp) {
+    /// The kernel said when a message really left. Nothing comes of it at once.
+    pub fn departed(&mut self, to: NodeId, sequence: u64, stamp: Stamp) {
         if let Some(index) = self.index_of(to) {
             self.peers[index].departed(sequence, stamp);
         }
     }
 
     /// Hands every exchange that is complete, or whose time is up, to the clocks.
-    fn close_requests(&mut self, index: usize, at: Time<Local>) {
+    fn close_requests(&mut self, index: usize, at: Time<Local>, sink: &mut impl Sink) {
         let departures = if self.config.stamps_departures { Departures::Stamped } else { Departures::Unknown };
         while let Some(closed) = self.peers[index].close(at, departures) {
             let Closed::Complete(exchange, reply, trusted) = closed else {
@@ -164,22 +193,31 @@ impl Node {
             if exchange.sample().delay < Nanos::ZERO {
                 self.counters.add(Counter::NegativeDelay);
             }
-            self.outputs.push_back(Output::Record(Record::Exchanged(at, reply, exchange.clone())));
+            sink.note(|| Record::Exchanged(at, reply, exchange.clone()));
             if trusted {
-                let record = |record| self.outputs.push_back(Output::Record(record));
+                let record = |record| sink.derived(record);
                 self.clocks.on_exchange(at, &exchange, &mut self.counters, record);
             }
         }
     }
 
     /// Sends a message with the claims of `wanted` to a peer and returns its number.
-    fn send(&mut self, index: usize, at: Time<Local>, due: Option<Time<Local>>, kind: Kind, wanted: Algorithms) -> u64 {
+    fn send(
+        &mut self,
+        index: usize,
+        at: Time<Local>,
+        due: Option<Time<Local>>,
+        kind: Kind,
+        wanted: Algorithms,
+        sink: &mut impl Sink,
+    ) -> u64 {
         let claims = self.clocks.claims(at, wanted);
         let peer = &mut self.peers[index];
         let sequence = peer.next_sequence();
-        let probe = Probe {
+        let to = peer.id;
+        sink.send(Probe {
             from: self.config.node,
-            to: peer.id,
+            to,
             boot: self.config.boot,
             sequence,
             sent: at,
@@ -187,22 +225,24 @@ impl Node {
             departed: peer.departed,
             stamps_departures: self.config.stamps_departures,
             claims,
-        };
-        let sent = Sent { at, to: probe.to, sequence, due };
-        self.outputs.push_back(Output::Send(probe));
-        self.outputs.push_back(Output::Record(Record::Sent(sent)));
+        });
+        sink.note(|| Record::Sent(Sent { at, to, sequence, due }));
         sequence
     }
 
     fn index_of(&self, peer: NodeId) -> Option<usize> {
-        self.peers.iter().position(|known| known.id == peer)
+        let place = self.by_id.partition_point(|(known, _)| *known < peer);
+        self.by_id.get(place).filter(|(known, _)| *known == peer).map(|(_, index)| *index)
     }
 }
 
 /// The part of a message's delay that the receiver knows to have passed: the wait between the kernel's arrival stamp and
 /// the receipt, less the stamp's error, in true time at the least: (1 − kappa) times it.
 fn waited(at: Time<Local>, arrived: Option<Stamp>, kappa: Ppb) -> Nanos {
-    let wait = arrived.map_or(Nanos::ZERO, |stamp| at - stamp.at - stamp.error).max(Nanos::ZERO);
+    let wait = arrived.map_or(Nanos::ZERO, |stamp| at - stamp.at - stamp.error);
+    if wait <= Nanos::ZERO {
+        return Nanos::ZERO;
+    }
     let least = i128::from(wait.0) * i128::from((Ppb::ONE.0 - kappa.abs().0).max(0)) / i128::from(Ppb::ONE.0);
     Nanos(least as i64)
 }

@@ -12,6 +12,7 @@ mod machine;
 mod peer;
 pub mod record;
 pub mod replay;
+mod sink;
 mod window;
 
 use crate::ids::{Algorithms, BootId, NodeId};
@@ -21,6 +22,7 @@ use crate::time::{Local, Nanos, Ppb, Time};
 pub use machine::Node;
 pub use record::{Counter, Counters, Mark, Received, Record, Sent};
 pub use replay::Replay;
+pub use sink::Sink;
 pub use window::{Arrival, Seen};
 
 /// What a node is told at its birth.

@@ -175,7 +175,7 @@ counters! {
 
 /// Counts by name.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Counters(BTreeMap<Counter, u64>);
+pub struct Counters([u64; Counter::ALL.len()]);
 
 impl Counters {
     /// One more.
@@ -185,19 +185,18 @@ impl Counters {
 
     /// So many more.
     pub fn add_many(&mut self, counter: Counter, count: u64) {
-        if count > 0 {
-            let value = self.0.entry(counter).or_default();
-            *value = value.saturating_add(count);
-        }
+        let value = &mut self.0[counter as usize];
+        *value = value.saturating_add(count);
     }
 
     /// How many so far.
     pub fn count(&self, counter: Counter) -> u64 {
-        self.0.get(&counter).copied().unwrap_or(0)
+        self.0[counter as usize]
     }
 
     /// All counts that are not zero, by name.
     pub fn named(&self) -> BTreeMap<String, u64> {
-        self.0.iter().map(|(counter, count)| (counter.name().to_owned(), *count)).collect()
+        let counted = Counter::ALL.iter().map(|counter| (counter.name().to_owned(), self.count(*counter)));
+        counted.filter(|(_, count)| *count > 0).collect()
     }
 }

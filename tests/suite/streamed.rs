@@ -1,13 +1,18 @@
 //! The streamed simulator against the one that keeps everything: the same clocks, the same eps, the same premises.
 
 use skewbench::analysis::AgentRun;
-use skewbench::analysis::quantile::PerMille;
+use skewbench::analysis::clocks::Clocks;
+use skewbench::analysis::envelope::{Stretch, sweep};
+use skewbench::analysis::horizon::Horizon;
+use skewbench::analysis::quantile::{PerMille, largest};
+use skewbench::analysis::run::choose;
+use skewbench::analysis::truth::Truth;
 use skewbench::ids::{Algorithm, Arc};
 use skewbench::model::Oscillator;
 use skewbench::node::Record;
 use skewbench::sim::scenario::{Scale, Scenario};
 use skewbench::sim::streamed::rows::{Row, Rows};
-use skewbench::sim::streamed::{Findings, Lamport, Method, World};
+use skewbench::sim::streamed::{Findings, Lamport, Mesh, Method, World};
 use skewbench::sim::{self, Network};
 use skewbench::time::{Nanos, Time};
 
@@ -75,10 +80,47 @@ const WORLDS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Worlds in which the clocks that are not Lamport's do something of their own.
+const MORE_WORLDS: &[(&str, &str)] = &[
+    (
+        "noisy stamps",
+        r#"topology = { shape = "random-regular", nodes = 10, degree = 4 }
+        reference = 3
+        stamps = { by = "kernel", noise = "20us" }
+        [links]
+        delay = "200us"
+        jitter = { kind = "exponential", mean = "100us" }
+        duplicate_share = 0.1
+        loss_share = 0.1"#,
+    ),
+    (
+        "windows of an eighth of a period",
+        r#"topology = { shape = "random-regular", nodes = 130, degree = 4 }
+        [links]
+        delay = "100us"
+        jitter = { kind = "uniform", limit = "20us" }
+        mu = "99us""#,
+    ),
+    (
+        "hybrid clocks ahead",
+        r#"topology = { shape = "line", nodes = 5 }
+        [links]
+        delay = "1us"
+        asymmetry = "4ms"
+        jitter = { kind = "uniform", limit = "2ms" }"#,
+    ),
+];
+
+const CLOCKS: [Algorithm; 3] = [Algorithm::Lamport, Algorithm::Ntp, Algorithm::Hlc];
+
 fn scenario(body: &str) -> Scenario {
+    scenario_of(body, 4)
+}
+
+fn scenario_of(body: &str, seconds: u32) -> Scenario {
     // Keys come before tables.
     let (keys, tables) = body.find("\n        [").map_or((body, ""), |at| body.split_at(at));
-    let common = "duration = \"4s\"\ntau = \"100ms\"\n";
+    let common = format!("duration = \"{seconds}s\"\ntau = \"100ms\"\n");
     let clocks = "\n[oscillators]\noffset_within = \"10ms\"\ndrift_within_ppm = 80\n";
     Scenario::parse_for(&format!("{common}{keys}{clocks}{tables}"), Scale::Streamed).expect("a scenario")
 }
@@ -123,6 +165,93 @@ fn clocks_and_eps_are_those_of_the_journaled_run() {
                 assert!((row.max - seen).abs() <= Nanos(3), "{name}, seed {seed}: {seen} seen in {row:?}");
             }
             assert!(network.counts.lifts > 0 && rows.len() >= 40, "{name}");
+        }
+    }
+}
+
+fn mesh(scenario: &Scenario, seed: u64, method: Method) -> Mesh {
+    let mut mesh = Mesh::new(World::new(scenario, seed).expect("a world"), method).expect("few nodes");
+    while !mesh.is_over() {
+        mesh.run_window();
+    }
+    mesh
+}
+
+fn rows(mesh: &Mesh, algorithm: Algorithm) -> &[Row] {
+    let watched = &mesh.watched;
+    let courses = match algorithm {
+        Algorithm::Ntp => &watched.ntp,
+        Algorithm::Hlc => &watched.hlc,
+        _ => &watched.lamport,
+    };
+    courses.skew.rows.all()
+}
+
+#[test]
+fn all_three_clocks_show_what_they_show_in_the_journaled_run() {
+    for (name, body) in WORLDS.iter().chain(MORE_WORLDS) {
+        let scenario = scenario_of(body, 7);
+        for seed in if scenario.topology.nodes() > 100 { 1..=1 } else { 1..=2 } {
+            let mut journaled = Network::new(sim::World::new(&scenario, seed).expect("a world"));
+            let mut mesh = Mesh::new(World::new(&scenario, seed).expect("a world"), Method::Exact).expect("few nodes");
+            while !mesh.is_over() {
+                mesh.run_window();
+                let now = Time::ZERO + mesh.now();
+                journaled.run_until(now);
+                for algorithm in CLOCKS {
+                    let shown: Vec<_> = mesh.readings(algorithm).collect();
+                    assert_eq!(shown, journaled.shown(algorithm, now), "{algorithm}, {name}, seed {seed}, {now:?}");
+                }
+            }
+            let alone = streamed(&scenario, seed, Method::Exact);
+            assert_eq!(mesh.counts(), alone.counts, "{name}, seed {seed}");
+            assert_eq!(mesh.fulfilled, alone.fulfilled, "{name}, seed {seed}");
+        }
+    }
+}
+
+/// The eps of each row, by the analysis of the journals: exact, from every breakpoint that they hold.
+fn analysed(runs: &[AgentRun], algorithm: Algorithm, rows: &[Row]) -> Vec<Option<Nanos>> {
+    let (spans, _) = choose(runs);
+    let truth = Truth::rebuild(&spans).expect("declared oscillators");
+    let horizon = Horizon::of(&spans, &truth).expect("spans");
+    let (clocks, start) = (Clocks::new(&spans, &truth, &horizon), horizon.start - Time::ZERO);
+    let end = horizon.length().0 as f64;
+    let stretches = sweep(clocks.of(algorithm), 0.0, end);
+    let largest_in = |row: &Row| {
+        let (from, to) = (((row.start - start).0 as f64).max(0.0), ((row.end - start).0 as f64).min(end));
+        let within = &stretches[stretches.partition_point(|s| s.end <= from)..];
+        let cut: Vec<Stretch> = within
+            .iter()
+            .take_while(|s| s.start < to)
+            .map(|s| Stretch {
+                start: s.start.max(from),
+                end: s.end.min(to),
+                first: s.eps(s.start.max(from)),
+                last: s.eps(s.end.min(to)),
+                ..*s
+            })
+            .collect();
+        largest(&cut)
+    };
+    rows.iter().map(largest_in).collect()
+}
+
+#[test]
+fn eps_of_all_three_clocks_is_that_of_the_analysed_journals() {
+    for (name, body) in WORLDS.iter().chain(MORE_WORLDS) {
+        let scenario = scenario_of(body, 7);
+        let journals = sim::run(&scenario, 3, |_| {}).expect("a run");
+        let runs = AgentRun::read(journals.iter().map(|(_, bytes)| bytes.as_slice()));
+        let [exact, outward] = [Method::Exact, Method::Outward].map(|method| mesh(&scenario, 3, method));
+        for algorithm in CLOCKS {
+            let (rows, outward) = (rows(&exact, algorithm), rows(&outward, algorithm));
+            assert!(rows.len() >= 70, "{name}");
+            for ((row, outward), analysed) in rows.iter().zip(outward).zip(analysed(&runs, algorithm, rows)) {
+                let seen = analysed.expect("a row that the journals cover");
+                assert!((row.max - seen).abs() <= Nanos(4), "{algorithm}, {name}: {seen} in journals, {row:?}");
+                assert!(outward.max >= row.max, "{algorithm}, {name}: {outward:?} {row:?}");
+            }
         }
     }
 }
@@ -255,6 +384,12 @@ fn a_person_gets_numbers_a_verdict_and_a_file() {
     let csv = std::fs::read_to_string(dir.join("stream.csv")).expect("a file");
     assert_eq!(csv.lines().count(), 1 + 100, "a row a period");
     assert_eq!(String::from_utf8_lossy(&run(&["--quiet"]).stdout), "verdict  WITHIN\n");
+    let all = run(&["--clocks", "all", "--out", dir.to_str().expect("a path"), "--force"]);
+    let text = String::from_utf8_lossy(&all.stdout).into_owned();
+    assert_eq!(all.status.code(), Some(0), "{text}");
+    assert!(text.contains("ntp: max") && text.contains("hlc: max"), "{text}");
+    let csv = std::fs::read_to_string(dir.join("stream.csv")).expect("a file");
+    assert_eq!(csv.lines().filter(|line| line.starts_with("hlc,")).count(), 100, "a row a period and algorithm");
     std::fs::remove_dir_all(dir).expect("removed");
     let refused = run(&["--json"]);
     assert_eq!(refused.status.code(), Some(2), "no JSON of a streamed run");

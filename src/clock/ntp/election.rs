@@ -146,16 +146,21 @@ impl Election {
 
     /// Takes in what a message says.
     pub fn hear(&mut self, message: &Message<'_>) {
-        let known = self.neighbours.contains_key(&message.from) || self.neighbours.len() < MAX_NEIGHBOURS;
-        if known && message.from != self.me {
+        if let Some(known) = self.neighbours.get_mut(&message.from) {
+            *known = News::of(message);
+        } else if self.neighbours.len() < MAX_NEIGHBOURS && message.from != self.me {
             self.neighbours.insert(message.from, News::of(message));
         }
     }
 
-    /// Forgets neighbours that are long silent.
-    pub fn forget(&mut self, now: Time<Local>) {
+    /// Forgets neighbours that are long silent, and says how many.
+    pub fn forget(&mut self, now: Time<Local>) -> usize {
         let longest = age_limit(MAX_STRATUM, self.poll);
-        self.neighbours.retain(|_, news| now - news.heard <= longest);
+        let silent = self.neighbours.values().filter(|news| now - news.heard > longest).count();
+        if silent > 0 {
+            self.neighbours.retain(|_, news| now - news.heard <= longest);
+        }
+        silent
     }
 
     /// Looks at the news again at `now`, and changes the role if it must.

@@ -1,5 +1,7 @@
 //! The clock filter (RFC 5905, section 10): of the last eight samples of one peer, the one with the smallest delay.
 
+use std::cmp::Reverse;
+
 use crate::affine::{Line, shifted};
 use crate::ids::Algorithm;
 use crate::probe::{Exchange, Source};
@@ -79,22 +81,39 @@ pub struct Output {
 /// The last eight samples of one peer.
 ///
 /// It estimates the peer's offset by the sample with the smallest delay, which has the smallest possible error.
-/// Assumes that the peer's clock does not step: a peer that is not synchronised must be cleared out. Cost: a sort of
-/// eight an output. Departures from RFC 5905, section 10: psi is the root of the mean square, as in ntpd (the RFC
+/// Assumes that the peer's clock does not step: a peer that is not synchronised must be cleared out. Cost: a pass over
+/// eight samples a sample and an output. Departures from RFC 5905, section 10: psi is the root of the mean square, as in ntpd (the RFC
 /// prints the root outside the factor 1/(n−1)), and the samples are first carried to one instant at our own
 /// frequency, since they are offsets to a clock that is never corrected.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     stages: [Option<Measurement>; STAGES],
     next: usize,
+    /// The places of the samples, by delay, then from the latest to the earliest: the first `held` count.
+    order: [u8; STAGES],
+    held: usize,
     used: Option<Measurement>,
 }
 
 impl Filter {
     /// Shifts a sample in, and the oldest one out.
     pub fn push(&mut self, sample: Measurement) {
-        self.stages[self.next % STAGES] = Some(sample);
-        self.next = (self.next + 1) % STAGES;
+        let place = self.next % STAGES;
+        if let Some(old) = self.order[..self.held].iter().position(|known| usize::from(*known) == place) {
+            self.order.copy_within(old + 1..self.held, old);
+            self.held -= 1;
+        }
+        self.stages[place] = Some(sample);
+        self.next = (place + 1) % STAGES;
+        let at = self.order[..self.held].partition_point(|other| self.key(usize::from(*other)) < self.key(place));
+        self.order.copy_within(at..self.held, at + 1);
+        self.order[at] = place as u8;
+        self.held += 1;
+    }
+
+    /// Where the sample in a place stands among the others; places tell equal ones apart.
+    fn key(&self, place: usize) -> impl PartialOrd + use<> {
+        (self.stages[place].map(|sample| (sample.delay, Reverse(sample.epoch))), place)
     }
 
     /// The samples that it holds.
@@ -110,19 +129,18 @@ impl Filter {
     /// epsilon at local time `now`: [`MAX_DISPERSION`] · (1 − 2^-8) for an empty filter; each sample halves it.
     pub fn dispersion(&self, now: Time<Local>) -> Nanos {
         let weighted = |(index, dispersion): (usize, i64)| dispersion >> (index + 1);
-        let samples = self.by_delay();
-        let dispersions = samples.iter().map(|sample| sample.dispersion_at(now).0);
+        let dispersions = self.by_delay().map(|sample| sample.dispersion_at(now).0);
         let padded = dispersions.chain(std::iter::repeat(MAX_DISPERSION.0)).take(STAGES);
         Nanos(padded.enumerate().map(weighted).sum())
     }
 
     /// The estimate at local time `now` for a peer that gains `rate` on our local clock; `None` without samples.
     pub fn output(&self, now: Time<Local>, rate: Rate) -> Option<Output> {
-        let samples = self.by_delay();
-        let (best, rest) = samples.split_first()?;
+        let mut rest = self.by_delay();
+        let best = rest.next()?;
         let at = best.carried_to(now, rate);
         let square = |sample: &Measurement| (sample.carried_to(now, rate) - at).as_seconds().powi(2);
-        let mean = rest.iter().map(square).sum::<f64>() / rest.len().max(1) as f64;
+        let mean = rest.map(square).sum::<f64>() / (self.held - 1).max(1) as f64;
         let jitter = Nanos((mean.sqrt() * 1e9) as i64).max(PRECISION);
         Some(Output { best: *best, dispersion: self.dispersion(now), jitter })
     }
@@ -144,10 +162,8 @@ impl Filter {
         Some(output)
     }
 
-    fn by_delay(&self) -> Vec<Measurement> {
-        let mut samples: Vec<Measurement> = self.samples().copied().collect();
-        samples.sort_by_key(|sample| (sample.delay, std::cmp::Reverse(sample.epoch)));
-        samples
+    fn by_delay(&self) -> impl Iterator<Item = &Measurement> {
+        self.order[..self.held].iter().filter_map(|place| self.stages[usize::from(*place)].as_ref())
     }
 }
 

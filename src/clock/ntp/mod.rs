@@ -9,7 +9,7 @@
 //! when the peer is ahead). Outputs: a [`Reading`] of local time and an [`ErrorBound`] on its distance from the root's
 //! reading, in nanoseconds. Assumptions: delays are about the same both ways (half of the difference goes into the
 //! reading; the bound covers it), fewer than half of the peers are wrong, clocks go wrong by less than PHI = 15 ppm
-//! between updates. Cost an exchange: a sort of eight samples for each peer.
+//! between updates. Cost an exchange: a pass over eight samples of each peer.
 //!
 //! # Start-up
 //! Four samples of a synchronised peer bring its root distance below MAXDIST: the clock steps, once. When its samples
@@ -166,9 +166,13 @@ impl Ntp {
     /// Forgets what is too old to be told again by anybody.
     fn forget(&mut self, now: Time<Local>) {
         let longest = age_limit(MAX_STRATUM, self.settings.poll);
-        self.election.forget(now);
-        self.filters.retain(|peer, _| self.election.news(*peer).is_some());
-        self.heights.retain(|_, emitted| now - *emitted <= longest);
+        // Only peers of which there is news have a filter.
+        if self.election.forget(now) > 0 {
+            self.filters.retain(|peer, _| self.election.news(*peer).is_some());
+        }
+        if self.heights.values().any(|emitted| now - *emitted > longest) {
+            self.heights.retain(|_, emitted| now - *emitted <= longest);
+        }
     }
 
     /// Chooses the system peer anew.

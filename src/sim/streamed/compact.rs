@@ -5,7 +5,7 @@ use crate::analysis::track::Leg;
 use crate::ids::{Arc as Name, NodeId};
 use crate::model::{Path, Purpose, Rng};
 use crate::node::Seen;
-use crate::sim::scenario::{Link, Refused, Runaway, Scale, Scenario};
+use crate::sim::scenario::{Link, Refused, Runaway, Scale, Scenario, Stamps};
 use crate::sim::shapes::Reach;
 use crate::time::{Nanos, Ppb, Rate};
 
@@ -104,6 +104,10 @@ pub struct World {
     pub duration: Nanos,
     /// Claims further than this from the own clock are refused.
     pub plausible: Nanos,
+    /// The node that the NTP-style clocks follow.
+    pub reference: u32,
+    /// How programs stamp messages.
+    pub stamps: Stamps,
     /// Limits of the directed diameter.
     pub diameter: Diameter,
     /// The largest declared kappa.
@@ -137,6 +141,8 @@ impl World {
             tau: scenario.tau,
             duration: scenario.duration,
             plausible: scenario.plausible,
+            reference: scenario.reference,
+            stamps: scenario.stamps,
             diameter,
             kappa: Ppb(0),
             unruly: 0,
@@ -171,6 +177,13 @@ impl World {
                 turn: 0,
             });
         }
+    }
+
+    /// The number of the arc between two nodes.
+    pub fn arc(&self, from: u32, to: u32) -> Option<u32> {
+        let node = &self.nodes[from as usize];
+        let arcs = &self.arcs[node.first as usize..(node.first + node.arcs) as usize];
+        arcs.binary_search_by_key(&to, |arc| arc.to).ok().map(|place| node.first + place as u32)
     }
 
     /// An arc's name.

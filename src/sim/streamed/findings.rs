@@ -1,12 +1,14 @@
 //! What a streamed run came to.
 
+use super::compact::World;
 use super::graph::Diameter;
-use super::lamport::{Counts, Lamport};
+use super::lamport::{Counts, Fulfilled, Lamport};
+use super::mesh::Mesh;
 use super::rows::{Row, Rows};
 use super::skew::Method;
 use crate::analysis::Verdict;
 use crate::analysis::quantile::PerMille;
-use crate::ids::Arc;
+use crate::ids::{Algorithm, Arc};
 use crate::theory::{Bounds, Premises};
 use crate::time::{Nanos, Ppb};
 
@@ -42,6 +44,19 @@ pub struct Findings {
     pub failed: Vec<String>,
     /// Eps over time, from the start on.
     pub rows: Rows,
+    /// The other algorithms, if they ran.
+    pub others: Vec<Other>,
+}
+
+/// Eps of an algorithm for which there is no bound.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Which one.
+    pub algorithm: Algorithm,
+    /// Eps after the warm-up.
+    pub eps: Option<Eps>,
+    /// Eps over time, from the start on.
+    pub rows: Rows,
 }
 
 /// Eps over the time after the warm-up.
@@ -60,14 +75,28 @@ pub struct Eps {
 }
 
 impl Findings {
-    /// What a network came to up to now. Cost: O(nodes + arcs).
+    /// What Lamport's clocks came to up to now. Cost: O(nodes + arcs).
     pub fn of(network: &Lamport, method: Method) -> Self {
-        let (world, counts) = (&network.world, network.counts);
-        let simulated = network.now();
-        let (premises, slowest) = premises(network);
+        let Lamport { world, counts, fulfilled, skew, .. } = network;
+        Self::new(world, *counts, *fulfilled, network.now(), method, skew.rows.clone())
+    }
+
+    /// What all clocks came to up to now. Cost: O(nodes + arcs).
+    pub fn of_mesh(network: &Mesh, method: Method) -> Self {
+        let Mesh { world, fulfilled, watched, .. } = network;
+        let rows = watched.lamport.skew.rows.clone();
+        let found = Self::new(world, network.counts(), *fulfilled, network.now(), method, rows);
+        let others = [(Algorithm::Ntp, &watched.ntp), (Algorithm::Hlc, &watched.hlc)].map(|(algorithm, courses)| {
+            let rows = courses.skew.rows.clone();
+            Other { algorithm, eps: found.warm_up.and_then(|warm| eps(rows.since(warm))), rows }
+        });
+        Self { others: others.into(), ..found }
+    }
+
+    fn new(world: &World, counts: Counts, fulfilled: Fulfilled, simulated: Nanos, method: Method, rows: Rows) -> Self {
+        let (premises, slowest) = premises(world, fulfilled, simulated);
         let needed = SETTLING.min(simulated.over(3)).max(premises.warm_up());
         let warm_up = (premises.warm_up() < simulated).then_some(needed);
-        let rows = network.skew.rows.clone();
         Self {
             nodes: world.nodes.len(),
             arcs: world.arcs.len(),
@@ -82,6 +111,7 @@ impl Findings {
             eps: warm_up.and_then(|warm| eps(rows.since(warm))),
             failed: failed(&counts, world.unruly),
             rows,
+            others: Vec::new(),
         }
     }
 
@@ -106,13 +136,16 @@ impl Findings {
         }
     }
 
-    /// Eps over time as CSV, one row a span.
+    /// Eps over time as CSV, one row an algorithm and span.
     pub fn csv(&self) -> String {
-        let mut text = "start_s,end_s,method,eps_p50_ns,eps_p99_ns,eps_max_ns,worst_at_s,ahead,behind\n".to_owned();
-        for row in self.rows.all() {
+        let mut text =
+            "algorithm,start_s,end_s,method,eps_p50_ns,eps_p99_ns,eps_max_ns,worst_at_s,ahead,behind\n".to_owned();
+        let others = self.others.iter().map(|other| (other.algorithm, &other.rows));
+        let rows = [(Algorithm::Lamport, &self.rows)].into_iter().chain(others);
+        for (algorithm, row) in rows.flat_map(|(algorithm, rows)| rows.all().iter().map(move |row| (algorithm, row))) {
             let at = |quantile| row.quantile(quantile).unwrap_or_default().0;
             text += &format!(
-                "{},{},{},{},{},{},{},{},{}\n",
+                "{algorithm},{},{},{},{},{},{},{},{},{}\n",
                 row.start.as_seconds(),
                 row.end.as_seconds(),
                 self.method.name(),
@@ -130,9 +163,8 @@ impl Findings {
 
 /// The premises with the largest xi, and the arc with the longest interval between sends of messages that arrive, the ends
 /// of the run included.
-fn premises(network: &Lamport) -> (Premises, usize) {
-    let (world, fulfilled) = (&network.world, network.fulfilled);
-    let now = network.now().0;
+fn premises(world: &World, fulfilled: Fulfilled, now: Nanos) -> (Premises, usize) {
+    let now = now.0;
     let last = world.arcs.iter().enumerate().map(|(index, arc)| (now - arc.last, index)).max_by_key(|(gap, _)| *gap);
     let so_far = (fulfilled.gap, fulfilled.arc as usize);
     let (gap, slowest) = last.filter(|(gap, _)| *gap > so_far.0).unwrap_or(so_far);

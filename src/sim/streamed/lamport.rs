@@ -4,15 +4,15 @@
 use std::hint::black_box;
 
 use super::calendar::Calendar;
-use super::compact::World;
+use super::compact::{Arc, World};
 use super::skew::{Method, Skew};
 use crate::node::Counter;
 use crate::time::Nanos;
 
 /// Windows in a period.
-const WINDOWS: i64 = 8;
+pub const WINDOWS: i64 = 8;
 /// With fewer nodes windows are as long as a period.
-const FEW: usize = 128;
+pub const FEW: usize = 128;
 /// Marks the arc of a reply.
 const REPLY: u32 = 1 << 31;
 /// What nodes set in the messages that they number, as their first boot: see `sim::network`.
@@ -48,7 +48,7 @@ pub struct Counts {
 }
 
 /// What the run fulfilled, so far as it went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Fulfilled {
     /// The longest interval on any arc between sends of messages that arrive, the start included.
     pub gap: i64,
@@ -58,6 +58,22 @@ pub struct Fulfilled {
     pub unpredictable: i64,
     /// The largest credit.
     pub mu: i64,
+}
+
+impl Fulfilled {
+    /// A message sent now on arc number `index` arrives after `delay` and is credited with `mu`, all in ns. Gives how many
+    /// messages were credited with more than their delay: none or one.
+    #[inline]
+    pub fn note(&mut self, now: i64, index: u32, arc: &mut Arc, delay: i64, mu: i64) -> u64 {
+        let gap = now - arc.last;
+        arc.last = now;
+        if gap > self.gap {
+            (self.gap, self.arc) = (gap, index);
+        }
+        self.unpredictable = self.unpredictable.max(delay - mu);
+        self.mu = self.mu.max(mu);
+        u64::from(mu > delay)
+    }
 }
 
 /// A running network of Lamport's clocks.
@@ -82,11 +98,10 @@ impl Lamport {
         let nodes = world.nodes.len();
         let skew = Skew::new(method, world.nodes.iter().map(|node| node.leg(0)));
         let windows = if nodes < FEW { 1 } else { WINDOWS };
-        let fulfilled = Fulfilled { gap: 0, arc: 0, unpredictable: 0, mu: 0 };
         let mut network = Self {
             skew,
             counts: Counts::default(),
-            fulfilled,
+            fulfilled: Fulfilled::default(),
             calendar: Calendar::new(nodes, ahead(&world)),
             now: 0,
             window: (world.tau.0 / windows).max(1),
@@ -194,14 +209,7 @@ impl Lamport {
             self.calendar.push(now + delay.0, Event { claim, arc: index | kind, number });
         }
         if first < self.world.duration.0 - now {
-            let gap = now - arc.last;
-            arc.last = now;
-            if gap > self.fulfilled.gap {
-                (self.fulfilled.gap, self.fulfilled.arc) = (gap, index);
-            }
-            self.fulfilled.unpredictable = self.fulfilled.unpredictable.max(first - link.mu);
-            self.fulfilled.mu = self.fulfilled.mu.max(link.mu);
-            self.counts.over_credited += u64::from(link.mu > first);
+            self.counts.over_credited += self.fulfilled.note(now, index, arc, first, link.mu);
         }
     }
 }
@@ -223,7 +231,7 @@ fn touch(world: &World, coming: impl Iterator<Item = Event> + Clone) {
 }
 
 /// How far ahead most events are queued, in ns: until a node's next slot.
-fn ahead(world: &World) -> i64 {
+pub fn ahead(world: &World) -> i64 {
     let usual = (world.arcs.len() / world.nodes.len()).max(1) as i64;
     world.tau.0 / usual
 }

@@ -6,13 +6,16 @@
 
 pub mod calendar;
 pub mod compact;
+pub mod courses;
 pub mod findings;
 pub mod graph;
 pub mod lamport;
+pub mod mesh;
 pub mod rows;
 pub mod skew;
 
 pub use compact::World;
 pub use findings::Findings;
 pub use lamport::Lamport;
+pub use mesh::Mesh;
 pub use skew::Method;

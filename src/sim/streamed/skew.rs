@@ -62,7 +62,7 @@ impl Skew {
     }
 
     /// Clock `node` leaves leg `old` and is on leg `new` from its start on, which is not earlier than that of any change
-    /// before.
+    /// of this clock before, and lies in the window.
     #[inline]
     pub fn change(&mut self, node: u32, old: &Leg, new: Leg) {
         match &mut self.watch {
@@ -156,7 +156,9 @@ impl Exact {
     /// The range of each clock in the window, seen from one that runs as fast as the one ahead. `now` becomes the legs at
     /// the window's end.
     fn measure(&mut self, now: &mut [Leg], from: f64, to: f64) {
-        let ahead = now.iter().max_by(|a, b| a.at(from).total_cmp(&b.at(from)));
+        // A hybrid clock that stands has slope -1 and says nothing of the others.
+        let running = now.iter().filter(|leg| leg.slope > -0.5);
+        let ahead = running.max_by(|a, b| a.at(from).total_cmp(&b.at(from)));
         let slope = ahead.map_or(0.0, |leg| leg.slope);
         let seen = |leg: &Leg, at: f64| leg.at(at) - slope * (at - from);
         self.ranges.fill(Range::NOTHING);

@@ -1,0 +1,335 @@
+//! All three clocks of every node, without journals: the nodes are those of [`crate::node`], and so is everything that they
+//! do; only what they would write down is never made. Events happen in the order of `sim::network`.
+
+use super::calendar::Calendar;
+use super::compact::{self, World};
+use super::courses::{Course, Courses};
+use super::lamport::{Counts, FEW, Fulfilled, WINDOWS, ahead};
+use super::skew::Method;
+use crate::affine::offset;
+use crate::clock::Change;
+use crate::ids::{Algorithm, Algorithms, BootId, NodeId};
+use crate::model::{Purpose, Rng};
+use crate::node::{Config, Counter, Input, Node, Record, Sink};
+use crate::probe::{Claims, Probe, Source, Stamp};
+use crate::sim::scenario::{Refused, Stamping, Stamps};
+use crate::time::{Local, Nanos, Synced, Time};
+
+/// A node takes about ten kilobytes: no run takes more than a gigabyte or two.
+pub const MOST_NODES: usize = 100_000;
+/// The only start of every node.
+const BOOT: BootId = BootId(1);
+
+/// What happens next.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// A node's pending wake.
+    Wake(u32),
+    /// The letter in this place arrives.
+    Receipt(u32),
+}
+
+/// A message under way.
+#[derive(Clone, Debug)]
+struct Letter {
+    probe: Probe,
+    arc: u32,
+    /// How far off the stamp of its arrival is.
+    noise: Nanos,
+}
+
+/// A running network of nodes with all their clocks.
+pub struct Mesh {
+    /// Its nodes' local clocks and its arcs.
+    pub world: World,
+    /// Eps of each algorithm.
+    pub watched: Watched,
+    /// What was fulfilled.
+    pub fulfilled: Fulfilled,
+    nodes: Vec<Node>,
+    letters: Letters,
+    calendar: Calendar<Event>,
+    counts: Counts,
+    now: i64,
+    window: i64,
+}
+
+impl Mesh {
+    /// A network whose nodes all start at true time zero.
+    ///
+    /// # Errors
+    /// Refuses more than a hundred thousand nodes.
+    pub fn new(world: World, method: Method) -> Result<Self, Refused> {
+        let count = world.nodes.len();
+        if count > MOST_NODES {
+            let mend = format!("choose {MOST_NODES} at most, or --clocks lamport");
+            return Err(Refused(format!("topology: nodes = {count}: too many for all clocks: {mend}")));
+        }
+        let windows = if count < FEW { 1 } else { WINDOWS };
+        let mut mesh = Self {
+            watched: Watched::new(method, &world.nodes),
+            fulfilled: Fulfilled::default(),
+            nodes: (0..count as u32)
+                .map(|id| Node::new(config(&world, id), local(&world.nodes[id as usize], 0)))
+                .collect(),
+            letters: Letters::default(),
+            calendar: Calendar::new(count, ahead(&world)),
+            counts: Counts::default(),
+            now: 0,
+            window: (world.tau.0 / windows).max(1),
+            world,
+        };
+        (0..count as u32).for_each(|id| mesh.plan_wake(0, id));
+        Ok(mesh)
+    }
+
+    /// The instant up to which everything has happened.
+    pub const fn now(&self) -> Nanos {
+        Nanos(self.now)
+    }
+
+    /// Whether the run is over.
+    pub const fn is_over(&self) -> bool {
+        self.now >= self.world.duration.0
+    }
+
+    /// Everything in the next window happens.
+    pub fn run_window(&mut self) {
+        let until = (self.now + self.window).min(self.world.duration.0);
+        loop {
+            let _ = self.calendar.turn();
+            let Some((now, event)) = self.calendar.pop_before(until) else { break };
+            self.counts.events += 1;
+            match event {
+                Event::Wake(id) => self.wake(now, id),
+                Event::Receipt(place) => self.receive(now, place),
+            }
+        }
+        self.now = until;
+        self.watched.all_mut().for_each(|courses| courses.close(Nanos(until)));
+    }
+
+    /// What each node's clock of this algorithm shows at the present.
+    pub fn readings(&self, algorithm: Algorithm) -> impl Iterator<Item = Time<Synced>> {
+        let nodes = self.nodes.iter().zip(&self.world.nodes);
+        nodes.map(move |(node, clock)| node.shows(algorithm, local(clock, self.now)))
+    }
+
+    /// What was counted. Cost: O(nodes).
+    pub fn counts(&self) -> Counts {
+        let sum = |counter| self.nodes.iter().map(|node| node.counters().count(counter)).sum::<u64>();
+        let (replayed, too_old) = (sum(Counter::Replayed), sum(Counter::TooOld));
+        Counts { replayed, too_old, delivered: self.counts.delivered - replayed - too_old, ..self.counts }
+    }
+
+    /// What is kept beside the nodes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let letters = self.letters.places.capacity() * size_of::<Letter>();
+        self.calendar.bytes() + letters + self.watched.all().map(Courses::bytes).sum::<usize>()
+    }
+
+    fn plan_wake(&mut self, now: i64, id: u32) {
+        let wake = self.nodes[id as usize].wake().as_nanos();
+        let at = self.world.nodes[id as usize].when(wake, now).max(now);
+        self.calendar.push(at, Event::Wake(id));
+    }
+
+    fn wake(&mut self, now: i64, id: u32) {
+        let clock = &self.world.nodes[id as usize];
+        let mut outbox = Outbox::new(id, clock, now, &mut self.watched);
+        self.nodes[id as usize].handle_into(Input::Timer { at: local(clock, now) }, &mut outbox);
+        let Outbox { probe, .. } = outbox;
+        if let Some(probe) = probe
+            && let Some(arc) = self.world.arc(id, probe.to.0)
+        {
+            self.send(now, arc, probe);
+        }
+        self.plan_wake(now, id);
+    }
+
+    fn receive(&mut self, now: i64, place: u32) {
+        let Letter { probe, arc, noise } = &self.letters.places[place as usize];
+        let id = self.world.arcs[*arc as usize].to;
+        let (clock, node) = (&self.world.nodes[id as usize], &mut self.nodes[id as usize]);
+        let (at, back) = (local(clock, now), self.world.arcs[*arc as usize].back);
+        let arrived = stamp(self.world.stamps, at + *noise);
+        let (own, refused) = (node.shows(Algorithm::Lamport, at), node.counters().count(Counter::Implausible));
+        let mut outbox = Outbox::new(id, clock, now, &mut self.watched);
+        node.handle_into(Input::Received { at, arrived, probe }, &mut outbox);
+        let Outbox { probe: answer, lifts, .. } = outbox;
+        self.counts.delivered += 1;
+        self.counts.lifts += lifts;
+        if node.counters().count(Counter::Implausible) != refused {
+            self.counts.implausible += u64::from(is_far(&probe.claims, own, self.world.plausible));
+        }
+        self.letters.free.push(place);
+        if let Some(answer) = answer {
+            self.send(now, back, answer);
+        }
+    }
+
+    /// Sends a message and looks at once what becomes of it. Draws are those of `sim::network`.
+    fn send(&mut self, now: i64, index: u32, probe: Probe) {
+        let (stamps, arc) = (self.world.stamps, &mut self.world.arcs[index as usize]);
+        self.counts.sent += 1;
+        let (id, link) = ((BOOT.0 << 40) ^ probe.sequence, &self.world.kinds[usize::from(arc.kind)]);
+        let mut rng = Rng::stream(arc.stream, Purpose::Stamp, id);
+        let departed = noise(&mut rng, stamps);
+        let from = probe.from.0 as usize;
+        if let Some(stamp) = stamp(stamps, local(&self.world.nodes[from], now) + departed) {
+            self.nodes[from].departed(probe.to, probe.sequence, stamp);
+        }
+        let mut first = i64::MAX;
+        for delay in link.path.fates(arc.stream, id, Nanos(now)).into_iter().flatten() {
+            first = first.min(delay.0);
+            // The draw of the wait for the program, which is zero here.
+            let _ = rng.next();
+            let letter = Letter { probe: probe.clone(), arc: index, noise: noise(&mut rng, stamps) };
+            self.calendar.push(now + delay.0, Event::Receipt(self.letters.put(letter)));
+        }
+        if first < self.world.duration.0 - now {
+            self.counts.over_credited += self.fulfilled.note(now, index, arc, first, link.mu);
+        }
+    }
+}
+
+/// Messages under way, in places that are used again.
+#[derive(Debug, Default)]
+struct Letters {
+    places: Vec<Letter>,
+    free: Vec<u32>,
+}
+
+impl Letters {
+    fn put(&mut self, letter: Letter) -> u32 {
+        if let Some(place) = self.free.pop() {
+            self.places[place as usize] = letter;
+            return place;
+        }
+        self.places.push(letter);
+        self.places.len() as u32 - 1
+    }
+}
+
+/// What is seen of the clocks of each algorithm.
+#[derive(Debug)]
+pub struct Watched {
+    /// Lamport's clocks.
+    pub lamport: Courses,
+    /// The NTP-style clocks.
+    pub ntp: Courses,
+    /// The hybrid clocks.
+    pub hlc: Courses,
+    /// The `l` at which each hybrid clock was last seen ahead, on the present course of its physical clock.
+    held: Vec<Time<Synced>>,
+}
+
+impl Watched {
+    fn new(method: Method, nodes: &[compact::Node]) -> Self {
+        let courses = || Courses::new(method, nodes);
+        Self { lamport: courses(), ntp: courses(), hlc: courses(), held: vec![Time::MIN; nodes.len()] }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Courses> {
+        [&self.lamport, &self.ntp, &self.hlc].into_iter()
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Courses> {
+        [&mut self.lamport, &mut self.ntp, &mut self.hlc].into_iter()
+    }
+}
+
+/// What a node wants done while it takes one input.
+struct Outbox<'a> {
+    id: u32,
+    clock: &'a compact::Node,
+    now: i64,
+    watched: &'a mut Watched,
+    /// A node sends one message at most.
+    probe: Option<Probe>,
+    lifts: u64,
+}
+
+impl<'a> Outbox<'a> {
+    fn new(id: u32, clock: &'a compact::Node, now: i64, watched: &'a mut Watched) -> Self {
+        Self { id, clock, now, watched, probe: None, lifts: 0 }
+    }
+
+    fn change(&mut self, algorithm: Algorithm, change: &Change) {
+        let course = Course::of(&change.reading, self.clock, self.now);
+        if algorithm == Algorithm::Lamport {
+            self.lifts += 1;
+            return self.watched.lamport.change(self.id, course);
+        }
+        self.watched.ntp.change(self.id, course);
+        self.watched.hlc.change(self.id, course);
+        self.watched.held[self.id as usize] = Time::MIN;
+    }
+
+    /// A hybrid clock is ahead of its physical clock. Most often that is no news.
+    fn hold(&mut self, l: Time<Synced>) {
+        let held = &mut self.watched.held[self.id as usize];
+        if *held != l {
+            *held = l;
+            let now = self.now as f64;
+            let course = self.watched.ntp.at(self.id, now).held_at(l, now);
+            self.watched.hlc.change(self.id, course);
+        }
+    }
+}
+
+impl Sink for Outbox<'_> {
+    #[inline]
+    fn send(&mut self, probe: Probe) {
+        self.probe = Some(probe);
+    }
+
+    #[inline]
+    fn note(&mut self, _: impl FnOnce() -> Record) {}
+
+    #[inline]
+    fn derived(&mut self, record: Record) {
+        match record {
+            Record::Changed(algorithm, change) => self.change(algorithm, &change),
+            Record::Ahead(_, l) => self.hold(l),
+            _ => {}
+        }
+    }
+}
+
+/// A node as its scenario has it. Of kappa only the credit of a wait for the program depends, and nothing waits here.
+fn config(world: &World, id: u32) -> Config {
+    let node = &world.nodes[id as usize];
+    let arcs = &world.arcs[node.first as usize..(node.first + node.arcs) as usize];
+    let mu = |back: u32| Nanos(world.kinds[usize::from(world.arcs[back as usize].kind)].mu);
+    Config {
+        node: NodeId(id),
+        boot: BOOT,
+        peers: arcs.iter().map(|arc| (NodeId(arc.to), mu(arc.back))).collect(),
+        tau: world.tau,
+        phase: Nanos(node.slot - node.offset),
+        reference: NodeId(world.reference),
+        kappa: world.kappa,
+        plausible: world.plausible,
+        stamps_departures: world.stamps.by == Stamping::Kernel,
+        clocks: Algorithms::USUAL,
+    }
+}
+
+const fn local(clock: &compact::Node, now: i64) -> Time<Local> {
+    Time::from_nanos(clock.local(now))
+}
+
+fn stamp(stamps: Stamps, at: Time<Local>) -> Option<Stamp> {
+    (stamps.by == Stamping::Kernel).then_some(Stamp { at, error: stamps.noise, source: Source::Kernel })
+}
+
+/// How far off a stamp is.
+fn noise(rng: &mut Rng, stamps: Stamps) -> Nanos {
+    let limit = stamps.noise.0.max(0);
+    Nanos(rng.below(2 * limit as u64 + 1) as i64 - limit)
+}
+
+fn is_far(claims: &Claims, own: Time<Synced>, plausible: Nanos) -> bool {
+    claims.of(Algorithm::Lamport).is_some_and(|claim| offset(claim.reading, own).abs() > plausible)
+}
