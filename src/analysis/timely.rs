@@ -1,7 +1,7 @@
 //! The premises that a run itself fulfilled, and the one xi that makes the safe bound smallest.
 //!
 //! Lamport's theorem holds for any xi, with tau the longest interval between sends of messages whose unpredictable delay
-//! is below xi, the ends of the run included (theory §1.4). A small xi leaves few timely messages and so a long tau; a
+//! is below xi, the ends of the run included (docs/theory.md §1.2). A small xi leaves few timely messages and so a long tau; a
 //! large one costs d·xi. Every xi worth trying is one message's unpredictable delay plus a nanosecond.
 //!
 //! All candidates are tried, from the largest down: messages that stop being timely are unlinked from their arc's list,

@@ -2,7 +2,7 @@
 //!
 //! At the instants of the grid an interval is the tightest there is. Between two of them it is aged along the pair's own
 //! limits on rates, from both sides, and every change of either clock is applied to the aged interval: so the supremum is
-//! over all instants, not over a sample (theory §2.3).
+//! over all instants, not over a sample (docs/theory.md §10).
 
 use super::course::Course;
 use super::query::Interval;

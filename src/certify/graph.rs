@@ -1,4 +1,4 @@
-//! The synchronisation graph of a window (Patt-Shamir & Rajsbaum, STOC 1994; theory §2.3): a vertex for every reading at
+//! The synchronisation graph of a window (Patt-Shamir & Rajsbaum, STOC 1994; docs/theory.md §10): a vertex for every reading at
 //! which a message that matters was sent or received, an edge u -> v of weight w for "t_v − t_u is at most w".
 //!
 //! A reading stands for the instant at which the clock turned to it. The event itself lies up to a tick later: that is

@@ -1,6 +1,6 @@
 //! The special case of two nodes: every interval in one walk over the messages, without a graph.
 //!
-//! With two nodes no relay can help, so that one message gives each end of an interval (theory §2.3). Which one changes
+//! With two nodes no relay can help, so that one message gives each end of an interval (docs/theory.md §10). Which one changes
 //! with the instant; running extremes of what messages say before and after it find it. Exact: all numbers are integers
 //! over the common denominator of the two rates.
 

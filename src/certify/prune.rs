@@ -1,5 +1,5 @@
 //! Which messages of an arc can matter: a message is dropped if another one, with the drift between them, already says
-//! all that it says (theory §2.3). Exact: no interval changes.
+//! all that it says (docs/theory.md §10). Exact: no interval changes.
 
 use super::observation::Message;
 use super::scale::Scale;

@@ -1,5 +1,5 @@
 //! What every other clock can have shown when one clock turned to a reading: the tightest interval that the stamps and
-//! the assumptions allow (theory §2.3), in integer nanoseconds rounded outward.
+//! the assumptions allow (docs/theory.md §10), in integer nanoseconds rounded outward.
 
 use super::graph::Graph;
 use super::spread::{Direction, Distances, FAR, Search};

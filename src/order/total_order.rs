@@ -1,4 +1,4 @@
-//! Delivery in the total order of stamps (theory §4.2; Lamport, CACM 21(7), 1978).
+//! Delivery in the total order of stamps (docs/theory.md §8; Lamport, CACM 21(7), 1978).
 //!
 //! Each source's messages come in the order in which they were sent, their stamps increasing. A command is stable, and
 //! is delivered, once a later stamp has been seen from every other source: nothing earlier can still come. Every

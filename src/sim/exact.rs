@@ -47,7 +47,7 @@ pub fn evaluate(execution: &Execution, from: Nanos) -> Outcome {
 /// The same under the tempting cure for a faulty clock: a clock becomes the (`faults` + 1)-th largest of its own reading and
 /// of what it last heard from each neighbour, carried on at its own rate, if that is more than it shows. That gives validity
 /// and no agreement: if no more than `faults` honest clocks are the fastest nobody follows them, and with n = 4,
-/// `faults` = 1 and kappa = 1e-3 the skew is 2.0 s after 1000 s and grows for ever (theory §3.5). A negative control, never a
+/// `faults` = 1 and kappa = 1e-3 the skew is 2.0 s after 1000 s and grows for ever (docs/theory.md §6). A negative control, never a
 /// synchroniser. Cost: O(neighbours log neighbours) a message beside.
 pub fn evaluate_ranked(execution: &Execution, from: Nanos, faults: usize) -> Outcome {
     work_out(Run::new(execution, from, faults))

@@ -19,7 +19,7 @@ fn reaches(adversary: Adversary, settings: Settings, ns: i64) -> Attack {
 
 #[test]
 fn the_chain_reaches_what_the_table_says() {
-    // theory §1.3, table A: reached, and its ratios to paper, seed and tight.
+    // docs/theory.md §1.1, table A: reached, and its ratios to paper, seed and tight.
     for (d, kappa, tau, mu, xi, ns, ratios) in [
         (1, 100_000, 1.0, 1e-3, 1e-4, 300_110, [1.00037, 0.99963, 0.99967]),
         (3, 100_000, 1.0, 1e-3, 1e-4, 900_330, [1.00037, 0.99963, 0.99989]),
@@ -38,7 +38,7 @@ fn the_chain_reaches_what_the_table_says() {
 
 #[test]
 fn two_sources_reach_the_tight_bound_itself() {
-    // theory §1.3, B.
+    // docs/theory.md §1.1, B.
     for (d, kappa, mu, xi, ns) in [
         (1, 10_000_000, 0.1, 0.02, 42_200_000),
         (2, 10_000_000, 0.1, 0.02, 83_400_000),
@@ -56,7 +56,7 @@ fn two_sources_reach_the_tight_bound_itself() {
 
 #[test]
 fn the_ring_and_mixed_credits_exceed_the_published_bound() {
-    // theory §1.2 item 1 and §1.3, C.
+    // docs/theory.md §1.1 item 1 and §1.3, C.
     for (adversary, d, kappa, mu, xi, ns, seed) in [
         (Adversary::Ring, 1, 10_000_000, 1.0, 0.0, 50_000_000, 40_000_000),
         (Adversary::Ring, 1, 100_000, 0.1, 0.0, 230_000, 220_000),

@@ -60,7 +60,7 @@ mod tests {
         list.iter().map(|(from, to, weight)| Weighted { from: *from, to: *to, weight: Nanos(*weight) }).collect()
     }
 
-    /// min(R − S) − credit in us for the three-cycle of theory §1.4: 800 us clockwise, 1200 us anticlockwise, all credited
+    /// min(R − S) − credit in us for the three-cycle of docs/theory.md §1.3: 800 us clockwise, 1200 us anticlockwise, all credited
     /// 1000 us.
     fn asymmetric() -> Vec<Weighted> {
         arcs(&[(0, 1, -200), (1, 2, -200), (2, 0, -200), (1, 0, 200), (2, 1, 200), (0, 2, 200)])
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn half_of_the_round_trip_is_no_safe_credit_under_jitter() {
-        // theory §1.4: exchanges alternate 1/3 and 3/1 ms, so that both one-way minima are 1 ms; the credit is 2 ms.
+        // docs/theory.md §1.3: exchanges alternate 1/3 and 3/1 ms, so that both one-way minima are 1 ms; the credit is 2 ms.
         assert_eq!(negative_cycle(2, &arcs(&[(0, 1, -1), (1, 0, -1)])).map(|cycle| cycle.len()), Some(2));
         assert_eq!(negative_cycle(2, &arcs(&[(0, 1, -1), (1, 0, 1)])), None, "a sum of zero is safe");
         assert_eq!(negative_cycle(1, &arcs(&[(0, 7, -1), (0, 0, -1)])), Some(vec![0]));

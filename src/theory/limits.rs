@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_clique_with_all_delays_at_an_extreme_has_the_limit_of_lundelius_and_lynch() {
-        // theory §2.2: delays u for i < j and 0 for i > j: 1/2, 2/3, 3/4, 4/5, 5/6 of u.
+        // docs/theory.md §2: delays u for i < j and 0 for i > j: 1/2, 2/3, 3/4, 4/5, 5/6 of u.
         for nodes in 2..=6 {
             let pairs = (0..nodes).flat_map(|a| (0..nodes).map(move |b| (a, b))).filter(|(a, b)| a != b);
             let shifts: Vec<Shift> = pairs.flat_map(|(a, b)| told(a, b, if a < b { U } else { 0 })).collect();
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_worst_execution_on_a_path_has_half_the_diameter() {
-        // theory §2.2: over all extreme executions 1/2, 1, 3/2, 2, 5/2 of u.
+        // docs/theory.md §2: over all extreme executions 1/2, 1, 3/2, 2, 5/2 of u.
         for nodes in 2..=6_usize {
             let links: Vec<(usize, usize, Nanos)> = (1..nodes).map(|b| (b - 1, b, Nanos(U))).collect();
             let extreme = |choice: u32| {

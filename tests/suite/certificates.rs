@@ -243,7 +243,7 @@ fn two_nodes_need_no_graph() {
     assert!(compared > 5_000, "{compared}");
 }
 
-/// theory §2.3: three nodes, kappa = 1e-4, tau = 1 s, delays of 1 to 3 ms; mean widths under three assumptions.
+/// docs/theory.md §10: three nodes, kappa = 1e-4, tau = 1 s, delays of 1 to 3 ms; mean widths under three assumptions.
 #[test]
 fn widths_are_those_of_the_theory() {
     let ms = |ms: i64| Nanos::from_micros(ms * 100);

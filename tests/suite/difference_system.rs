@@ -106,7 +106,7 @@ impl System {
         DENOMINATOR * 4_000
     }
 
-    /// The formula of theory §2.3, over every event of the clock that is read.
+    /// The formula of docs/theory.md §10, over every event of the clock that is read.
     pub fn interval(&self, of: usize) -> (Option<i128>, Option<i128>) {
         let ruler = self.kappas[of];
         let read =

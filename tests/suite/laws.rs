@@ -92,7 +92,7 @@ fn draw(seed: u64) -> Execution {
     execution
 }
 
-/// theory §1.3: eps <= B_safe from d(tau + nu) on, wherever the clocks started: so this is also the law of convergence.
+/// docs/theory.md §1.1: eps <= B_safe from d(tau + nu) on, wherever the clocks started: so this is also the law of convergence.
 #[test]
 fn the_spread_never_exceeds_the_safe_bound_once_settled() {
     let (mut judged, mut lifts, mut best) = (0_u64, 0, 0.0_f64);
@@ -109,7 +109,7 @@ fn the_spread_never_exceeds_the_safe_bound_once_settled() {
     assert!(lifts > 5 * judged && best > 0.5, "{lifts} lifts, nearest {best:.3}: the executions show something");
 }
 
-/// theory §1.4: one clock far ahead drags everybody along within d(tau + nu), for ever.
+/// docs/theory.md §1.3: one clock far ahead drags everybody along within d(tau + nu), for ever.
 #[test]
 fn a_fast_clock_is_contagious_within_d_tau_plus_nu() {
     let mut seen = 0;
@@ -145,7 +145,7 @@ fn late_chain(hops: i64) -> Execution {
     execution
 }
 
-/// theory §1.4: convergence takes up to d(tau + nu), and along a chain it may take all of it.
+/// docs/theory.md §1.3: convergence takes up to d(tau + nu), and along a chain it may take all of it.
 #[test]
 fn convergence_takes_d_tau_plus_nu_and_no_less() {
     for hops in 1..=6 {
@@ -172,7 +172,7 @@ fn one_of_four_is_fast(kappa: i64, seconds: i64) -> Execution {
     execution
 }
 
-/// theory §3.5: the tempting cure, to take the (f+1)-th largest reading, tolerates a faulty clock and gives no agreement:
+/// docs/theory.md §6: the tempting cure, to take the (f+1)-th largest reading, tolerates a faulty clock and gives no agreement:
 /// nobody follows f honest clocks that are the fastest.
 #[test]
 fn the_second_largest_reading_tolerates_a_fault_and_gives_no_agreement() {
@@ -195,7 +195,7 @@ fn the_second_largest_reading_tolerates_a_fault_and_gives_no_agreement() {
     assert!(least(evaluate(&faulty, Nanos::ZERO)) > Nanos::from_seconds(109), "Lamport's rule follows it");
 }
 
-/// theory §1.4 on whole nodes: one clock jumps ten seconds ahead, all are there within d(tau + nu), and none returns.
+/// docs/theory.md §1.3 on whole nodes: one clock jumps ten seconds ahead, all are there within d(tau + nu), and none returns.
 #[test]
 fn a_clock_that_jumps_ten_seconds_takes_all_nodes_along_for_ever() {
     let text = include_str!("../../scripts/scenarios/contagion.toml");
@@ -221,7 +221,7 @@ fn lives(seed: u64) -> Vec<Life> {
     runs(HARSH, seed).iter().map(replayed).collect()
 }
 
-/// theory §3.6 on whole networks that lose, double and reorder: theorems (1), (2), (3) and (5) against vector clocks.
+/// docs/theory.md §7 on whole networks that lose, double and reorder: theorems (1), (2), (3) and (5) against vector clocks.
 #[test]
 fn hybrid_stamps_of_whole_networks_obey_happened_before() {
     for seed in 0..4 {
@@ -253,7 +253,7 @@ const HOT: &str = "duration = \"10s\"\ntau = \"50ms\"\ntopology = { shape = \"ri
     jitter = { kind = \"exponential\", mean = \"5us\" }\nloss_share = 0.1\nduplicate_share = 0.1\n\
     [oscillators.temperature]\nevery = \"500ms\"\nstep_ppm = 200.0\nlimit_ppm = 300.0\n";
 
-/// theory §3.6, theorem (4): a hybrid clock is never further ahead of its physical clock than these were ever apart, while
+/// docs/theory.md §7, theorem (4): a hybrid clock is never further ahead of its physical clock than these were ever apart, while
 /// none of them is set back, as NTP-style clocks may be by their first step.
 #[test]
 fn hybrid_clocks_are_ahead_by_no_more_than_the_physical_skew() {
@@ -318,7 +318,7 @@ fn largest_counter(seed: u64, nodes: usize, eps: i64, events: usize) -> u32 {
     largest
 }
 
-/// theory §3.6: c < N(eps + 1) if the physical clock advances at least a tick between two events of a node; the trap is that
+/// docs/theory.md §7: c < N(eps + 1) if the physical clock advances at least a tick between two events of a node; the trap is that
 /// several events a tick break it, and nothing else.
 #[test]
 fn the_counter_of_hybrid_clocks_is_bounded_only_under_its_tick_guard() {

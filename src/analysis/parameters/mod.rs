@@ -1,5 +1,5 @@
 //! The parameters of Lamport's theorem as journals alone show them, each labelled: certified, estimated or assumed
-//! (theory §1.6). True time is never used, also where it is known.
+//! (docs/theory.md §1.3). True time is never used, also where it is known.
 //!
 //! Stamps are those of the program: T_m and the instant from which a jump is in force. What is inferred from a trace (rates,
 //! minima) comes from its first third, what is tested with it from the rest ([`Window`]).

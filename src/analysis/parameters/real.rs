@@ -31,7 +31,7 @@ fn saturated(ns: i128) -> Nanos {
 }
 
 /// Delay of request and reply together, at most: (t4 − t1)/(1 − kappa) − residence/(1 + kappa of the peer), from the
-/// asker's span and the peer's, each open by a grain (theory §1.6).
+/// asker's span and the peer's, each open by a grain (docs/theory.md §1.3).
 pub fn round_trip(asked: (Nanos, Ppb), residence: (Nanos, Ppb)) -> Nanos {
     let held = shortest((residence.0 - GRAIN).max(Nanos::ZERO), residence.1);
     (longest(asked.0 + GRAIN, asked.1) - held).max(Nanos::ZERO)
@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(
             slowest(Nanos(100_000_000), Ppb(100_000)),
             Nanos(99_990_000),
-            "theory §2.4: 10 us at 100 ms, 100 ppm"
+            "docs/theory.md §10: 10 us at 100 ms, 100 ppm"
         );
         assert_eq!((longest(Nanos(7), Ppb::ONE), shortest(Nanos::MAX, Ppb(i64::MAX)).0 > 0), (Nanos::MAX, true));
     }

@@ -1,5 +1,5 @@
 //! Which part of a run calibrates and which is tested. What is inferred from the very trace it then judges is circular
-//! (theory §1.6).
+//! (docs/theory.md §1.3).
 
 use std::collections::BTreeMap;
 

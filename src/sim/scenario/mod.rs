@@ -104,7 +104,7 @@ pub struct Scenario {
     pub events: Vec<Event>,
 }
 
-/// What becomes of a scenario whose credits exceed the delays round some cycle (theory §1.4).
+/// What becomes of a scenario whose credits exceed the delays round some cycle (docs/theory.md §1.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Runaway {

@@ -1,4 +1,4 @@
-//! The theorems of hybrid clocks (Kulkarni et al., OPODIS 2014; theory §3.6) over a whole network. What happened before what
+//! The theorems of hybrid clocks (Kulkarni et al., OPODIS 2014; docs/theory.md §7) over a whole network. What happened before what
 //! is known from vector clocks, which are kept here and know nothing of stamps.
 
 use std::collections::BTreeMap;
