@@ -10,13 +10,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A progress bar that comes only if the run takes long.
 pub struct Progress {
     began: Instant,
+    doing: &'static str,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// None is shown yet.
+    /// Of a simulation; none is shown yet.
     pub fn new() -> Self {
-        Self { began: Instant::now(), bar: None }
+        Self::of("simulating")
+    }
+
+    /// Of what is being done, in a word; none is shown yet.
+    pub fn of(doing: &'static str) -> Self {
+        Self { began: Instant::now(), doing, bar: None }
     }
 
     /// So much of the run is over, as a share.
@@ -26,7 +32,7 @@ impl Progress {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(1_000);
-            let style = ProgressStyle::with_template("simulating [{bar:40}] {percent:>3}% {eta}");
+            let style = ProgressStyle::with_template(&format!("{} [{{bar:40}}] {{percent:>3}}% {{eta}}", self.doing));
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
             bar
         });

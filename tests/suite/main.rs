@@ -22,6 +22,7 @@ mod monsters;
 mod netns;
 mod ordered_run;
 mod orphans;
+mod own_stamps;
 mod page;
 mod person;
 mod readme;
