@@ -8,7 +8,7 @@ use skewbench::causal::{Hlc, HlcStamp, Logical};
 use skewbench::clock::{Clock, Free, Lamport, Message, Ntp, ntp};
 use skewbench::host::clock::raw_now;
 use skewbench::host::published::Published;
-use skewbench::ids::{Algorithm, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::node::{Config, Input, Node};
 use skewbench::probe::wire::{KEY_BYTES, Key};
 use skewbench::probe::{Claim, Claims, Codec, Exchange, Kind, Point, Probe, Source, Stamp};
@@ -57,6 +57,7 @@ fn node() -> Node {
         phase: Nanos::ZERO,
         reference: NodeId(0),
         kappa: Ppb(51_000),
+        clocks: Algorithms::USUAL,
         plausible: Nanos::from_seconds(1_000),
         stamps_departures: true,
     };

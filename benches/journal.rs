@@ -4,8 +4,9 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use skewbench::analysis::AgentRun;
 use skewbench::ids::{BootId, NodeId};
+use skewbench::journal::Entry;
+use skewbench::journal::columns::{self, Layout};
 use skewbench::journal::frame::{open, seal};
-use skewbench::journal::{Entry, columns};
 use skewbench::node::Record;
 use skewbench::sim::{self, Scenario};
 use skewbench::time::Time;
@@ -33,7 +34,7 @@ fn print_sizes(name: &str, entries: &[Entry]) {
     let per = |bytes: usize| bytes as f64 / entries.len() as f64;
     let framed = |size: usize| per(entries.chunks(size).map(|chunk| sealed(chunk).len()).sum());
     let [full, larger, smaller] = [FULL, 4 * FULL, FULL / 8].map(framed);
-    let raw = per(columns::encode(entries).len());
+    let raw = per(columns::encode(Layout::of(entries), entries).len());
     println!(
         "{name}: {} entries of {raw:.1} B, in frames of {FULL}: {full:.2} B each; of four times as many: {larger:.2} B; \
          of an eighth: {smaller:.2} B",

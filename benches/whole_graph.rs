@@ -11,7 +11,7 @@ use skewbench::affine::Line;
 use skewbench::analysis::certificate::{Parameters, certificate};
 use skewbench::analysis::{AgentRun, Unreadable};
 use skewbench::clock::{Change, Reading};
-use skewbench::ids::{Algorithm, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, RunConfig};
 use skewbench::node::{Mark, Received, Record};
 use skewbench::probe::Claims;
@@ -72,6 +72,7 @@ fn header(world: &World, node: u32) -> Header {
         },
         oscillator: None,
         kappa_ppb: KAPPA,
+        clocks: Algorithms::USUAL,
         host: HostFacts::default(),
     }
 }

@@ -14,7 +14,8 @@
 //!    the agent's loop in [`host::probing`] and the simulator's in [`sim::network`].
 //! 4. [`clock`]: one algorithm a file; start with [`clock::lamport`]. [`causal`] has the hybrid clock on top.
 //!    [`yardstick`] measures them where chrony and NTPsec were measured, [`replay`](mod@replay) on stamps that others took.
-//! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for.
+//! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for. [`workload`] has others, from
+//!    mutual exclusion to Byzantine generals.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
 //!    bounds, [`stability`] the deviations over tau.
 //! 7. [`certify`]: what can be said without any common clock, from stamps and assumptions alone; [`checker`] is a second
@@ -48,4 +49,5 @@ pub mod sweep;
 pub mod theory;
 pub mod time;
 pub mod topology;
+pub mod workload;
 pub mod yardstick;

@@ -11,7 +11,7 @@ use skewbench::host::fleet::{self, Ordering, Plan, Spools, Stage};
 use skewbench::host::live::Live;
 use skewbench::host::program::{Malformed, UNKNOWN, asked_to_stop, random_bytes};
 use skewbench::host::{clock, results};
-use skewbench::ids::NodeId;
+use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::model::oscillator;
 use skewbench::probe::wire::Key;
@@ -75,6 +75,9 @@ pub struct Args {
     /// The agent that NTP-style clocks follow
     #[arg(long, default_value_t = 0, value_name = "NODE")]
     reference: u32,
+    /// Clocks to run on the same probes, or `all`; more clocks make larger probes
+    #[arg(long, default_value_t = Algorithms::USUAL, value_name = "NAMES")]
+    clocks: Algorithms,
     /// Seed of offsets, drifts, wander, delays and losses [default: drawn and printed]
     #[arg(long)]
     seed: Option<u64>,
@@ -164,6 +167,7 @@ impl Args {
             dir: dir.to_owned(),
             key: Key::new(random_bytes()?),
             oscillators: oscillator::deal(self.nodes, offset, drift, wander, clock::raw_now().as_nanos(), seed),
+            clocks: self.clocks,
             measured,
             ordering: if self.ordering == "on" { Ordering::On } else { Ordering::Off },
             run: RunConfig {

@@ -8,6 +8,7 @@ mod doctor;
 mod folder;
 mod help;
 mod lab;
+mod order;
 mod out;
 mod progress;
 mod replay;
@@ -46,6 +47,7 @@ Examples:
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
   skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
+  skewbench order mutex --simulated               what order costs on clocks that disagree
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
   skewbench yardstick                             the clocks beside chrony and NTPsec, in their network
   skewbench replay stamps.csv                     the clocks on timestamps of your own, or a daemon's logs
@@ -75,6 +77,8 @@ enum Command {
     Compare(compare::Args),
     /// Say how stable a clock is over spans of any length: Allan deviation and its kin, MTIE
     Stability(stability::Args),
+    /// Run workloads whose order depends on clocks, and put their price beside its prediction
+    Order(order::Args),
     /// Measure clocks where truth is known, beside what chrony and NTPsec reach in the same network
     Yardstick(yardstick::Args),
     /// Lead every clock through timestamps that you bring, or that chronyd or ntpd wrote down
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Command::Man => help::man(Cli::command()),
         Command::Compare(args) => compare::run(&args),
         Command::Stability(args) => stability::run(&args),
+        Command::Order(args) => order::run(&args),
         Command::Yardstick(args) => yardstick::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Agent(args) => agent::main(&args),

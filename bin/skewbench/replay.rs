@@ -24,7 +24,8 @@ how far the clock of `to` is ahead of that of `from` at t4.
 `to` is the reference, `from` runs the clocks. error = what the clock shows - its local clock - truth, just after each \
 exchange, over the second half of a pair's exchanges. coverage is the share of those after which the error was within \
 the clock's own bound; for `certificate`, the share with the truth inside the proved interval, whose middle is its \
-estimate. lamport is never set back, so that it follows a reference only if that is ahead.
+estimate. lamport and largest are never set back, so that they follow a reference only if that is ahead; \
+welch-lynch and convergence average with it, as a mesh of two.
 
 Logs:
   rawstats       all four stamps
@@ -48,7 +49,7 @@ pub struct Args {
     /// ntpd-loopstats [default: what its header, its name or its first line tells]
     #[arg(long)]
     format: Option<Format>,
-    /// Limit on how far the rate of either clock is from one, assumed for the certificate
+    /// Limit on how far the rate of either clock is from one, which certificate and interval assume
     #[arg(long, value_name = "PPM", default_value = "100", value_parser = kappa)]
     kappa_ppm: Ppb,
     /// Where replay.csv goes [default: skewbench-out/<start time>]

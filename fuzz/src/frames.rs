@@ -2,8 +2,9 @@
 //! decoder behind them is reached.
 
 use hmac::Mac;
-use skewbench::journal::frame::{MAGIC, VERSION};
-use skewbench::probe::wire::{Key, PROBE_BYTES};
+use skewbench::journal::columns::Layout;
+use skewbench::journal::frame::MAGIC;
+use skewbench::probe::wire::Key;
 
 use crate::Bytes;
 
@@ -16,11 +17,13 @@ pub const KEY: Key = Key::new([3; 32]);
 pub const CLUSTER: u64 = 7;
 
 /// The bytes with the MAC that they should have.
-pub fn authentic(mut bytes: [u8; PROBE_BYTES]) -> [u8; PROBE_BYTES] {
-    let (body, mac) = bytes.split_at_mut(PROBE_BYTES - MAC_BYTES);
+pub fn authentic(mut bytes: Vec<u8>) -> Vec<u8> {
+    let length = bytes.len().saturating_sub(MAC_BYTES);
+    let (body, mac) = bytes.split_at_mut(length);
     let mut keyed = KEY.hmac();
     keyed.update(body);
-    mac.copy_from_slice(&keyed.finalize().into_bytes()[..MAC_BYTES]);
+    let length = mac.len();
+    mac.copy_from_slice(&keyed.finalize().into_bytes()[..length]);
     bytes
 }
 
@@ -31,6 +34,8 @@ pub struct Loose<'a> {
     pub who: (u8, u8),
     /// Its number.
     pub number: u8,
+    /// How it says that its columns are laid out: the second layout if odd, else the first.
+    pub layout: u8,
     /// How many entries it declares.
     pub entries: u16,
     /// Up to when it covers.
@@ -42,15 +47,15 @@ pub struct Loose<'a> {
 impl<'a> Loose<'a> {
     /// The next one of the input.
     pub fn draw(bytes: &mut Bytes<'a>) -> Self {
-        let (who, number) = ((bytes.byte(), bytes.byte()), bytes.byte());
+        let (who, number, layout) = ((bytes.byte(), bytes.byte()), bytes.byte(), bytes.byte());
         let (entries, covers_until) = (u16::from_le_bytes(bytes.array()), bytes.whole());
         let length = u32::from_le_bytes(bytes.array()) as usize;
-        Self { who, number, entries, covers_until, raw: bytes.slice(length) }
+        Self { who, number, layout, entries, covers_until, raw: bytes.slice(length) }
     }
 
     /// The input that it is drawn from.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![self.who.0, self.who.1, self.number];
+        let mut bytes = vec![self.who.0, self.who.1, self.number, self.layout];
         bytes.extend_from_slice(&self.entries.to_le_bytes());
         bytes.extend_from_slice(&self.covers_until.to_le_bytes());
         bytes.extend_from_slice(&(self.raw.len() as u32).to_le_bytes());
@@ -62,7 +67,7 @@ impl<'a> Loose<'a> {
     pub fn seal(&self) -> Vec<u8> {
         let payload = zstd::bulk::compress(self.raw, 1).expect("memory");
         let mut frame = MAGIC.to_vec();
-        frame.push(VERSION);
+        frame.push(if self.layout % 2 == 1 { Layout::Chosen } else { Layout::Usual } as u8);
         frame.extend_from_slice(&u32::from(self.who.0).to_le_bytes());
         frame.extend_from_slice(&u64::from(self.who.1).to_le_bytes());
         frame.extend_from_slice(&u64::from(self.number).to_le_bytes());

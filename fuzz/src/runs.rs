@@ -2,7 +2,7 @@
 
 use skewbench::affine::Line;
 use skewbench::clock::{Change, ClockEvent, ErrorBound, Reading};
-use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, Arc, BootId, NodeId};
 use skewbench::journal::{ClaimSource, Entry, Header, HostClaim, HostFacts, Note, RunConfig};
 use skewbench::model::oscillator::{Declaration, Happening, Turn};
 use skewbench::node::record::SystemSample;
@@ -44,7 +44,7 @@ fn header(bytes: &mut Bytes<'_>, node: u32) -> Header {
     });
     let kappa_ppb = Ppb(bytes.likely(50_000));
     let boot = BootId(u64::from(bytes.pick(2)));
-    Header { node: NodeId(node), boot, run: run(bytes), oscillator, kappa_ppb, host }
+    Header { node: NodeId(node), boot, run: run(bytes), oscillator, kappa_ppb, clocks: clocks(bytes), host }
 }
 
 fn turn(bytes: &mut Bytes<'_>) -> Turn {
@@ -124,7 +124,7 @@ impl Maker<'_, '_> {
     }
 
     fn algorithm(&mut self) -> Algorithm {
-        Algorithm::from_code(self.bytes.pick(4)).expect("one of four")
+        Algorithm::ALL[usize::from(self.bytes.byte()) % Algorithm::ALL.len()]
     }
 
     fn counters(&mut self) -> Note {
@@ -151,9 +151,8 @@ impl Maker<'_, '_> {
     }
 
     fn claims(&mut self) -> Claims {
-        let all = [(); Claims::COUNT].map(|()| self.claim());
-        let mut next = all.into_iter();
-        Claims::from_fn(|_| next.next().unwrap_or_default())
+        let by = clocks(self.bytes);
+        Claims::made_by(by, |_| self.claim())
     }
 
     fn claim(&mut self) -> Claim {
@@ -209,4 +208,10 @@ impl Maker<'_, '_> {
             checkpoints: pairs(self.bytes).into_iter().map(checkpoint).collect(),
         }
     }
+}
+
+/// The usual clocks, or any.
+fn clocks(bytes: &mut Bytes<'_>) -> Algorithms {
+    let bits = if bytes.coin() { Algorithms::USUAL.bits() } else { bytes.whole() as u32 & Algorithms::ALL.bits() };
+    Algorithms::from_bits(bits).unwrap_or_default()
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use skewbench::ids::{BootId, NodeId};
-use skewbench::journal::{columns, scan};
+use skewbench::journal::columns::{self, Layout};
+use skewbench::journal::scan;
 use skewbench::order::message;
 use skewbench::order::stamp::Stamp;
 use skewbench::probe::wire::Codec;
@@ -63,10 +64,13 @@ fn journals() -> Vec<Vec<u8>> {
         for frame in scan(&bytes).frames.iter().take(2) {
             let Ok((header, mut entries)) = skewbench::journal::frame::open(frame.bytes) else { continue };
             entries.truncate(24);
-            let raw = columns::encode(&entries);
+            // Either layout can hold them.
+            let (layout, code) = if header.number % 2 == 1 { (Layout::Chosen, 1) } else { (Layout::Usual, 0) };
+            let raw = columns::encode(layout, &entries);
             let input = Loose {
                 who: (header.node.0 as u8, header.boot.0 as u8),
                 number: header.number as u8,
+                layout: code,
                 entries: entries.len() as u16,
                 covers_until: header.covers_until.as_nanos(),
                 raw: &raw,

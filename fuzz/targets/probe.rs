@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use skewbench::ids::{Algorithm, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::node::{Config, Input, Mark, Node, Output};
-use skewbench::probe::wire::{Codec, PROBE_BYTES};
+use skewbench::probe::wire::{Codec, MAX_PROBE_BYTES, PROBE_BYTES};
 use skewbench::probe::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
 use skewbench::time::{Nanos, Ppb, Rate, Time};
 use skewbench_fuzz::frames::{CLUSTER, KEY, authentic};
@@ -17,8 +17,8 @@ fuzz_target!(init: seeds::write("probe"), |data: &[u8]| {
     let mut bytes = Bytes(data);
     while !bytes.is_empty() {
         driver.now = driver.now.saturating_add(i64::from(bytes.byte()) * 100_000);
-        let answers = driver.step(&mut bytes);
-        assert!(driver.drain() <= answers, "more sent than received");
+        let (answers, length) = driver.step(&mut bytes);
+        assert!(driver.drain(length) <= answers, "more sent than received");
     }
     for algorithm in Algorithm::ALL {
         let _ = driver.node.shows(algorithm, Time::from_nanos(driver.now));
@@ -38,6 +38,7 @@ fn config() -> Config {
         phase: Nanos(7),
         reference: NodeId(1),
         kappa: Ppb(50_000),
+        clocks: Algorithms::ALL,
         plausible: Nanos::from_seconds(1),
         stamps_departures: true,
     }
@@ -53,8 +54,8 @@ struct Driver {
 }
 
 impl Driver {
-    /// One input; gives the number of messages that it may cause.
-    fn step(&mut self, bytes: &mut Bytes<'_>) -> usize {
+    /// One input; gives the number of messages that it may cause, and how long an answer may be.
+    fn step(&mut self, bytes: &mut Bytes<'_>) -> (usize, usize) {
         let at = Time::from_nanos(self.now);
         match bytes.pick(8) {
             0..=1 => self.node.handle(Input::Timer { at }),
@@ -62,26 +63,31 @@ impl Driver {
                 let (stamp, to) = (self.stamp(bytes), bytes.pick(2));
                 let sequence = if bytes.coin() { self.asked[usize::from(to)] } else { bytes.whole() as u64 };
                 self.node.handle(Input::Departed { to: NodeId(1 + u32::from(to)), sequence, stamp });
-                return 0;
+                return (0, 0);
             }
             3 => self.node.handle(Input::Mark { at, mark: Mark::Stopped }),
             4 => {
-                let datagram = authentic(bytes.array::<PROBE_BYTES>());
-                return self.receive(&datagram, bytes);
+                let datagram = authentic(bytes.array::<PROBE_BYTES>().to_vec());
+                return (self.receive(&datagram, bytes), datagram.len());
+            }
+            5 => {
+                let length = usize::from(u16::from_le_bytes(bytes.array())) % (MAX_PROBE_BYTES + 8);
+                let datagram = authentic(bytes.array::<{ MAX_PROBE_BYTES + 8 }>()[..length].to_vec());
+                return (self.receive(&datagram, bytes), datagram.len());
             }
             _ => {
-                let probe = self.probe(bytes);
-                return self.receive(&codec().encode(&probe), bytes);
+                let datagram = codec().encode(&self.probe(bytes));
+                return (self.receive(&datagram, bytes), datagram.len());
             }
         }
-        1
+        (1, 0)
     }
 
     fn receive(&mut self, datagram: &[u8], bytes: &mut Bytes<'_>) -> usize {
         let arrived = bytes.coin().then(|| self.stamp(bytes));
         match codec().decode(datagram) {
             Ok(probe) => {
-                assert_eq!(codec().decode(&codec().encode(&probe)), Ok(probe), "a probe survives the wire");
+                assert_eq!(codec().decode(&codec().encode(&probe)), Ok(probe.clone()), "a probe survives the wire");
                 self.node.handle(Input::Received { at: Time::from_nanos(self.now), arrived, probe: &probe });
                 usize::from(probe.kind == Kind::Request)
             }
@@ -117,7 +123,8 @@ impl Driver {
     }
 
     fn claims(&self, from: NodeId, bytes: &mut Bytes<'_>) -> Claims {
-        Claims::from_fn(|_| match bytes.pick(8) {
+        let bits = if bytes.coin() { Algorithms::USUAL.bits() } else { bytes.id() & Algorithms::ALL.bits() };
+        Claims::made_by(Algorithms::from_bits(bits).unwrap_or_default(), |_| match bytes.pick(8) {
             0 => Claim {
                 reading: Time::from_nanos(bytes.number(self.now)),
                 rate: Rate(bytes.number(0)),
@@ -141,13 +148,14 @@ impl Driver {
         })
     }
 
-    /// How many messages it sends.
-    fn drain(&mut self) -> usize {
+    /// How many messages it sends; no answer is longer than what was received.
+    fn drain(&mut self, received: usize) -> usize {
         let (mut sent, mut outputs) = (0, 0);
         while let Some(output) = self.node.poll() {
             outputs += 1;
             if let Output::Send(probe) = output {
-                assert_eq!(codec().encode(&probe).len(), PROBE_BYTES);
+                let length = codec().encode(&probe).len();
+                assert!(length <= if probe.kind == Kind::Request { MAX_PROBE_BYTES } else { received });
                 if probe.kind == Kind::Request {
                     self.asked[probe.to.0 as usize - 1] = probe.sequence;
                 }

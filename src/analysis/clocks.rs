@@ -15,7 +15,7 @@ use super::skew::measure;
 use super::summary::{Promise, Row};
 use super::track::{Base, Track, gap};
 use super::truth::Truth;
-use crate::ids::{Algorithm, NodeId};
+use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::order::report::StampSource;
 use crate::time::{Local, Nanos, Time};
 
@@ -29,6 +29,14 @@ pub struct Clocks<'a> {
     covered: f64,
 }
 
+/// The algorithms that every node ran, the undisciplined clock among them, and those that only some of them did.
+pub fn ran(spans: &BTreeMap<NodeId, Span<'_>>) -> (Vec<Algorithm>, Algorithms) {
+    let sets = || spans.values().map(|span| span.run.header.clocks);
+    let (all, any) = (sets().fold(Algorithms::ALL, Algorithms::and), sets().fold(Algorithms::NONE, Algorithms::or));
+    let partly = any.iter().filter(|algorithm| !all.contains(*algorithm)).collect();
+    (std::iter::once(Algorithm::Free).chain(all.iter()).collect(), partly)
+}
+
 impl<'a> Clocks<'a> {
     /// Rebuilds the clocks of all nodes from the run's start on, as far as every journal reaches.
     pub fn new(spans: &BTreeMap<NodeId, Span<'_>>, truth: &'a Truth, horizon: &Horizon) -> Self {
@@ -39,7 +47,7 @@ impl<'a> Clocks<'a> {
         let readings: BTreeMap<NodeId, Readings> =
             spans.iter().map(|(node, span)| (*node, Readings::of(span.run))).collect();
         let track = |algorithm| bases.iter().map(|(node, base)| readings[node].track(algorithm, base)).collect();
-        let tracks = Algorithm::OWN.into_iter().map(|algorithm| (algorithm, track(algorithm))).collect();
+        let tracks = ran(spans).0.into_iter().map(|algorithm| (algorithm, track(algorithm))).collect();
         Self { nodes: spans.keys().copied().collect(), bases, readings, tracks, covered }
     }
 
@@ -92,12 +100,13 @@ impl<'a> Clocks<'a> {
     ) -> Option<f64> {
         match algorithm {
             Algorithm::Lamport => share_within(stretches, promise?.bounds.safe),
-            Algorithm::Ntp => {
+            // Of the others those have a share that state a bound.
+            _ => {
                 let reference = self.nodes.iter().position(|node| *node == reference)?;
-                let claims: Vec<_> = self.bases.iter().map(|(node, base)| self.readings[node].claimed(base)).collect();
+                let claimed = |(node, base): (&NodeId, &Base<'a>)| self.readings[node].claimed(algorithm, base);
+                let claims: Vec<_> = self.bases.iter().map(claimed).collect();
                 coverage::of_claims(self.of(algorithm), &claims, reference, window.0, window.1)
             }
-            _ => None,
         }
     }
 
@@ -117,7 +126,7 @@ impl<'a> Clocks<'a> {
 
     /// All clocks over the run, whose length is in ns.
     pub fn series(&self, length: f64) -> Series {
-        let mut series = Series::new(self.nodes.clone());
+        let mut series = Series::new(self.nodes.clone(), self.tracks.len());
         if length > 0.0 {
             self.tracks.iter().for_each(|(algorithm, tracks)| series.add(*algorithm, tracks, length));
         }

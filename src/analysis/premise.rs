@@ -62,7 +62,8 @@ pub fn told(spans: &BTreeMap<NodeId, Span<'_>>, readings: &BTreeMap<NodeId, Read
             let told = received.claims.of(Algorithm::Lamport);
             let sender = spans.get(&received.from).filter(|sender| sender.run.header.boot == received.boot);
             let (Some(told), Some(_), Some(own)) = (told, sender, readings.get(&received.from)) else { continue };
-            let (before, after) = (own.lamport().before(received.sent), own.lamport().at(received.sent));
+            let own = own.physical(Algorithm::Lamport);
+            let (before, after) = (own.before(received.sent), own.at(received.sent));
             let excess = (told.reading - after).max(before - told.reading);
             if excess > GRAIN && told.reading > Time::MIN {
                 let lie = lies.entry(Arc { from: received.from, to: *to }).or_default();
@@ -90,7 +91,7 @@ pub fn set_back(readings: &BTreeMap<NodeId, Readings>) -> Vec<String> {
 /// the rule.
 pub fn ignored(spans: &BTreeMap<NodeId, Span<'_>>, readings: &BTreeMap<NodeId, Readings>) -> Vec<String> {
     let count = |(node, span): (&NodeId, &Span<'_>)| {
-        let lamport = readings.get(node)?.lamport();
+        let lamport = readings.get(node)?.physical(Algorithm::Lamport);
         let behind = |record: &&Record| match record {
             Record::Received(received) if received.at >= span.began && received.at < span.run.covers_until => {
                 let claim = received.claims.of(Algorithm::Lamport).map(|claim| claim.reading + received.credit);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::audit::{Compared, audit};
-use super::certificate::{Certificate, Certified, PairCell, Parameters, certificate};
+use super::certificate::{Certificate, Certified, PairCell, Parameters, certificate, statement};
 use super::horizon::Horizon;
 use super::run::{AgentRun, Span, choose};
 use super::summarise::SETTLING;
@@ -65,17 +65,33 @@ impl Summary {
             return;
         }
         let (spans, _) = choose(runs);
-        let length = self.duration.unwrap_or(Nanos::ZERO);
-        let warm_up = self.warm_up.unwrap_or(SETTLING.min(length.over(3)));
-        let grid = length.over(STEPS).clamp(FINEST, COARSEST);
-        let window = SHORTEST_WINDOW.max(grid.times(4));
-        let given = Parameters { grid, window, warm_up, ..Parameters::stated(runs).with_configured_mu(runs) };
+        let given = self.assumed(runs);
         let certificate = certificate(runs, &given, |_| ());
         let at_s = instants(&certificate, &spans);
         self.judge_claims(&certificate, &spans);
         self.notes
             .extend(certificate.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>());
-        self.proved = Some(Proved { certificate, grid, window, at_s });
+        self.proved = Some(Proved { certificate, grid: given.grid, window: given.window, at_s });
+    }
+
+    /// What [`Self::certify`] assumes.
+    fn assumed(&self, runs: &[AgentRun]) -> Parameters {
+        let length = self.duration.unwrap_or(Nanos::ZERO);
+        let warm_up = self.warm_up.unwrap_or(SETTLING.min(length.over(3)));
+        let grid = length.over(STEPS).clamp(FINEST, COARSEST);
+        let window = SHORTEST_WINDOW.max(grid.times(4));
+        Parameters { grid, window, warm_up, ..Parameters::stated(runs).with_configured_mu(runs) }
+    }
+
+    /// The certificate of the pair of Lamport clocks that may have been furthest apart, at the instant at which the two may
+    /// have been, as text for `crate::checker`; or, if the assumptions are contradicted, the first contradiction. `None` if
+    /// nothing was certified.
+    pub fn proof(&self, runs: &[AgentRun]) -> Option<String> {
+        let certificate = &self.proved.as_ref()?.certificate;
+        let pairs = &certificate.of(Algorithm::Lamport)?.pairs;
+        let pair = pairs.iter().max_by_key(|pair| (pair.high, pair.low))?;
+        let instant = certificate.contradictory_instant.unwrap_or(pair.worst);
+        statement(runs, &self.assumed(runs), instant, pair.own, pair.other)
     }
 
     fn judge_claims(&mut self, certificate: &Certificate, spans: &BTreeMap<NodeId, Span<'_>>) {

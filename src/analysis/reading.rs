@@ -1,5 +1,8 @@
 //! What a node's records say of its clocks.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use super::run::AgentRun;
 use super::system;
 use super::track::{Base, Leg, Pieces, Track, gap};
@@ -12,17 +15,20 @@ use crate::time::{Local, Nanos, Synced, Time};
 /// What integer readings leave open.
 pub const GRAIN: Nanos = Nanos(2);
 
+/// What a clock states of its own error, in force from an instant on, in order.
+type Stated = Vec<(Time<Local>, Option<ErrorBound>)>;
+
 /// All clocks of one node as functions of its local clock.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Readings {
-    lamport: Pieces,
-    ntp: Pieces,
+    /// The physical clocks that changed.
+    physical: BTreeMap<Algorithm, Pieces>,
     /// The host's system clock, where it was read.
     system: Vec<SystemSample>,
     /// The hybrid clock's `l`, in force from an instant on, in order.
     ahead: Vec<(Time<Local>, Time<Synced>)>,
-    /// What the NTP-style clock states of its own error, in force from an instant on, in order.
-    claims: Vec<(Time<Local>, Option<ErrorBound>)>,
+    /// What each physical clock states of its own error.
+    claims: BTreeMap<Algorithm, Stated>,
     /// When a clock stepped.
     steps: Vec<(Algorithm, Time<Local>)>,
     /// When a clock was set back.
@@ -46,11 +52,10 @@ impl Readings {
 
     fn change(&mut self, algorithm: Algorithm, change: &Change) {
         let at = change.reading.line.start;
-        let pieces = match algorithm {
-            Algorithm::Lamport => &mut self.lamport,
-            Algorithm::Ntp => &mut self.ntp,
-            _ => return,
-        };
+        if matches!(algorithm, Algorithm::Free | Algorithm::Hlc | Algorithm::System) {
+            return;
+        }
+        let pieces = self.physical.entry(algorithm).or_default();
         if change.reading.line.value + GRAIN < pieces.before(at) {
             self.set_back.push((algorithm, at));
         }
@@ -58,19 +63,13 @@ impl Readings {
         if change.stepped {
             self.steps.push((algorithm, at));
         }
-        if algorithm == Algorithm::Ntp {
-            replace_from(&mut self.claims, at, change.bound);
-        }
+        replace_from(self.claims.entry(algorithm).or_default(), at, change.bound);
     }
 
-    /// Lamport's clock as a function of the local clock.
-    pub fn lamport(&self) -> &Pieces {
-        &self.lamport
-    }
-
-    /// The NTP-style clock as a function of the local clock.
-    pub fn ntp(&self) -> &Pieces {
-        &self.ntp
+    /// A physical clock as a function of the local clock, which it shows until it changes.
+    pub fn physical(&self, algorithm: Algorithm) -> &Pieces {
+        static LOCAL: LazyLock<Pieces> = LazyLock::new(Pieces::default);
+        self.physical.get(&algorithm).unwrap_or(&LOCAL)
     }
 
     /// Where the hybrid clock's `l` was noted to be ahead of its physical clock, and what it was, in order.
@@ -101,18 +100,20 @@ impl Readings {
     /// `algorithm`'s clock over the run.
     pub fn track(&self, algorithm: Algorithm, base: &Base<'_>) -> Track {
         match algorithm {
-            Algorithm::Free | Algorithm::Regression | Algorithm::Corridor => base.track(&Pieces::default()),
-            Algorithm::Lamport => base.track(&self.lamport),
-            Algorithm::Ntp => base.track(&self.ntp),
             Algorithm::System => base.track(&system::pieces(&self.system)),
-            Algorithm::Hlc => hybrid(base, &base.track(&self.ntp), &self.leads(base).collect::<Vec<_>>()),
+            Algorithm::Hlc => {
+                let beneath = base.track(self.physical(Algorithm::Ntp));
+                hybrid(base, &beneath, &self.leads(base).collect::<Vec<_>>())
+            }
+            physical => base.track(self.physical(physical)),
         }
     }
 
-    /// The NTP-style clock's own error bound over the run, in ns; none where it states none.
-    pub fn claimed(&self, base: &Base<'_>) -> Vec<(f64, Option<Leg>)> {
+    /// A physical clock's own error bound over the run, in ns; none where it states none.
+    pub fn claimed(&self, algorithm: Algorithm, base: &Base<'_>) -> Vec<(f64, Option<Leg>)> {
+        let claims = self.claims.get(&algorithm).map_or(&[][..], Vec::as_slice);
         let leg = |at, bound: &ErrorBound| base.growing(at, bound.initial.0 as f64, bound.growth.as_ratio());
-        self.claims.iter().map(|(at, bound)| (base.when(*at), bound.as_ref().map(|bound| leg(*at, bound)))).collect()
+        claims.iter().map(|(at, bound)| (base.when(*at), bound.as_ref().map(|bound| leg(*at, bound)))).collect()
     }
 }
 

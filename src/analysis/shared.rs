@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::clocks::ran;
 use super::run::Span;
-use crate::ids::{Arc, NodeId};
+use crate::ids::{Algorithm, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::topology::Impairment;
 
@@ -50,6 +51,16 @@ pub fn disagreements(config: &RunConfig, spans: &BTreeMap<NodeId, Span<'_>>) -> 
         first.map(|first| format!("node {node} ran with another configuration: that of node {first} is used"))
     };
     other.filter_map(say).collect()
+}
+
+/// Names the clocks that only some of the nodes ran: there is no row for them.
+pub fn partly_run(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
+    let say = |algorithm: Algorithm| {
+        let ran = spans.iter().filter(|(_, span)| span.run.header.clocks.contains(algorithm));
+        let nodes: Vec<String> = ran.map(|(node, _)| node.to_string()).take(20).collect();
+        format!("{algorithm} ran on node {} alone: there is no row for it", nodes.join(", "))
+    };
+    ran(spans).1.iter().map(say).collect()
 }
 
 /// Which nodes share a kernel, and with it all its clocks: what no measurement between them can undo.
@@ -113,6 +124,15 @@ mod tests {
         let (spans, _) = choose(&runs);
         let found = disagreements(&config(&spans).unwrap(), &spans);
         assert_eq!(found, ["node 2 ran with another configuration: that of node 0 is used"]);
+    }
+
+    #[test]
+    fn clocks_that_only_some_nodes_ran_are_named() {
+        let mut runs = line(3);
+        runs[1].header.clocks = [Algorithm::Lamport, Algorithm::Ntp].into_iter().collect();
+        let (spans, _) = choose(&runs);
+        assert_eq!(ran(&spans).0, [Algorithm::Free, Algorithm::Lamport, Algorithm::Ntp]);
+        assert_eq!(partly_run(&spans), ["hlc ran on node 0, 2 alone: there is no row for it"]);
     }
 
     #[test]

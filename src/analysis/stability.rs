@@ -58,7 +58,7 @@ mod tests {
             eps_ns: 0.0,
             ahead_ns: (0..nodes).map(|node| f64::from(node) * 50e3 * index as f64 * 0.5).collect(),
         };
-        Series { nodes: (0..nodes).map(NodeId).collect(), cells: (0..cells).map(cell).collect() }
+        Series { algorithms: 1, nodes: (0..nodes).map(NodeId).collect(), cells: (0..cells).map(cell).collect() }
     }
 
     #[test]

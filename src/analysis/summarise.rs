@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::arcs::{self, ArcRow, Context};
 use super::audit;
-use super::clocks::Clocks;
+use super::clocks::{Clocks, ran};
 use super::envelope::sweep;
 use super::events::{self, MOST_EVENTS, Watched};
 use super::facts;
@@ -43,6 +43,7 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));
     summary.notes.extend(shared::disagreements(&config, &spans));
+    summary.notes.extend(shared::partly_run(&spans));
     let run = Run { config: &config, spans: &spans };
     match Truth::rebuild(&spans).and_then(|truth| Some((Horizon::of(&spans, &truth)?, truth))) {
         Some((horizon, truth)) => run.with_truth(&horizon, &truth, &mut summary),
@@ -75,7 +76,10 @@ impl<'a> Run<'a, '_> {
         let traffic = self.traffic(&within, &alive(self.spans), None);
         let context = Context { truth: None, premises: None, run: duration, tau: self.config.tau };
         summary.arcs = self.arcs(&traffic, &context);
-        summary.rows = Algorithm::ALL.map(Row::unknown).to_vec();
+        let mut rows = ran(self.spans).0;
+        rows.push(Algorithm::System);
+        rows.sort_unstable();
+        summary.rows = rows.into_iter().map(Row::unknown).collect();
         summary.ordering = self.ordering(|_| None);
     }
 
@@ -94,7 +98,7 @@ impl<'a> Run<'a, '_> {
         summary.warm_up = Some(warm_up);
         let clocks = Clocks::new(self.spans, truth, horizon);
         let window = (warm_up.0 as f64, run.0 as f64);
-        for algorithm in Algorithm::OWN {
+        for algorithm in ran(self.spans).0 {
             summary.rows.push(clocks.row(algorithm, window, self.config.reference, summary.promise.as_ref()));
         }
         summary.series = clocks.series(window.1);
@@ -212,7 +216,9 @@ impl<'a> Run<'a, '_> {
     fn gaps(&self, summary: &Summary, eps: Option<Nanos>) -> Vec<String> {
         let mut notes = Vec::new();
         let warm_up = summary.warm_up.unwrap_or(Nanos::ZERO);
-        if eps.is_none() {
+        if summary.row(Algorithm::Lamport).is_none() {
+            notes.push("no verdict: not every node ran the lamport clock, which the bound is about".to_owned());
+        } else if eps.is_none() {
             let run = summary.duration.unwrap_or(Nanos::ZERO);
             notes.push(format!("no window: the nodes ran together for {run}, the warm-up takes {warm_up}"));
         }
@@ -224,7 +230,9 @@ impl<'a> Run<'a, '_> {
         if !silent.is_empty() {
             notes.push(format!("no message arrived over {}", silent.join(", ")));
         }
-        notes.extend(premise::settling(self.config, warm_up));
+        if summary.row(Algorithm::Ntp).is_some() {
+            notes.extend(premise::settling(self.config, warm_up));
+        }
         notes
     }
 }

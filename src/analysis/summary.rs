@@ -107,7 +107,7 @@ pub struct Row {
     pub skew: Option<Skew>,
     /// Discontinuities of the readings of all nodes in the window.
     pub steps: Option<u64>,
-    /// Share of time in which a stated limit held: for `lamport` the safe bound on eps, for `ntp` each
+    /// Share of time in which a stated limit held: for `lamport` the safe bound on eps, for the others each
     /// clock's own bound on its distance to the configured reference node, also where another root took over; only time
     /// in which a clock states a bound counts.
     pub coverage: Option<f64>,

@@ -3,7 +3,7 @@
 use super::run::{AgentRun, Unreadable};
 use crate::affine::Line;
 use crate::clock::{Change, Reading};
-use crate::ids::{Algorithm, Arc, BootId, NodeId};
+use crate::ids::{Algorithm, Algorithms, Arc, BootId, NodeId};
 use crate::journal::{Entry, Header, HostFacts, Note, RunConfig};
 use crate::model::oscillator::Declaration;
 use crate::node::{Mark, Received, Record, Sent};
@@ -30,6 +30,7 @@ pub fn journal(node: u32, nodes: u32, offset: i64) -> AgentRun {
         run: config(nodes),
         oscillator: Some(declared),
         kappa_ppb: Ppb(50_000),
+        clocks: Algorithms::USUAL,
         host: HostFacts { cores: 2, kernel_boot_id: "b".into(), ..HostFacts::default() },
     };
     let mut run = AgentRun {

@@ -3,23 +3,35 @@
 //! A clock is a fold: it sees messages and exchanges of its node, in the order in which the node saw them, and each of
 //! them may change its [`Reading`], a function of the node's local clock. It never reads a clock itself.
 
+pub mod convergence;
 pub mod corridor;
+pub mod ensemble;
 pub mod free;
+pub mod interval;
 pub mod lamport;
+pub mod largest;
 pub mod ntp;
+pub mod overlap;
+pub mod overlay;
 pub mod regression;
 mod slew;
+pub mod stated;
+pub mod welch_lynch;
 
 use crate::affine::Line;
 use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claim, Exchange};
-use crate::time::{Local, Nanos, Rate, Synced, Time};
+use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 
+pub use convergence::Convergence;
 pub use corridor::Corridor;
 pub use free::Free;
+pub use interval::IntervalClock;
 pub use lamport::Lamport;
+pub use largest::Largest;
 pub use ntp::Ntp;
 pub use regression::Regression;
+pub use welch_lynch::WelchLynch;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
 /// ends).
@@ -123,7 +135,47 @@ pub struct Message<'a> {
     pub claim: &'a Claim,
 }
 
-/// A synchronised clock. `Clock`s are an open set: a new one is a file here and an arm of [`Algorithm`].
+/// What every clock is told at its birth.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The node itself.
+    pub node: NodeId,
+    /// The node whose clock is the one to follow, for clocks that follow one.
+    pub reference: NodeId,
+    /// The probe period: one exchange a period with each peer.
+    pub poll: Nanos,
+    /// Limit on |rate − 1| of every node's local clock.
+    pub kappa: Ppb,
+    /// How many peers the node exchanges probes with.
+    pub peers: u32,
+}
+
+impl Settings {
+    /// How many clocks may be wrong, of a node and its peers: less than a third, as many as agreement without signatures
+    /// can bear (n > 3f).
+    pub const fn faults(&self) -> usize {
+        (self.peers / 3) as usize
+    }
+}
+
+/// The clock of `algorithm`, before it has seen anything. `None` where a node keeps none: for its own undisciplined clock,
+/// its host's system clock, and the hybrid clock, which is no function of the local clock alone.
+pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
+    let Settings { node, reference, poll, .. } = *settings;
+    Some(match algorithm {
+        Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
+        Algorithm::Lamport => Box::new(Lamport::default()),
+        Algorithm::Convergence => Box::new(Convergence::new(settings)),
+        Algorithm::Corridor => Box::new(Corridor::new(reference)),
+        Algorithm::Regression => Box::new(Regression::new(reference)),
+        Algorithm::Interval => Box::new(IntervalClock::new(settings)),
+        Algorithm::WelchLynch => Box::new(WelchLynch::new(settings)),
+        Algorithm::Largest => Box::new(Largest::new(settings)),
+        Algorithm::Ntp => Box::new(Ntp::new(ntp::Settings { node, reference, poll })),
+    })
+}
+
+/// A synchronised clock. `Clock`s are an open set: a new one is a file here, an arm of [`Algorithm`] and one of [`new`].
 pub trait Clock: Send {
     /// Which algorithm this is.
     fn algorithm(&self) -> Algorithm;
@@ -159,5 +211,16 @@ pub trait Clock: Send {
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
         let _ = at;
         None
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Settings of a node with so many peers, which probes each a second.
+    pub fn settings(node: u32, peers: u32) -> Settings {
+        let poll = Nanos::from_seconds(1);
+        Settings { node: NodeId(node), reference: NodeId(0), poll, kappa: Ppb(50_000), peers }
     }
 }

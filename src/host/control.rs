@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-use crate::ids::NodeId;
+use crate::ids::{Algorithms, NodeId};
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
 use crate::order::report::Phase;
@@ -41,6 +41,9 @@ pub struct AgentSetup {
     pub oscillator: Option<Declaration>,
     /// Limit on |rate − 1| of its local clock.
     pub kappa_ppb: Ppb,
+    /// The clocks that it runs.
+    #[serde(default)]
+    pub clocks: Algorithms,
     /// The loopback address at which it serves metrics, if it does.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,

@@ -112,6 +112,21 @@ pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
     Ok(read(paths)?.0)
 }
 
+/// The certificate of the worst pair of the journals in `paths`, or the contradiction, as text that can be checked.
+///
+/// # Errors
+/// As [`analyse_run`]; [`Malformed`] if nothing can be certified.
+pub fn proof(paths: &[PathBuf]) -> Result<String> {
+    let files = journal_files(paths)?;
+    let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
+    let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let runs = AgentRun::read(blobs.iter().map(Vec::as_slice));
+    let mut summary = summarise("", &runs);
+    summary.certify(&runs);
+    let nothing = "nothing to prove: there is no pair of nodes that heard of each other all along";
+    summary.proof(&runs).ok_or_else(|| Malformed(nothing.to_owned()).into())
+}
+
 /// What the journals say, and what of them could not be read.
 fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
     let files = journal_files(paths)?;

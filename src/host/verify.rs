@@ -267,7 +267,7 @@ fn told(manifest: &Manifest, sound: usize, same: usize, journals: usize, finding
     let of = |grade| counts.get(&grade).copied().unwrap_or(0);
     let (exit_code, sum) = match findings.worst() {
         Grade::Note => (WITHIN, "everything is as it was written".to_owned()),
-        Grade::Differs => (VIOLATED, format!("{} findings of change", of(Grade::Differs))),
+        Grade::Differs => (VIOLATED, format!("{} changed", of(Grade::Differs))),
         Grade::Missing => (
             MISSING,
             format!("{} things are missing or cannot be read, {} changed", of(Grade::Missing), of(Grade::Differs)),

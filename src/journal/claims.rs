@@ -1,17 +1,15 @@
 //! The columns of claims. A clock that did not change since the peer's last message shows what its last claim
 //! predicts, so a mask says which fields differ from the prediction, and only those are written.
 
-use super::columns::{Column, Malformed, Pass};
+use super::columns::{Column, Layout, Malformed, Pass};
 use super::fields::{narrow, node, time};
-use crate::ids::Algorithm;
+use crate::ids::{Algorithm, Algorithms};
 use crate::node::record::Received;
 use crate::probe::{Claim, Claims};
 use crate::time::{Local, Nanos, Ppb, Rate, Time};
 
 /// How many columns one algorithm's claims take.
-const WIDTH: usize = 10;
-/// How many columns all claims take.
-pub const COLUMNS: usize = WIDTH * Claims::COUNT;
+pub const WIDTH: usize = 10;
 
 /// The rate at which NTP lets a dispersion grow (RFC 5905, section 7.3: PHI, 15 ppm).
 const PHI: Rate = Rate::from_ppb(Ppb(15_000));
@@ -19,22 +17,35 @@ const PHI: Rate = Rate::from_ppb(Ppb(15_000));
 /// The claims of a message sent at `sent`, predicted from the last message of the same peer.
 pub fn claims<P: Pass>(
     pass: &mut P,
-    first: Column,
     sent: Time<Local>,
     last: Option<&Received>,
     old: &Claims,
 ) -> Result<Claims, Malformed> {
-    let mut all = [Claim::default(); Claims::COUNT];
-    for (index, (algorithm, old)) in old.iter().enumerate() {
+    let by = claimants(pass, last, old)?;
+    let mut beneath = None;
+    Claims::try_made_by(by, |algorithm| {
         let mut predicted = predict(algorithm, sent, last);
         if algorithm == Algorithm::Hlc {
-            // A hybrid clock mostly shows the physical clock that it runs on, which is the claim before.
-            predicted.reading = all[index - 1].reading;
+            // A hybrid clock mostly shows the physical clock that it runs on.
+            predicted.reading = beneath.unwrap_or(predicted.reading);
         }
-        all[index] = claim(pass, first.plus(index * WIDTH), &predicted, old)?;
+        let old = old.of(algorithm).copied().unwrap_or_default();
+        let claim = claim(pass, Column::of_claims(algorithm), &predicted, &old)?;
+        if algorithm == Algorithm::Ntp {
+            beneath = Some(claim.reading);
+        }
+        Ok(claim)
+    })
+}
+
+/// Which clocks claim: mostly those that did in the peer's last message.
+fn claimants<P: Pass>(pass: &mut P, last: Option<&Received>, old: &Claims) -> Result<Algorithms, Malformed> {
+    if pass.layout() == Layout::Usual {
+        return Ok(Algorithms::USUAL);
     }
-    let mut next = all.into_iter();
-    Ok(Claims::from_fn(|_| next.next().unwrap_or_default()))
+    let expected = last.map_or(Algorithms::USUAL, |last| last.claims.by());
+    let bits = pass.number(Column::CLAIMANTS, expected.bits().into(), old.by().bits().into())?;
+    Algorithms::from_bits(narrow(bits)?).ok_or(Malformed::Field)
 }
 
 fn predict(algorithm: Algorithm, sent: Time<Local>, last: Option<&Received>) -> Claim {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::claim::HostClaim;
-use crate::ids::{Arc, BootId, NodeId};
+use crate::clock;
+use crate::ids::{Algorithms, Arc, BootId, NodeId};
 use crate::model::oscillator::Declaration;
 use crate::node::Record;
 use crate::order::report::PhaseReport;
@@ -26,8 +27,20 @@ pub struct Header {
     pub oscillator: Option<Declaration>,
     /// The node's own limit on |rate − 1| of its local clock.
     pub kappa_ppb: Ppb,
+    /// The clocks that the node ran; journals of before there was a choice have the usual ones.
+    #[serde(default)]
+    pub clocks: Algorithms,
     /// Facts about the host.
     pub host: HostFacts,
+}
+
+impl Header {
+    /// What the node told its clocks at their birth.
+    pub fn clock_settings(&self) -> clock::Settings {
+        let RunConfig { reference, tau, arcs, .. } = &self.run;
+        let peers = arcs.iter().filter(|(arc, _)| arc.to == self.node).count() as u32;
+        clock::Settings { node: self.node, reference: *reference, poll: *tau, kappa: self.kappa_ppb, peers }
+    }
 }
 
 /// The part of a configuration that all nodes of a run share.

@@ -20,11 +20,10 @@ const RECEIVED: Column = Column(10);
 const EXCHANGED: Column = Column(19);
 const CHANGED: Column = Column(41);
 const AHEAD: Column = Column(56);
-const CLAIMS: Column = Column(60);
 const SYSTEM: Column = Column(90);
 const BOOTTIME: Column = Column(93);
 const _: () =
-    assert!(CLAIMS.0 + claims::COLUMNS <= SYSTEM.0 && SYSTEM.0 + 3 <= BOOTTIME.0 && BOOTTIME.0 + 3 <= Column::COUNT);
+    assert!(AHEAD.0 + 2 <= Column::CLAIMS.0 && SYSTEM.0 + 3 <= BOOTTIME.0 && BOOTTIME.0 + 3 <= Column::USUAL_COUNT);
 
 const NO_TIME: Time<Local> = Time::ZERO;
 const NO_POINT: Point = Point { user: NO_TIME, wire: None };
@@ -123,7 +122,7 @@ fn received<P: Pass>(pass: &mut P, past: &Past, before: &[Entry], old: &Received
     let sent = time(pass, RECEIVED.plus(7), expected, old.sent)?;
     let wait = arrived.map_or(0, |stamp| at.as_nanos().wrapping_sub(stamp.at.as_nanos()).wrapping_sub(stamp.error.0));
     let credit = Nanos(pass.number(RECEIVED.plus(8), wait.max(0), old.credit.0)?);
-    let claims = claims::claims(pass, CLAIMS, sent, last, &old.claims)?;
+    let claims = claims::claims(pass, sent, last, &old.claims)?;
     Ok(Received { at, from, boot, sequence, sent, arrived, credit, claims })
 }
 
@@ -147,9 +146,9 @@ fn exchanged<P: Pass>(
     let t1 = point(pass, EXCHANGED.plus(16), asked, None, &old.t1)?;
     let same = reply.is_some_and(|reply| reply.claims == old.claims);
     let claims = match (flag(pass.number(EXCHANGED.plus(20), 0, same.into())?)?, reply) {
-        (true, Some(reply)) => reply.claims,
+        (true, Some(reply)) => reply.claims.clone(),
         (true, None) => return Err(Malformed::Field),
-        (false, _) => claims::claims(pass, CLAIMS, t3.user, None, &old.claims)?,
+        (false, _) => claims::claims(pass, t3.user, None, &old.claims)?,
     };
     Ok(Record::Exchanged(at, sequence, Exchange { peer, t1, t2, t3, t4, claims }))
 }

@@ -2,7 +2,7 @@
 //!
 //! | bytes | what (little-endian) |
 //! |---|---|
-//! | 0–5 | magic `SKJF` and version |
+//! | 0–5 | magic `SKJF` and version: the [`Layout`] of the columns |
 //! | 5–17 | node, boot |
 //! | 17–25 | number of the frame in its boot, from zero |
 //! | 25–29 | how many entries it holds |
@@ -11,15 +11,13 @@
 //! | 45–49 | CRC-32 of all other bytes |
 //! | 49– | payload: [`super::columns`], compressed by zstd |
 
-use super::columns::{self, Malformed};
+use super::columns::{self, Layout, Malformed};
 use super::entry::Entry;
 use crate::ids::{BootId, NodeId};
 use crate::time::{Local, Time};
 
 /// The bytes a frame begins with.
 pub const MAGIC: [u8; 4] = *b"SKJF";
-/// Version of the layout.
-pub const VERSION: u8 = 1;
 /// Length of a frame's header.
 pub const HEADER_BYTES: usize = 49;
 /// Most bytes of a compressed payload.
@@ -66,6 +64,8 @@ pub enum FrameError {
 /// What a frame says of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FrameHeader {
+    /// How its columns are laid out.
+    pub layout: Layout,
     /// The node that wrote it.
     pub node: NodeId,
     /// The start of the agent that wrote it.
@@ -93,10 +93,8 @@ impl FrameHeader {
             return Err(FrameError::Magic);
         }
         let bytes: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(FrameError::Truncated)?;
-        if bytes[4] != VERSION {
-            return Err(FrameError::Version);
-        }
         let header = Self {
+            layout: Layout::from_code(bytes[4]).ok_or(FrameError::Version)?,
             node: NodeId(u32_at(bytes, 5)),
             boot: BootId(u64_at(bytes, 9)),
             number: u64_at(bytes, 17),
@@ -122,7 +120,7 @@ impl FrameHeader {
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
-        out.push(VERSION);
+        out.push(self.layout as u8);
         out.extend_from_slice(&self.node.0.to_le_bytes());
         out.extend_from_slice(&self.boot.0.to_le_bytes());
         out.extend_from_slice(&self.number.to_le_bytes());
@@ -157,7 +155,7 @@ pub fn open(bytes: &[u8]) -> Result<(FrameHeader, Vec<Entry>), FrameError> {
     if raw.len() != header.raw_bytes as usize {
         return Err(FrameError::Compression);
     }
-    let entries = columns::decode(&raw, header.entries as usize).map_err(FrameError::Columns)?;
+    let entries = columns::decode(header.layout, &raw, header.entries as usize).map_err(FrameError::Columns)?;
     Ok((header, entries))
 }
 
@@ -170,7 +168,8 @@ pub fn seal(
     covers_until: Time<Local>,
     entries: &[Entry],
 ) -> Result<Vec<u8>, FrameError> {
-    let raw = columns::encode(entries);
+    let layout = Layout::of(entries);
+    let raw = columns::encode(layout, entries);
     if entries.len() > MAX_ENTRIES || raw.len() > MAX_RAW_BYTES {
         return Err(FrameError::Oversize);
     }
@@ -179,7 +178,7 @@ pub fn seal(
         return Err(FrameError::Oversize);
     }
     let (count, raw_bytes, payload_bytes) = (entries.len() as u32, raw.len() as u32, payload.len() as u32);
-    let header = FrameHeader { node, boot, number, entries: count, covers_until, raw_bytes, payload_bytes };
+    let header = FrameHeader { layout, node, boot, number, entries: count, covers_until, raw_bytes, payload_bytes };
     if !header.is_within_bounds() {
         return Err(FrameError::Oversize);
     }

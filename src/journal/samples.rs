@@ -8,7 +8,7 @@ use super::claim::{ClaimSource, HostClaim};
 use super::entry::{Entry, Header, HostFacts, Note, RunConfig};
 use crate::affine::Line;
 use crate::clock::{Change, ClockEvent, ErrorBound, Reading};
-use crate::ids::{Algorithm, Arc, BootId, NodeId};
+use crate::ids::{Algorithm, Algorithms, Arc, BootId, NodeId};
 use crate::model::rng::{Purpose, Rng};
 use crate::node::Record;
 use crate::node::record::{Mark, Received, Sent, SystemSample};
@@ -33,7 +33,7 @@ pub fn header(node: u32, boot: u64) -> Header {
         git_commit: "unknown".into(),
     };
     let (node, boot, host) = (NodeId(node), BootId(boot), HostFacts::default());
-    Header { node, boot, run, oscillator: None, kappa_ppb: Ppb(50_000), host }
+    Header { node, boot, run, oscillator: None, kappa_ppb: Ppb(50_000), clocks: Algorithms::USUAL, host }
 }
 
 /// Numbers of every size, the extremes among them.
@@ -80,14 +80,14 @@ fn claim() -> BoxedStrategy<Claim> {
 }
 
 fn claims() -> BoxedStrategy<Claims> {
-    prop_oneof![
-        Just(Claims::default()),
-        [claim(), claim(), claim()].prop_map(|all| {
+    let of = |by: Algorithms| {
+        prop::collection::vec(claim(), by.count()).prop_map(move |all| {
             let mut next = all.into_iter();
-            Claims::from_fn(|_| next.next().unwrap())
-        }),
-    ]
-    .boxed()
+            Claims::made_by(by, |_| next.next().unwrap())
+        })
+    };
+    let any = any::<u32>().prop_flat_map(move |bits| of(Algorithms::from_bits(bits & Algorithms::ALL.bits()).unwrap()));
+    prop_oneof![Just(Claims::default()), of(Algorithms::USUAL), any].boxed()
 }
 
 fn point() -> BoxedStrategy<Point> {
@@ -131,7 +131,8 @@ pub fn record() -> BoxedStrategy<Record> {
         sent.prop_map(|(at, to, sequence, due)| Record::Sent(Sent { at, to, sequence, due })),
         received(),
         (time(), sequence(), exchange).prop_map(|(at, sequence, exchange)| Record::Exchanged(at, sequence, exchange)),
-        (0..5_u8, change()).prop_map(|(code, change)| Record::Changed(Algorithm::from_code(code).unwrap(), change)),
+        (0..Algorithm::ALL.len() as u8, change())
+            .prop_map(|(code, change)| Record::Changed(Algorithm::from_code(code).unwrap(), change)),
         (time(), time()).prop_map(|(at, l)| Record::Ahead(at, l)),
         (time(), time(), number()).prop_map(|(at, reading, error)| {
             Record::System(SystemSample { at, reading, error: Nanos(error) }) //
@@ -253,7 +254,7 @@ impl Run {
             sent,
             arrived: stamp,
             credit,
-            claims,
+            claims: claims.clone(),
         })));
         (arrived, at.as_nanos(), claims)
     }

@@ -37,6 +37,8 @@ pub enum Purpose {
     Burst = 12,
     /// Drawing whole random scenarios.
     Swarm = 14,
+    /// When the users of a workload want something, and what.
+    Users = 15,
 }
 
 /// A SplitMix64 generator.

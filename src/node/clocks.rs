@@ -4,13 +4,14 @@ use super::{Counter, Counters, Record};
 use crate::affine::{offset, shifted};
 use crate::causal::hlc::MAX_AHEAD;
 use crate::causal::{Hlc, HlcStamp};
-use crate::clock::{Change, Clock, Lamport, Message, Ntp, Reading, ntp};
-use crate::ids::{Algorithm, NodeId};
+use crate::clock::{self, Change, Clock, Message, Reading};
+use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::probe::{Claim, Claims, Exchange};
 use crate::time::{Local, Nanos, Synced, Time};
 
-/// The physical clocks and the hybrid clock on top of the NTP-style one.
+/// The physical clocks and, if it runs, the hybrid clock on top of the NTP-style one.
 pub struct Clocks {
+    running: Algorithms,
     physical: Vec<Box<dyn Clock>>,
     hlc: Hlc,
     plausible: Nanos,
@@ -18,9 +19,9 @@ pub struct Clocks {
 
 impl Clocks {
     /// The clocks of a node that is about to start.
-    pub fn new(settings: ntp::Settings, plausible: Nanos) -> Self {
-        let physical: Vec<Box<dyn Clock>> = vec![Box::new(Lamport::default()), Box::new(Ntp::new(settings))];
-        Self { physical, hlc: Hlc::new(MAX_AHEAD.min(plausible)), plausible }
+    pub fn new(running: Algorithms, settings: &clock::Settings, plausible: Nanos) -> Self {
+        let physical = running.iter().filter_map(|algorithm| clock::new(algorithm, settings)).collect();
+        Self { running, physical, hlc: Hlc::new(MAX_AHEAD.min(plausible)), plausible }
     }
 
     /// The present reading of a physical clock, as a function; the free-running clock's for any other algorithm.
@@ -49,10 +50,11 @@ impl Clocks {
         }
     }
 
-    /// The claims of a message sent at `at`. Sending is an event of the hybrid clock.
-    pub fn claims(&mut self, at: Time<Local>) -> Claims {
+    /// The claims of a message sent at `at`, of those of the clocks in `wanted` that run. Sending is an event of the
+    /// hybrid clock.
+    pub fn claims(&mut self, at: Time<Local>, wanted: Algorithms) -> Claims {
         let stamp = self.hlc.tick(self.beneath(at));
-        Claims::from_fn(|algorithm| match algorithm {
+        Claims::made_by(self.running.and(wanted), |algorithm| match algorithm {
             Algorithm::Hlc => Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() },
             other => self.physical.iter().find(|c| c.algorithm() == other).map_or_else(Claim::default, |c| c.claim(at)),
         })
@@ -63,15 +65,18 @@ impl Clocks {
         offset(claim.reading, self.shows(algorithm, at)).abs() <= self.plausible
     }
 
-    /// Whether an exchange could be true, by the same limit: a claim may be plausible and yet be carried to anywhere by
-    /// the peer's stamps and rate.
+    /// Whether an exchange could be true of every clock, by the same limit: a claim may be plausible and yet be carried
+    /// to anywhere by the peer's stamps and rate.
     fn believes_exchange(&self, exchange: &Exchange) -> bool {
         let [.., received] = exchange.stamps();
-        let peer = exchange.sample_of(Algorithm::Ntp).map(|sample| shifted(received, sample.offset));
-        peer.is_none_or(|peer: Time<Synced>| (peer - self.shows(Algorithm::Ntp, received)).abs() <= self.plausible)
+        self.physical.iter().all(|clock| {
+            let peer = exchange.sample_of(clock.algorithm()).map(|sample| shifted(received, sample.offset));
+            peer.is_none_or(|peer: Time<Synced>| (peer - clock.reading().at(received)).abs() <= self.plausible)
+        })
     }
 
-    /// A message arrived. Claims that are not plausible are counted and kept from their clock.
+    /// A message arrived. Claims that are not plausible are counted and kept from their clock; those for clocks that do
+    /// not run here are nobody's.
     pub fn on_message(
         &mut self,
         from: NodeId,
@@ -81,8 +86,8 @@ impl Clocks {
         counters: &mut Counters,
         mut record: impl FnMut(Record),
     ) -> Trust {
-        let mut trust = Trust::Full;
-        for (algorithm, claim) in claims.iter() {
+        let (running, mut trust) = (self.running, Trust::Full);
+        for (algorithm, claim) in claims.iter().filter(|(algorithm, _)| running.contains(*algorithm)) {
             if !self.believes(algorithm, claim, at) {
                 counters.add(Counter::Implausible);
                 trust = Trust::Partial;
@@ -150,6 +155,9 @@ impl Clocks {
     }
 
     fn record_ahead(&self, at: Time<Local>, mut record: impl FnMut(Record)) {
+        if !self.running.contains(Algorithm::Hlc) {
+            return;
+        }
         let l = self.hlc.last().l;
         if l > self.beneath(at) {
             record(Record::Ahead(at, l));

@@ -6,8 +6,8 @@ use super::clocks::{Clocks, Trust};
 use super::peer::{Closed, Departures, Peer, Reply};
 use super::window::Arrival;
 use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent};
-use crate::clock::{Reading, ntp};
-use crate::ids::{Algorithm, NodeId};
+use crate::clock::{self, Reading};
+use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::probe::{Answer, Kind, Point, Probe, Rejection, Source, Stamp};
 use crate::time::{Local, Nanos, Ppb, Time};
 
@@ -27,8 +27,9 @@ impl Node {
         let slot = |index: i64| at + config.phase + Nanos(config.tau.0 / count * index);
         let peer = |((id, base_mu), index): (&(NodeId, Nanos), i64)| Peer::new(*id, *base_mu, slot(index));
         let peers = config.peers.iter().zip(0..).map(peer).collect();
-        let settings = ntp::Settings { node: config.node, reference: config.reference, poll: config.tau };
-        let clocks = Clocks::new(settings, config.plausible);
+        let Config { node, reference, tau: poll, kappa, clocks, .. } = config;
+        let settings = clock::Settings { node, reference, poll, kappa, peers: config.peers.len() as u32 };
+        let clocks = Clocks::new(clocks, &settings, config.plausible);
         let began = Output::Record(Record::Mark(at, Mark::ProbingBegan));
         Self { config, peers, clocks, counters: Counters::default(), outputs: VecDeque::from([began]) }
     }
@@ -82,7 +83,7 @@ impl Node {
         self.peers[index].slot = due + self.config.tau;
         self.clocks.on_slot(at, |record| self.outputs.push_back(Output::Record(record)));
         self.close_requests(index, at);
-        let sequence = self.send(index, at, Some(due), Kind::Request);
+        let sequence = self.send(index, at, Some(due), Kind::Request, Algorithms::ALL);
         if self.peers[index].ask(sequence, at, self.config.tau) {
             self.counters.add(Counter::Overflow);
         }
@@ -99,18 +100,20 @@ impl Node {
             Ok(Arrival::InOrder) => {}
         }
         let credit = self.peers[index].base_mu + waited(at, arrived, self.config.kappa);
-        let Probe { from, boot, sequence, sent, claims, .. } = *probe;
-        let received = Received { at, from, boot, sequence, sent, arrived, credit, claims };
+        let Probe { from, boot, sequence, sent, ref claims, .. } = *probe;
+        let claims_kept = claims.clone();
+        let received = Received { at, from, boot, sequence, sent, arrived, credit, claims: claims_kept };
         self.outputs.push_back(Output::Record(Record::Received(received)));
         let record = |record| self.outputs.push_back(Output::Record(record));
-        let trust = self.clocks.on_message(from, at, credit, &claims, &mut self.counters, record);
+        let trust = self.clocks.on_message(from, at, credit, claims, &mut self.counters, record);
         if let Some((sequence, stamp)) = probe.departed {
             self.peers[index].reply_departed(sequence, stamp);
         }
         match probe.kind {
             Kind::Request => {
                 let answer = Answer { boot, sequence, received: at, arrived };
-                self.send(index, at, None, Kind::Reply(answer));
+                // A claim that the asker has no clock for would only make the reply larger than the request.
+                self.send(index, at, None, Kind::Reply(answer), probe.claims.by());
             }
             Kind::Reply(answer) => self.on_answer(index, at, arrived, probe, answer, trust),
         }
@@ -131,7 +134,7 @@ impl Node {
             t2: Point { user: answer.received, wire: answer.arrived },
             t3: Point { user: probe.sent, wire: None },
             t4: Point { user: at, wire: arrived },
-            claims: probe.claims,
+            claims: probe.claims.clone(),
             departure_follows: probe.stamps_departures,
             trusted: trust == Trust::Full,
         };
@@ -161,7 +164,7 @@ impl Node {
             if exchange.sample().delay < Nanos::ZERO {
                 self.counters.add(Counter::NegativeDelay);
             }
-            self.outputs.push_back(Output::Record(Record::Exchanged(at, reply, exchange)));
+            self.outputs.push_back(Output::Record(Record::Exchanged(at, reply, exchange.clone())));
             if trusted {
                 let record = |record| self.outputs.push_back(Output::Record(record));
                 self.clocks.on_exchange(at, &exchange, &mut self.counters, record);
@@ -169,9 +172,9 @@ impl Node {
         }
     }
 
-    /// Sends a message to a peer and returns its number.
-    fn send(&mut self, index: usize, at: Time<Local>, due: Option<Time<Local>>, kind: Kind) -> u64 {
-        let claims = self.clocks.claims(at);
+    /// Sends a message with the claims of `wanted` to a peer and returns its number.
+    fn send(&mut self, index: usize, at: Time<Local>, due: Option<Time<Local>>, kind: Kind, wanted: Algorithms) -> u64 {
+        let claims = self.clocks.claims(at, wanted);
         let peer = &mut self.peers[index];
         let sequence = peer.next_sequence();
         let probe = Probe {
@@ -185,8 +188,9 @@ impl Node {
             stamps_departures: self.config.stamps_departures,
             claims,
         };
+        let sent = Sent { at, to: probe.to, sequence, due };
         self.outputs.push_back(Output::Send(probe));
-        self.outputs.push_back(Output::Record(Record::Sent(Sent { at, to: probe.to, sequence, due })));
+        self.outputs.push_back(Output::Record(Record::Sent(sent)));
         sequence
     }
 

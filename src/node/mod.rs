@@ -14,7 +14,7 @@ pub mod record;
 pub mod replay;
 mod window;
 
-use crate::ids::{BootId, NodeId};
+use crate::ids::{Algorithms, BootId, NodeId};
 use crate::probe::{Probe, Rejection, Stamp};
 use crate::time::{Local, Nanos, Ppb, Time};
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub reference: NodeId,
     /// Limit on |rate − 1| of this node's local clock.
     pub kappa: Ppb,
+    /// The clocks that the node runs beside its undisciplined one.
+    pub clocks: Algorithms,
     /// Claims further than this from the own clock are refused.
     pub plausible: Nanos,
     /// Whether the driver will report kernel transmit stamps.
@@ -85,7 +87,7 @@ pub enum Input<'a> {
 }
 
 /// What a node wants done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Output {
     /// Send this message at once.
     Send(Probe),

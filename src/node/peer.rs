@@ -34,7 +34,7 @@ pub struct Peer {
 }
 
 /// A request on its way to becoming an exchange.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     sequence: u64,
     t1: Point,
@@ -43,7 +43,7 @@ struct Open {
 }
 
 /// The reply to an open request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// The reply's number on its arc.
     pub sequence: u64,
@@ -62,7 +62,7 @@ pub struct Reply {
 }
 
 /// A request whose story is over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Closed {
     /// It became an exchange; with the reply's number and whether its claims may be used.
     Complete(Exchange, u64, bool),
@@ -154,7 +154,7 @@ pub enum Departures {
 impl Open {
     fn is_complete(&self, departures: Departures) -> bool {
         let sent = departures == Departures::Unknown || self.t1.wire.is_some();
-        let told = |reply: Reply| !reply.departure_follows || reply.t3.wire.is_some();
-        sent && self.reply.is_some_and(told)
+        let told = |reply: &Reply| !reply.departure_follows || reply.t3.wire.is_some();
+        sent && self.reply.as_ref().is_some_and(told)
     }
 }

@@ -43,7 +43,7 @@ pub struct Sent {
 }
 
 /// An authentic, new message that was received.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Received {
     /// The local clock after the receipt: the instant from which a jump is in force.
     pub at: Time<Local>,
@@ -75,7 +75,7 @@ pub struct SystemSample {
 }
 
 /// One line of a node's record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Record {
     /// A boundary in the node's life.
     Mark(Time<Local>, Mark),

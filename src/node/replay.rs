@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use super::clocks::{Clocks, Trust};
 use super::{Counters, Received, Record, Sent};
 use crate::causal::HlcStamp;
-use crate::clock::ntp;
-use crate::ids::Algorithm;
+use crate::clock;
+use crate::ids::{Algorithm, Algorithms};
 use crate::probe::Claims;
 use crate::time::{Local, Nanos, Synced, Time};
 
 /// What a message was, seen from the node whose clocks are replayed.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Message {
     /// The node sent it, with these claims.
     Sent(Sent, Claims),
@@ -24,7 +24,7 @@ pub enum Message {
 }
 
 /// An event of the node: a message with what the hybrid clock made of it.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     /// The message.
     pub message: Message,
@@ -46,16 +46,18 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Replays the records of one boot, in order, all of them: `settings` and `plausible` are those of the node. Cost: what
-    /// the node's own clocks cost, and memory for each message.
+    /// Replays the records of one boot, in order, all of them: the clocks that ran, `settings` and `plausible` are those of
+    /// the node. Of every message it makes all claims, although a reply may have carried fewer. Cost: what the node's own
+    /// clocks cost, and memory for each message.
     pub fn of<'a>(
-        settings: ntp::Settings,
+        running: Algorithms,
+        settings: &clock::Settings,
         plausible: Nanos,
         records: impl Iterator<Item = &'a Record> + Clone,
     ) -> Self {
         let mut replay = Self { is_ambiguous: is_ambiguous(records.clone()), ..Self::default() };
         let mut slots = records.clone().filter_map(slot).peekable();
-        let (mut clocks, mut counters) = (Clocks::new(settings, plausible), Counters::default());
+        let (mut clocks, mut counters) = (Clocks::new(running, settings, plausible), Counters::default());
         let mut untrusted = BTreeSet::new();
         for record in records {
             let due = |slot: &Time<Local>| *slot < record.at() || *slot == record.at() && !is_receipt(record);
@@ -65,7 +67,7 @@ impl Replay {
             match record {
                 Record::Sent(sent) => replay.send(&mut clocks, *sent),
                 Record::Received(received) => {
-                    let trust = replay.receive(&mut clocks, *received, &mut counters);
+                    let trust = replay.receive(&mut clocks, received.clone(), &mut counters);
                     // A peer that started again numbers from one again: its last message of a number is the one meant.
                     let number = (received.from, received.sequence);
                     let _ = if trust == Trust::Partial { untrusted.insert(number) } else { untrusted.remove(&number) };
@@ -80,7 +82,7 @@ impl Replay {
     }
 
     fn send(&mut self, clocks: &mut Clocks, sent: Sent) {
-        let claims = clocks.claims(sent.at);
+        let claims = clocks.claims(sent.at, Algorithms::ALL);
         let physical = clocks.shows(Algorithm::Ntp, sent.at);
         self.events.push(Event { message: Message::Sent(sent, claims), physical, stamp: Some(clocks.stamp()) });
     }

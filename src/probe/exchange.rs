@@ -28,7 +28,7 @@ impl Point {
 
 /// A completed request and reply. `t1` and `t4` are on the local clock of the node that asked, `t2` and `t3` on the
 /// peer's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exchange {
     /// The node that answered.
     pub peer: NodeId,

@@ -3,7 +3,9 @@
 pub mod exchange;
 pub mod wire;
 
-use crate::ids::{Algorithm, BootId, NodeId};
+use smallvec::SmallVec;
+
+use crate::ids::{Algorithm, Algorithms, BootId, NodeId};
 use crate::time::{Local, Nanos, Rate, Synced, Time};
 
 pub use exchange::{Exchange, Point};
@@ -75,29 +77,53 @@ pub struct Claim {
     pub root_dispersion: Nanos,
 }
 
-/// The claims of a message: one for each algorithm but the free-running clock, whose reading is the `sent` stamp.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Claims([Claim; Claims::COUNT]);
+/// The claims of a message: one for each clock that its sender runs, by the algorithms' numbers. The free-running
+/// clock claims nothing: its reading is the `sent` stamp. As many as a node usually makes take no allocation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Claims {
+    by: Algorithms,
+    claims: SmallVec<[Claim; Algorithms::USUAL.count()]>,
+}
 
 impl Claims {
-    /// The algorithms that make claims, in wire order.
-    pub const ALGORITHMS: [Algorithm; Self::COUNT] = [Algorithm::Lamport, Algorithm::Ntp, Algorithm::Hlc];
-    /// How many claims a message carries.
-    pub const COUNT: usize = 3;
-
-    /// Claims made by `claim` for each algorithm.
+    /// Claims made by `claim` for each of the usual algorithms.
     pub fn from_fn(claim: impl FnMut(Algorithm) -> Claim) -> Self {
-        Self(Self::ALGORITHMS.map(claim))
+        Self::made_by(Algorithms::USUAL, claim)
     }
 
-    /// What `algorithm` claims; `None` for the free-running clock.
+    /// Claims made by `claim` for each of these algorithms.
+    pub fn made_by(by: Algorithms, claim: impl FnMut(Algorithm) -> Claim) -> Self {
+        Self { by, claims: by.iter().map(claim).collect() }
+    }
+
+    /// Claims made by `claim` for each of these algorithms, if it makes all of them.
+    ///
+    /// # Errors
+    /// The first of `claim`.
+    pub fn try_made_by<E>(by: Algorithms, claim: impl FnMut(Algorithm) -> Result<Claim, E>) -> Result<Self, E> {
+        Ok(Self { by, claims: by.iter().map(claim).collect::<Result<_, E>>()? })
+    }
+
+    /// Whose claims there are.
+    pub const fn by(&self) -> Algorithms {
+        self.by
+    }
+
+    /// What `algorithm` claims, if it does.
     pub fn of(&self, algorithm: Algorithm) -> Option<&Claim> {
-        Self::ALGORITHMS.iter().position(|a| *a == algorithm).map(|index| &self.0[index])
+        self.by.contains(algorithm).then(|| &self.claims[self.by.before(algorithm)])
     }
 
     /// Every claim with its algorithm.
     pub fn iter(&self) -> impl Iterator<Item = (Algorithm, &Claim)> {
-        Self::ALGORITHMS.into_iter().zip(&self.0)
+        self.by.iter().zip(&self.claims)
+    }
+}
+
+/// What a node's usual clocks would claim at their epoch.
+impl Default for Claims {
+    fn default() -> Self {
+        Self::from_fn(|_| Claim::default())
     }
 }
 
@@ -124,7 +150,7 @@ pub struct Answer {
 }
 
 /// One message: what the datagram carries beside version, cluster and MAC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Probe {
     /// The sender.
     pub from: NodeId,

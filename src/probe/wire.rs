@@ -1,5 +1,8 @@
-//! Bytes of a probe: a fixed layout, little-endian, closed by a keyed MAC. Requests and replies have the same length,
-//! so that a reply never has more bytes than its request. The decoder is total: any bytes give a probe or a reason.
+//! Bytes of a probe: a fixed layout but for the claims, little-endian, closed by a keyed MAC. The version says which
+//! clocks claim: in version 1 the usual three, in version 2 those whose bits are set (bit n: the algorithm with number n),
+//! in the order of their numbers. The usual three are always sent as version 1. A reply claims for none but the clocks
+//! that its request claims for, so that it never has more bytes. The decoder is total: any bytes give a probe or a
+//! reason, and the length is checked before any field is used.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -10,27 +13,36 @@
 //! | 21–45 | boot, sequence, sent |
 //! | 45–69 | answer: boot, sequence, received |
 //! | 69–103 | answer: arrived (at, error, source); departed: sequence, stamp (at, error, source) |
-//! | 103–262 | claims, 53 bytes each |
-//! | 262–278 | HMAC-SHA-256 of everything before, cut to 16 bytes (RFC 2104, section 5) |
+//! | 103–107 | only in version 2: the clocks that claim |
+//! | then | claims, 53 bytes each: in version 1 up to byte 262 |
+//! | last 16 | HMAC-SHA-256 of everything before, cut to 16 bytes (RFC 2104, section 5) |
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
-use crate::ids::{BootId, NodeId};
+use crate::ids::{Algorithms, BootId, NodeId};
 use crate::time::{Nanos, Rate, Time};
 
-/// Version of the layout.
+/// Version of the layout in which the usual clocks claim.
 pub const VERSION: u8 = 1;
-/// Length of every probe in bytes.
-pub const PROBE_BYTES: usize = BODY_BYTES + MAC_BYTES;
+/// Version of the layout that says which clocks claim.
+pub const CHOSEN_VERSION: u8 = 2;
+/// Length of a probe with the claims of the usual clocks, in bytes.
+pub const PROBE_BYTES: usize = FIXED_BYTES + Algorithms::USUAL.count() * CLAIM_BYTES + MAC_BYTES;
+/// Length of the longest probe in bytes.
+pub const MAX_PROBE_BYTES: usize = FIXED_BYTES + SET_BYTES + Algorithms::MOST * CLAIM_BYTES + MAC_BYTES;
 /// Length of a cluster's key in bytes.
 pub const KEY_BYTES: usize = 32;
 
 const MAGIC: [u8; 3] = *b"SKB";
+const FIXED_BYTES: usize = 103;
+const SET_BYTES: usize = 4;
 const CLAIM_BYTES: usize = 53;
-const BODY_BYTES: usize = 103 + Claims::COUNT * CLAIM_BYTES;
 const MAC_BYTES: usize = 16;
+/// The least datagram that any IPv6 path carries whole (RFC 8200, section 5: 1,280 bytes with 48 of headers).
+const UNFRAGMENTED_BYTES: usize = 1_232;
+const _: () = assert!(MAX_PROBE_BYTES <= UNFRAGMENTED_BYTES);
 
 const REPLY: u8 = 1;
 const ARRIVED: u8 = 2;
@@ -38,7 +50,29 @@ const DEPARTED: u8 = 4;
 const STAMPS: u8 = 8;
 
 /// A probe's bytes.
-pub type Datagram = [u8; PROBE_BYTES];
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Datagram {
+    bytes: [u8; MAX_PROBE_BYTES],
+    length: usize,
+}
+
+impl std::ops::Deref for Datagram {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// The version for claims of these clocks, and how many bytes come before the MAC.
+const fn layout(by: Algorithms) -> (u8, usize) {
+    let claims = by.count() * CLAIM_BYTES;
+    if by.bits() == Algorithms::USUAL.bits() {
+        (VERSION, FIXED_BYTES + claims)
+    } else {
+        (CHOSEN_VERSION, FIXED_BYTES + SET_BYTES + claims)
+    }
+}
 
 /// A cluster's secret. It has no printable form, so that it is never logged.
 #[derive(Clone, PartialEq, Eq)]
@@ -113,10 +147,11 @@ impl Codec {
 
     /// The probe's bytes.
     pub fn encode(&self, probe: &Probe) -> Datagram {
-        let mut bytes = [0; PROBE_BYTES];
+        let (version, body) = layout(probe.claims.by());
+        let mut bytes = [0; MAX_PROBE_BYTES];
         let mut out = Writer { bytes: &mut bytes, at: 0 };
         out.put(MAGIC);
-        out.put([VERSION]);
+        out.put([version]);
         out.put(self.cluster.to_le_bytes());
         out.put([flags(probe)]);
         out.put(probe.from.0.to_le_bytes());
@@ -135,13 +170,17 @@ impl Codec {
         let (sequence, stamp) = probe.departed.map_or((0, None), |(sequence, stamp)| (sequence, Some(stamp)));
         out.put(sequence.to_le_bytes());
         out.stamp(stamp);
+        if version == CHOSEN_VERSION {
+            out.put(probe.claims.by().bits().to_le_bytes());
+        }
         for (_, claim) in probe.claims.iter() {
             out.claim(claim);
         }
-        debug_assert_eq!(out.at, BODY_BYTES);
-        let mac = self.mac(&bytes[..BODY_BYTES]);
-        bytes[BODY_BYTES..].copy_from_slice(&mac);
-        bytes
+        debug_assert_eq!(out.at, body);
+        let mac = self.mac(&bytes[..body]);
+        let length = body + MAC_BYTES;
+        bytes[body..length].copy_from_slice(&mac);
+        Datagram { bytes, length }
     }
 
     /// The probe in `bytes`.
@@ -149,22 +188,22 @@ impl Codec {
     /// # Errors
     /// Says why the bytes are not an authentic probe of this cluster.
     pub fn decode(&self, bytes: &[u8]) -> Result<Probe, Rejection> {
-        let bytes: &Datagram = bytes.try_into().map_err(|_| Rejection::Length)?;
-        let (body, mac) = bytes.split_at(BODY_BYTES);
+        if !(FIXED_BYTES + MAC_BYTES..=MAX_PROBE_BYTES).contains(&bytes.len()) {
+            return Err(Rejection::Length);
+        }
+        let (body, mac) = bytes.split_at(bytes.len() - MAC_BYTES);
         let mut input = Reader { bytes: body };
         if input.take::<3>() != MAGIC {
             return Err(Rejection::Magic);
         }
-        if input.take::<1>() != [VERSION] {
-            return Err(Rejection::Version);
-        }
+        let by = claimants(input.take(), body)?;
         if input.u64() != self.cluster {
             return Err(Rejection::Cluster);
         }
         let mut keyed = self.keyed.clone();
         keyed.update(body);
         keyed.verify_truncated_left(mac).map_err(|_| Rejection::Mac)?;
-        decode_body(&mut input).ok_or(Rejection::Field)
+        decode_body(&mut input, by).ok_or(Rejection::Field)
     }
 
     fn mac(&self, body: &[u8]) -> [u8; MAC_BYTES] {
@@ -172,6 +211,24 @@ impl Codec {
         keyed.update(body);
         let full = keyed.finalize().into_bytes();
         std::array::from_fn(|index| full[index])
+    }
+}
+
+/// The clocks that claim in a body of this version, if it has the length that their claims take. Two encodings of one
+/// probe would be one too many: the usual clocks have a version of their own.
+fn claimants([version]: [u8; 1], body: &[u8]) -> Result<Algorithms, Rejection> {
+    let by = match version {
+        VERSION => Algorithms::USUAL,
+        CHOSEN_VERSION => {
+            let set = body[FIXED_BYTES..].first_chunk().ok_or(Rejection::Length)?;
+            Algorithms::from_bits(u32::from_le_bytes(*set)).ok_or(Rejection::Field)?
+        }
+        _ => return Err(Rejection::Version),
+    };
+    match layout(by) {
+        (expected, _) if expected != version => Err(Rejection::Field),
+        (_, length) if length != body.len() => Err(Rejection::Length),
+        _ => Ok(by),
     }
 }
 
@@ -187,7 +244,7 @@ fn flags(probe: &Probe) -> u8 {
         | pick(probe.stamps_departures, STAMPS)
 }
 
-fn decode_body(input: &mut Reader<'_>) -> Option<Probe> {
+fn decode_body(input: &mut Reader<'_>, by: Algorithms) -> Option<Probe> {
     let [flags] = input.take::<1>();
     if flags & !(REPLY | ARRIVED | DEPARTED | STAMPS) != 0 {
         return None;
@@ -204,12 +261,15 @@ fn decode_body(input: &mut Reader<'_>) -> Option<Probe> {
     let kind = if has(REPLY) { Kind::Reply(answer) } else { Kind::Request };
     let departed_sequence = input.u64();
     let departed = input.stamp(has(DEPARTED))?.map(|stamp| (departed_sequence, stamp));
-    let claims = Claims::from_fn(|_| input.claim());
+    if layout(by).0 == CHOSEN_VERSION {
+        input.take::<SET_BYTES>();
+    }
+    let claims = Claims::made_by(by, |_| input.claim());
     Some(Probe { from, to, boot, sequence, sent, kind, departed, stamps_departures: has(STAMPS), claims })
 }
 
 struct Writer<'a> {
-    bytes: &'a mut Datagram,
+    bytes: &'a mut [u8; MAX_PROBE_BYTES],
     at: usize,
 }
 
@@ -291,10 +351,14 @@ mod tests {
     }
 
     fn probe() -> Probe {
+        claiming(Algorithms::USUAL)
+    }
+
+    fn claiming(by: Algorithms) -> Probe {
         let stamp = |ns| Stamp { at: Time::from_nanos(ns), error: Nanos(30), source: Source::Kernel };
         let answer = Answer { boot: BootId(8), sequence: 4, received: Time::from_nanos(-9), arrived: Some(stamp(11)) };
         let mut reading = 0;
-        let claims = Claims::from_fn(|_| {
+        let claims = Claims::made_by(by, |_| {
             reading += 1_000_003;
             Claim {
                 reading: Time::from_nanos(reading),
@@ -330,13 +394,53 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_bit_is_refused() {
-        let bytes = codec().encode(&probe());
-        for bit in 0..8 * bytes.len() {
-            let mut changed = bytes;
-            changed[bit / 8] ^= 1 << (bit % 8);
-            assert!(codec().decode(&changed).is_err(), "bit {bit}");
+    fn claims_of_any_clocks_survive_the_wire_and_the_usual_ones_take_no_byte_more_than_ever() {
+        assert_eq!((codec().encode(&probe()).len(), PROBE_BYTES), (278, 278));
+        for bits in 0..=Algorithms::ALL.bits() {
+            let Some(by) = Algorithms::from_bits(bits) else { continue };
+            let bytes = codec().encode(&claiming(by));
+            assert!(bytes.len() <= MAX_PROBE_BYTES);
+            assert_eq!(codec().decode(&bytes), Ok(claiming(by)), "{by}");
         }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        for probe in [probe(), claiming(Algorithms::ALL), claiming(Algorithms::NONE)] {
+            let bytes = codec().encode(&probe);
+            for bit in 0..8 * bytes.len() {
+                let mut changed = bytes.to_vec();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                assert!(codec().decode(&changed).is_err(), "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn claims_that_do_not_fill_the_datagram_are_refused_before_they_are_read() {
+        let by = Algorithms::NONE.with(crate::ids::Algorithm::Lamport);
+        let bytes = codec().encode(&claiming(by));
+        let telling = |bits: u32| {
+            let mut changed = bytes.to_vec();
+            changed[FIXED_BYTES..FIXED_BYTES + SET_BYTES].copy_from_slice(&bits.to_le_bytes());
+            sealed(changed)
+        };
+        assert_eq!(codec().decode(&telling(by.bits())), Ok(claiming(by)));
+        assert_eq!(codec().decode(&telling(0)), Err(Rejection::Length));
+        assert_eq!(codec().decode(&telling(Algorithms::ALL.bits())), Err(Rejection::Length));
+        assert_eq!(codec().decode(&telling(u32::MAX)), Err(Rejection::Field), "no such clocks");
+        assert_eq!(codec().decode(&telling(Algorithms::USUAL.bits())), Err(Rejection::Field), "these are version 1");
+        for length in 0..bytes.len() {
+            assert!(codec().decode(&bytes[..length]).is_err());
+        }
+    }
+
+    /// The bytes of a body with a right MAC in place of their last ones.
+    fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+        let body = bytes.len() - MAC_BYTES;
+        let mac = codec().mac(&bytes[..body]);
+        bytes[body..].copy_from_slice(&mac);
+        bytes
     }
 
     #[test]
@@ -345,11 +449,11 @@ mod tests {
         let other_key = Codec::new(7, &Key::new([4; KEY_BYTES]));
         let other_cluster = Codec::new(8, &Key::new([3; KEY_BYTES]));
         let with = |index: usize, value: u8| {
-            let mut changed = bytes;
+            let mut changed = bytes.to_vec();
             changed[index] = value;
             changed
         };
-        assert_eq!(codec().decode(&bytes[1..]), Err(Rejection::Length));
+        assert_eq!(codec().decode(&bytes[..bytes.len() - 1]), Err(Rejection::Length));
         assert_eq!(codec().decode(&with(0, b'X')), Err(Rejection::Magic));
         assert_eq!(codec().decode(&with(3, 9)), Err(Rejection::Version));
         assert_eq!(other_cluster.decode(&bytes), Err(Rejection::Cluster));
@@ -358,11 +462,9 @@ mod tests {
 
     #[test]
     fn an_authentic_probe_with_a_meaningless_field_is_refused() {
-        let mut bytes = codec().encode(&probe());
+        let mut bytes = codec().encode(&probe()).to_vec();
         bytes[12] |= 0x80;
-        let mac = codec().mac(&bytes[..BODY_BYTES]);
-        bytes[BODY_BYTES..].copy_from_slice(&mac);
-        assert_eq!(codec().decode(&bytes), Err(Rejection::Field));
+        assert_eq!(codec().decode(&sealed(bytes)), Err(Rejection::Field));
     }
 
     #[test]
@@ -383,7 +485,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_a_probe_or_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        fn any_bytes_give_a_probe_or_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..MAX_PROBE_BYTES + 100)) {
             prop_assert!(codec().decode(&bytes).is_err(), "nobody guesses a MAC");
         }
     }

@@ -10,7 +10,7 @@ use crate::causal::hlc::MAX_AHEAD;
 use crate::causal::{Hlc, HlcStamp};
 use crate::certify::pairwise;
 use crate::certify::{Delay, Message};
-use crate::clock::{Clock, Corridor, Free, Lamport, Ntp, Regression, ntp};
+use crate::clock::{self, Clock, Free};
 use crate::ids::{Algorithm, NodeId};
 use crate::time::{Local, Nanos, Ppb, Synced, Time};
 use crate::yardstick::SERVER;
@@ -23,8 +23,6 @@ const NODE: NodeId = NodeId(SERVER.0 + 1);
 const USUAL_POLL: Nanos = Nanos::from_seconds(1);
 /// The name of the row of what is proved.
 pub const CERTIFICATE: &str = "certificate";
-/// Rows of a pair.
-const ROWS: usize = 7;
 /// Progress is told so often.
 const TELL_EVERY: usize = 1_024;
 
@@ -72,10 +70,10 @@ struct Course {
     arrivals: Vec<Sample>,
 }
 
-/// Leads every algorithm through every pair. Both clocks of a pair are assumed to keep within `kappa` of a rate of one,
-/// for the certificate alone. `tell` is told the share that is done.
+/// Leads every algorithm through every pair. Both clocks of a pair are assumed to keep within `kappa` of a rate of one:
+/// certificate and interval clock rest on it. A pair is a mesh of two, of whom none may be wrong. `tell` is told the share that is done.
 pub fn judge(recording: &Recording, kappa: Ppb, mut tell: impl FnMut(f64)) -> Vec<Judged> {
-    let total = recording.exchanges.values().map(Vec::len).sum::<usize>() * ROWS;
+    let total = recording.exchanges.values().map(Vec::len).sum::<usize>() * Algorithm::ALL.len();
     let mut done = 0;
     let mut step = || {
         done += 1;
@@ -89,35 +87,17 @@ pub fn judge(recording: &Recording, kappa: Ppb, mut tell: impl FnMut(f64)) -> Ve
 fn judge_pair(pair: &Pair, samples: &[Sample], kappa: Ppb, step: &mut impl FnMut()) -> Judged {
     let course = Course::of(samples);
     let poll = course.poll();
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(ROWS);
-    let mut add = |algorithm: &'static str, shown: &[Shown]| outcomes.push(course.outcome(algorithm, shown));
-    for mut clock in clocks(poll) {
-        let algorithm = clock.algorithm();
-        add(algorithm.name(), &course.lead(clock.as_mut(), step));
-        if algorithm == Algorithm::Ntp {
-            add(Algorithm::Hlc.name(), &course.lead_hybrid(poll, step));
-        }
-    }
+    let settings = clock::Settings { node: NODE, reference: SERVER, poll, kappa, peers: 1 };
+    let led = Algorithm::ALL.into_iter().filter_map(|algorithm| {
+        let shown = course.lead_any(algorithm, &settings, step)?;
+        Some(course.outcome(algorithm.name(), &shown))
+    });
+    let mut outcomes: Vec<Outcome> = led.collect();
     let proved = course.certify(kappa);
-    add(CERTIFICATE, &proved);
+    outcomes.push(course.outcome(CERTIFICATE, &proved));
     let contradicted = proved.iter().filter(|shown| shown.bound.is_some_and(|(low, high)| low + high < Nanos::ZERO));
     let judged = second_half(&course.arrivals).iter().filter(|sample| sample.truth.is_some()).count();
     Judged { pair: pair.clone(), samples: samples.len(), judged, poll, contradicted: contradicted.count(), outcomes }
-}
-
-/// A new clock of each algorithm that is a function of its exchanges alone.
-fn clocks(poll: Nanos) -> Vec<Box<dyn Clock>> {
-    vec![
-        Box::new(Free),
-        Box::new(Lamport::default()),
-        Box::new(ntp_clock(poll)),
-        Box::new(Regression::new(SERVER)),
-        Box::new(Corridor::new(SERVER)),
-    ]
-}
-
-fn ntp_clock(poll: Nanos) -> Ntp {
-    Ntp::new(ntp::Settings { node: NODE, reference: SERVER, poll })
 }
 
 /// The median distance between neighbours, the lower one of two.
@@ -139,6 +119,21 @@ impl Course {
         median_distance(&self.asks).unwrap_or(USUAL_POLL).max(Nanos(1))
     }
 
+    /// What a clock of `algorithm` shows after each exchange; `None` for a host's own system clock, of which there are no
+    /// readings.
+    fn lead_any(
+        &self,
+        algorithm: Algorithm,
+        settings: &clock::Settings,
+        step: &mut impl FnMut(),
+    ) -> Option<Vec<Shown>> {
+        match algorithm {
+            Algorithm::Free => Some(self.lead(&mut Free, step)),
+            Algorithm::Hlc => Some(self.lead_hybrid(clock::new(Algorithm::Ntp, settings)?.as_mut(), step)),
+            other => Some(self.lead(clock::new(other, settings)?.as_mut(), step)),
+        }
+    }
+
     /// What a clock shows after each exchange.
     fn lead(&self, clock: &mut dyn Clock, step: &mut impl FnMut()) -> Vec<Shown> {
         let mut follower = Follower::new(clock);
@@ -155,11 +150,10 @@ impl Course {
         self.arrivals.iter().map(each).collect()
     }
 
-    /// What a hybrid clock on top of the NTP-style one shows: a request is a send, a reply carries the reference's
+    /// What a hybrid clock on top of that one shows: a request is a send, a reply carries the reference's
     /// reading at t3 as its stamp. It states no bound.
-    fn lead_hybrid(&self, poll: Nanos, step: &mut impl FnMut()) -> Vec<Shown> {
-        let mut beneath = ntp_clock(poll);
-        let mut follower = Follower::new(&mut beneath);
+    fn lead_hybrid(&self, beneath: &mut dyn Clock, step: &mut impl FnMut()) -> Vec<Shown> {
+        let mut follower = Follower::new(beneath);
         let mut hlc = Hlc::new(MAX_AHEAD);
         let mut asks = self.asks.iter().peekable();
         let each = |sample: &Sample| {

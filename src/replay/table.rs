@@ -94,7 +94,7 @@ fn notes(recording: &Recording, judged: &[Judged], kappa: Ppb) -> Vec<String> {
         };
         notes.push(truth.to_owned());
         notes.push(format!(
-            "certificate: both clocks within {} ppm of one rate is assumed (--kappa-ppm)",
+            "certificate and interval assume both rates within {} ppm of one (--kappa-ppm)",
             kappa.as_ppm()
         ));
     }

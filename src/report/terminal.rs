@@ -122,8 +122,10 @@ fn facts(summary: &Summary) -> String {
 }
 
 fn clocks(summary: &Summary) -> String {
+    let names = summary.rows.iter().map(|row| row.algorithm.name().len() as i32);
+    let width = -names.max().unwrap_or(0).max(8);
     let mut text = line(&[
-        ("clock", -8),
+        ("clock", width),
         ("eps p50", 10),
         ("eps p99", 10),
         ("eps max", 10),
@@ -134,19 +136,20 @@ fn clocks(summary: &Summary) -> String {
         ("steps", 6),
         ("inside", 8),
     ]);
-    summary.rows.iter().for_each(|row| text += &clock(row));
+    summary.rows.iter().for_each(|row| text += &clock(row, width));
     text
 }
 
-fn clock(row: &Row) -> String {
+/// A row whose first column has this width.
+fn clock(row: &Row, width: i32) -> String {
     let name = row.algorithm.name();
     let Some(skew) = &row.skew else {
-        return line(&[(name, -8), ("unknown", 10)]);
+        return line(&[(name, width), ("unknown", 10)]);
     };
     let seconds = |seconds: f64| format!("{seconds:.3}s");
     let pair = format!("{}-{}", skew.worst_pair.0, skew.worst_pair.1);
     line(&[
-        (name, -8),
+        (name, width),
         (&short(skew.p50), 10),
         (&short(skew.p99), 10),
         (&short(skew.max), 10),

@@ -13,6 +13,7 @@ pub mod shapes;
 pub mod streamed;
 pub mod swarm;
 mod turns;
+pub mod workload;
 pub mod world;
 
 pub use network::Network;

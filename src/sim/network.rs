@@ -241,7 +241,7 @@ impl Network {
         for delay in delays {
             let wait = Nanos(rng.below(stamps.wait_within.0.max(0) as u64 + 1) as i64);
             let (arrived, noise) = (now + delay, noise(&mut rng, stamps));
-            self.queue.push(arrived + wait, Event::Receipt { arrived, noise, probe });
+            self.queue.push(arrived + wait, Event::Receipt { arrived, noise, probe: probe.clone() });
         }
     }
 }
@@ -257,6 +257,7 @@ impl Machine {
             phase: self.phase,
             reference: run.reference,
             kappa: self.plan.kappa,
+            clocks: self.plan.clocks,
             plausible: run.plausible,
             stamps_departures: stamps.by == Stamping::Kernel,
         }
@@ -270,6 +271,7 @@ fn header(machine: &Machine, run: &RunConfig, stamps: Stamps) -> Header {
         run: run.clone(),
         oscillator: Some(machine.plan.oscillator.clone()),
         kappa_ppb: machine.plan.kappa,
+        clocks: machine.plan.clocks,
         host: HostFacts { kernel_stamps: stamps.by == Stamping::Kernel, ..HostFacts::default() },
     }
 }
@@ -300,8 +302,8 @@ fn stamp(machine: &mut Machine, stamps: Stamps, at: Time<True>, noise: Nanos) ->
 /// Changes what a message says, if its sender lies to its receiver.
 fn lie(lies: &[Lie], after: Nanos, probe: &mut Probe) {
     for lie in lies.iter().filter(|lie| (lie.from..lie.until).contains(&after) && lie.to.contains(&probe.to.0)) {
-        let told = probe.claims;
-        probe.claims = Claims::from_fn(|algorithm| {
+        let told = &probe.claims;
+        probe.claims = Claims::made_by(told.by(), |algorithm| {
             let claim = told.of(algorithm).copied().unwrap_or_default();
             Claim { reading: claim.reading + lie.by, ..claim }
         });

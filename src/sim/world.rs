@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::scenario::{Event, Link, Refused, Runaway, Scale, Scenario, Stamps};
 use super::shapes::Reach;
 use super::turns;
-use crate::ids::{Arc, NodeId};
+use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::model::Path;
 use crate::model::oscillator::Declaration;
@@ -40,6 +40,8 @@ pub struct Host {
     pub oscillator: Declaration,
     /// The declared limit on |rate − 1| of its local clock.
     pub kappa: Ppb,
+    /// The clocks that it runs.
+    pub clocks: Algorithms,
     /// When it dies and, perhaps, starts again.
     pub crashes: Vec<(Nanos, Option<Nanos>)>,
     /// What it tells others beside the truth.
@@ -186,5 +188,5 @@ fn host(scenario: &Scenario, seed: u64, node: u32) -> Host {
     }
     crashes.sort();
     let (oscillator, kappa) = turns::declare(scenario, seed, node);
-    Host { oscillator, kappa, crashes, lies }
+    Host { oscillator, kappa, clocks: scenario.clocks, crashes, lies }
 }

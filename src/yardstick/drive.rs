@@ -23,7 +23,7 @@ pub struct Moment {
 pub type Trace = Vec<Moment>;
 
 /// An exchange under way: when its reply arrives, and its stamps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pending {
     /// When the reply arrives.
     pub arrives: Time<True>,
@@ -117,7 +117,7 @@ mod tests {
         }
 
         fn on_exchange(&mut self, _: Time<Local>, exchange: &Exchange) -> Option<crate::clock::Change> {
-            self.0.push(*exchange);
+            self.0.push(exchange.clone());
             None
         }
     }

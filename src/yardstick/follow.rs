@@ -6,6 +6,7 @@
 use super::SERVER;
 use crate::affine::shifted;
 use crate::clock::{Clock, ErrorBound, Message};
+use crate::ids::Algorithms;
 use crate::probe::{Claim, Claims, Exchange, Point};
 use crate::time::{Local, Nanos, Synced, Time};
 
@@ -59,7 +60,7 @@ pub fn exchange(stamps: [Time<Local>; 4]) -> Exchange {
     let reading = shifted(stamps[2], Nanos::ZERO);
     let claim = Claim { reading, stratum: 1, root: SERVER, parent: SERVER, ..Claim::default() };
     let [t1, t2, t3, t4] = stamps.map(|user| Point { user, wire: None });
-    Exchange { peer: SERVER, t1, t2, t3, t4, claims: Claims::from_fn(|_| claim) }
+    Exchange { peer: SERVER, t1, t2, t3, t4, claims: Claims::made_by(Algorithms::ALL, |_| claim) }
 }
 
 #[cfg(test)]

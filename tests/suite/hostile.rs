@@ -3,7 +3,7 @@
 
 use skewbench::host::ordering::{MeshConfig, RawClock};
 use skewbench::host::ship::Shipment;
-use skewbench::ids::{Algorithm, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::node::{Config, Counter, Input, Node, Output};
 use skewbench::probe::wire::{Codec, Datagram, Key};
 use skewbench::probe::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
@@ -19,6 +19,10 @@ fn codec() -> Codec {
 }
 
 fn node(id: u32, peer: u32) -> Node {
+    running(id, peer, Algorithms::USUAL)
+}
+
+fn running(id: u32, peer: u32, clocks: Algorithms) -> Node {
     let config = Config {
         node: NodeId(id),
         boot: BootId(5),
@@ -27,6 +31,7 @@ fn node(id: u32, peer: u32) -> Node {
         phase: Nanos(1),
         reference: NodeId(1),
         kappa: Ppb(50_000),
+        clocks,
         plausible: PLAUSIBLE,
         stamps_departures: false,
     };
@@ -38,7 +43,10 @@ fn node(id: u32, peer: u32) -> Node {
 /// What the node sends, each as the bytes on the wire.
 fn drain(node: &mut Node) -> Vec<(Probe, Datagram)> {
     let sent = std::iter::from_fn(|| node.poll()).filter_map(|output| match output {
-        Output::Send(probe) => Some((probe, codec().encode(&probe))),
+        Output::Send(probe) => {
+            let bytes = codec().encode(&probe);
+            Some((probe, bytes))
+        }
         Output::Record(_) => None,
     });
     sent.collect()
@@ -172,7 +180,7 @@ fn polled(ahead: i64, rate: Rate) -> Node {
     for poll in 0..40 {
         let now = 1_000 + poll * TAU.0;
         node.handle(Input::Timer { at: at(now) });
-        let asked = drain(&mut node)[0].0;
+        let asked = drain(&mut node).remove(0).0;
         node.handle(Input::Departed { to: NodeId(1), sequence: asked.sequence, stamp: stamp(now) });
         let [received, sent] = [now + 1_000, now + 2_000].map(|ns| ns.saturating_add(ahead));
         let kind = Kind::Reply(Answer {
@@ -224,6 +232,36 @@ fn a_reply_is_no_longer_than_its_request_and_nothing_else_is_answered() {
                 assert!(reply.len() <= asked.len());
                 assert!(deliver(&mut one, at(now + 200), &reply).is_empty(), "a reply causes nothing");
             }
+        }
+    }
+}
+
+/// Two nodes that run other clocks are no strangers: each hears what it has a clock for, and no reply is longer than its
+/// request.
+#[test]
+fn nodes_that_run_other_clocks_share_what_both_run_and_never_answer_with_more() {
+    let sets = ["lamport", "lamport,ntp,hlc", "interval,convergence", "ntp,largest", "all"];
+    for (mine, theirs) in sets.iter().flat_map(|mine| sets.map(|theirs| (*mine, theirs))) {
+        let [mine, theirs] = [mine, theirs].map(|names| names.parse::<Algorithms>().expect("clocks"));
+        let (mut one, mut other) = (running(0, 1, mine), running(1, 0, theirs));
+        for poll in 0..12 {
+            let now = 1_000 + poll * TAU.0;
+            one.handle(Input::Timer { at: at(now) });
+            for (request, asked) in drain(&mut one) {
+                assert_eq!(request.claims.by(), mine);
+                let (reply, bytes) = deliver(&mut other, at(now + 100), &asked).remove(0);
+                assert_eq!(reply.claims.by(), mine.and(theirs));
+                assert!(bytes.len() <= asked.len(), "{mine} asked {theirs}");
+                deliver(&mut one, at(now + 200), &bytes);
+            }
+        }
+        let refusals = [Counter::BadLength, Counter::BadVersion, Counter::BadField, Counter::Implausible];
+        for counter in refusals.into_iter().chain([Counter::HlcRefused, Counter::HlcBroken, Counter::Unasked]) {
+            assert_eq!(
+                [&one, &other].map(|node| node.counters().count(counter)),
+                [0, 0],
+                "{counter:?}: {mine}, {theirs}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use skewbench::host::control::{AgentSetup, FromAgent, FromCollector, PeerAddress, ToAgent, ToCollector};
-use skewbench::ids::NodeId;
+use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
@@ -102,6 +102,7 @@ fn agent(node: u32, collector: SocketAddr, folder: &Folder) -> (Steered, PeerAdd
         run: run_config(),
         oscillator: None,
         kappa_ppb: Ppb(500_000),
+        clocks: Algorithms::USUAL,
         metrics: Some(ANYWHERE),
         chrony_socket: None,
     })));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use skewbench::affine::Line;
 use skewbench::analysis::{AgentRun, Summary, summarise};
 use skewbench::clock::{Change, ErrorBound, Reading};
-use skewbench::ids::{Algorithm, Arc, BootId, NodeId};
+use skewbench::ids::{Algorithm, Algorithms, Arc, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, Journals, Note, RunConfig, Writer, run_id};
 use skewbench::model::oscillator::Declaration;
 use skewbench::node::{Mark, Record, Sent};
@@ -45,6 +45,7 @@ fn header(node: u32, nodes: u32) -> Header {
             ..Declaration::default()
         }),
         kappa_ppb: Ppb(50_000),
+        clocks: Algorithms::USUAL,
         host: HostFacts { kernel_boot_id: "boot".into(), ..HostFacts::default() },
     }
 }

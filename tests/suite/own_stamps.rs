@@ -48,7 +48,8 @@ fn a_file_of_stamps_becomes_a_table_and_a_folder() {
     assert!(header.starts_with("algorithm,pair,samples,error_rms_ns,error_p99_ns,error_max_ns,bias_ns,coverage\n"));
     let rows = table(&file);
     let names: Vec<&str> = rows.iter().map(|row| row["algorithm"].as_str()).collect();
-    assert_eq!(names, ["free", "lamport", "ntp", "hlc", "regression", "corridor", "certificate"]);
+    assert_eq!(names[..6], ["free", "lamport", "ntp", "hlc", "regression", "corridor"]);
+    assert_eq!(names.last(), Some(&"certificate"));
     let number = |name: &str, column: &str| {
         let row = rows.iter().find(|row| row["algorithm"] == name).expect("a row");
         row[column].parse::<f64>().unwrap_or_else(|_| panic!("{column} of {row:?}"))

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use skewbench::analysis::AgentRun;
-use skewbench::clock::{Change, Clock, Lamport, Message, Ntp, ntp};
+use skewbench::clock::{self, Change, Clock, Message};
 use skewbench::ids::Algorithm;
 use skewbench::model::Oscillator;
 use skewbench::node::replay::{self, difference};
@@ -16,22 +16,23 @@ use skewbench::time::{Nanos, Time};
 use crate::simulated::runs;
 
 /// A world that loses, doubles and reorders.
-pub const HARSH: &str = "duration = \"10s\"\ntau = \"50ms\"\n[topology]\nshape = \"ring\"\nnodes = 5\n\
+pub const HARSH: &str = "duration = \"10s\"\ntau = \"50ms\"\nclocks = [\"all\"]\n[topology]\nshape = \"ring\"\nnodes = 5\n\
     [oscillators]\noffset_within = \"20ms\"\ndrift_within_ppm = 80\nwander_ppb_per_sqrt_s = 50.0\nwander_limit_ppm = 5\n\
     [links]\ndelay = \"2ms\"\njitter = { kind = \"pareto\", scale = \"5ms\", alpha = 1.5 }\nloss_share = 0.2\n\
     duplicate_share = 0.2\nmu = \"1.9ms\"\n[stamps]\nnoise = \"1us\"\nwait_within = \"200us\"\n";
 
 /// The clocks of one node, started afresh.
 struct Fresh {
-    clocks: [Box<dyn Clock>; 2],
+    clocks: Vec<Box<dyn Clock>>,
     changes: BTreeMap<Algorithm, Vec<Change>>,
 }
 
 impl Fresh {
     fn new(run: &AgentRun) -> Self {
         let header = &run.header;
-        let settings = ntp::Settings { node: header.node, reference: header.run.reference, poll: header.run.tau };
-        Self { clocks: [Box::new(Lamport::default()), Box::new(Ntp::new(settings))], changes: BTreeMap::new() }
+        let settings = header.clock_settings();
+        let clocks = header.clocks.iter().filter_map(|algorithm| clock::new(algorithm, &settings)).collect();
+        Self { clocks, changes: BTreeMap::new() }
     }
 
     fn each(&mut self, act: impl Fn(&mut dyn Clock) -> Option<Change>) {
@@ -80,7 +81,7 @@ fn online_and_replay_are_equal_bit_for_bit() {
                     online.entry(*algorithm).or_default().push(*change);
                 }
             }
-            for algorithm in [Algorithm::Lamport, Algorithm::Ntp] {
+            for algorithm in fresh.clocks.iter().map(|clock| clock.algorithm()) {
                 let (there, here) = (online.entry(algorithm).or_default(), &fresh.changes[&algorithm]);
                 assert_eq!(there, here, "seed {seed}, node {}, {algorithm}", run.header.node);
                 changes += there.len();
@@ -105,8 +106,8 @@ fn hybrid_stamps_and_all_claims_are_replayed_bit_for_bit() {
             assert!(!replay.is_ambiguous && difference(replay, run.records()).is_none(), "seed {seed}");
             ahead += replay.derived.iter().filter(|record| matches!(record, Record::Ahead(..))).count();
             for event in &replay.events {
-                if let replay::Message::Sent(sent, claims) = event.message {
-                    claimed.insert((run.header.node, sent.to, sent.sequence), claims);
+                if let replay::Message::Sent(sent, claims) = &event.message {
+                    claimed.insert((run.header.node, sent.to, sent.sequence), claims.clone());
                 }
             }
         }
@@ -126,7 +127,7 @@ fn hybrid_stamps_and_all_claims_are_replayed_bit_for_bit() {
 fn a_journal_that_is_not_the_clocks_own_is_told_apart() {
     let run = runs(HARSH, 1).swap_remove(2);
     let replay = replayed(&run).2;
-    let mut records: Vec<Record> = run.records().copied().collect();
+    let mut records: Vec<Record> = run.records().cloned().collect();
     assert_eq!(difference(&replay, records.iter()), None);
     let ahead = records.iter_mut().find_map(|record| if let Record::Ahead(_, l) = record { Some(l) } else { None });
     let l = ahead.expect("a stamp ahead of its clock");

@@ -128,3 +128,38 @@ fn another_program_is_said_and_nothing_else() {
     let (code, said) = verify(folder.path());
     assert!(code == 0 && said.contains("written by skewbench 0.0.1") && !said.contains('\u{1b}'), "{said}");
 }
+
+#[test]
+fn the_worst_pair_of_a_run_is_proved_and_a_changed_certificate_is_not() {
+    let folder = Folder::new("verify-proof");
+    let (run, proof) = (folder.path().join("run"), folder.path().join("worst.txt"));
+    fs::create_dir_all(folder.path()).expect("a folder");
+    let sim = |scenario: &str| {
+        let file = folder.path().join("scenario.toml");
+        fs::write(&file, scenario).expect("a scenario");
+        let made = skewbench().arg("sim").arg(file).args(["--force", "--quiet", "--out"]).arg(&run).output().unwrap();
+        assert!(made.status.code().is_some_and(|code| code != 2 && code != 3), "{}", text(&made.stderr));
+    };
+    let verify = |flags: &[&Path]| skewbench().arg("verify").args(flags).output().expect("the program");
+    let quiet = "duration = \"6s\"\ntau = \"100ms\"\ntopology = { shape = \"full\", nodes = 3 }\n[links]\ndelay = \"200us\"\n\
+                 jitter = { kind = \"uniform\", limit = \"100us\" }\n[oscillators]\ndrift_within_ppm = 20.0\nkappa_ppm = 50.0\n";
+    sim(quiet);
+    let proved = verify(&[&run, Path::new("--proof"), &proof]);
+    assert!(proved.status.success(), "{}", text(&proved.stdout));
+    assert!(text(&proved.stdout).contains("both ends of clock"), "{}", text(&proved.stdout));
+    let certificate = fs::read_to_string(&proof).expect("a certificate");
+    assert!(verify(&[Path::new("--certificate"), &proof]).status.success());
+    let claim = certificate.lines().find(|line| line.starts_with("claim")).expect("a claim");
+    let words: Vec<&str> = claim.split(' ').collect();
+    let high: i64 = words[5].parse().expect("a number");
+    fs::write(&proof, certificate.replace(claim, &format!("{} {}", words[..5].join(" "), high - 50))).expect("written");
+    let refused = verify(&[Path::new("--certificate"), &proof]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stdout).contains("too narrow by 50 ns"), "{}", text(&refused.stdout));
+    sim(&format!("{quiet}[[event]]\nkind = \"clock-step\"\nnode = 2\nat = \"3s\"\nby = \"5ms\"\n"));
+    let contradicted = verify(&[&run, Path::new("--proof"), &proof]);
+    let said = text(&contradicted.stdout);
+    assert!(contradicted.status.success() && said.contains("the cycle") && said.contains("is short by"), "{said}");
+    fs::write(&proof, "nonsense\n").expect("written");
+    assert_eq!(verify(&[Path::new("--certificate"), &proof]).status.code(), Some(2));
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::affine::Line;
+use crate::analysis::clocks::ran;
 use crate::analysis::reading::Readings;
 use crate::analysis::run::Span;
 use crate::analysis::system;
@@ -20,7 +21,7 @@ impl Courses {
         let readings: Vec<Readings> = spans.values().map(|span| Readings::of(span.run)).collect();
         let of = |algorithm| readings.iter().map(|readings| course(readings, algorithm)).collect();
         let mut courses: BTreeMap<Algorithm, (Vec<Course>, Nanos)> =
-            Algorithm::OWN.into_iter().map(|algorithm| (algorithm, (of(algorithm), Nanos::ZERO))).collect();
+            ran(spans).0.into_iter().map(|algorithm| (algorithm, (of(algorithm), Nanos::ZERO))).collect();
         if !readings.is_empty() && readings.iter().all(|readings| !readings.system().is_empty()) {
             let errors = readings.iter().flat_map(|readings| readings.system().iter().map(|sample| sample.error));
             let open = errors.max().unwrap_or_default().times(2);
@@ -37,11 +38,13 @@ impl Courses {
 
 fn course(readings: &Readings, algorithm: Algorithm) -> Course {
     match algorithm {
-        Algorithm::Free | Algorithm::Regression | Algorithm::Corridor => Course::new(Vec::new()),
-        Algorithm::Lamport => Course::new(readings.lamport().lines().collect()),
-        Algorithm::Ntp => Course::new(readings.ntp().lines().collect()),
+        Algorithm::Free => Course::new(Vec::new()),
         Algorithm::System => Course::new(system::pieces(readings.system()).lines().collect()),
-        Algorithm::Hlc => Course::new(hybrid(&readings.ntp().lines().collect::<Vec<_>>(), readings.ahead())),
+        Algorithm::Hlc => {
+            let beneath: Vec<_> = readings.physical(Algorithm::Ntp).lines().collect();
+            Course::new(hybrid(&beneath, readings.ahead()))
+        }
+        physical => Course::new(readings.physical(physical).lines().collect()),
     }
 }
 

@@ -17,7 +17,7 @@ use super::run::{AgentRun, Span, choose};
 use super::shared;
 use crate::certify::suspects::suspects;
 use crate::certify::{
-    Contradiction, Delay, Feasible, Graph, Interval, Observation, Queries, Reach, Sight, Window, feasible,
+    Contradiction, Delay, Feasible, Graph, Interval, Observation, Queries, Reach, Sight, Window, feasible, proof,
 };
 use crate::ids::{Algorithm, Arc, NodeId};
 use crate::time::{Local, Nanos, Ppb, Time};
@@ -68,6 +68,58 @@ impl Parameters {
     }
 }
 
+impl Parameters {
+    fn window(&self) -> Nanos {
+        self.window.max(self.grid.times(2))
+    }
+}
+
+/// What a certificate stands on.
+struct Ground<'a> {
+    spans: BTreeMap<NodeId, Span<'a>>,
+    grid: Grid,
+    kappas: BTreeMap<NodeId, Ppb>,
+    observation: Observation,
+    notes: Vec<String>,
+}
+
+impl<'a> Ground<'a> {
+    fn of(runs: &'a [AgentRun], parameters: &Parameters) -> Self {
+        let (mut spans, mut notes) = choose(runs);
+        stamps::retain_usable(&mut spans, parameters, &mut notes);
+        let grid = Grid::new(&mut spans, parameters.grid, &mut notes);
+        let kappas: BTreeMap<NodeId, Ppb> = spans.keys().map(|node| (*node, parameters.kappa[node])).collect();
+        let observation = Observation::new(&kappas, &parameters.delays, stamps::messages(&spans), TICK);
+        Self { spans, grid, kappas, observation, notes }
+    }
+}
+
+/// The certificate of one pair at an instant of the grid as text that `crate::checker` checks, or if the assumptions are
+/// contradicted there, the contradiction. `None` without such an instant or pair, or if an end of the interval is open.
+pub fn statement(
+    runs: &[AgentRun],
+    parameters: &Parameters,
+    instant: usize,
+    own: NodeId,
+    other: NodeId,
+) -> Option<String> {
+    let Ground { spans, grid, observation, .. } = Ground::of(runs, parameters);
+    let index = |node: NodeId| spans.keys().position(|known| *known == node);
+    let (own, other) = (index(own)?, index(other)?);
+    if instant >= grid.instants() {
+        return None;
+    }
+    let window = grid.window(instant, parameters.window());
+    let graph = Graph::complete(&observation, &window).ok()?;
+    let evidence = proof::evidence(&observation, &window);
+    if let Feasible::Cycle(cycle) = feasible(&graph) {
+        return Some(evidence + &proof::cycle(&graph, &cycle));
+    }
+    let (queries, mut reach) = (Queries::new(&graph), Reach::default());
+    queries.reach(own, grid.at(instant)[own], &mut reach);
+    Some(evidence + &proof::claim(&queries, &reach, other)?)
+}
+
 /// A declared oscillator loses up to a nanosecond of its reading where its rate changes, once a second.
 const DECLARED_LOSS: Ppb = Ppb(2);
 
@@ -103,6 +155,8 @@ pub struct Certificate {
     pub algorithms: Vec<Certified>,
     /// The first contradictions; print them.
     pub contradictions: Vec<Contradiction>,
+    /// The first instant whose window contradicts the assumptions.
+    pub contradictory_instant: Option<usize>,
     /// How many windows contradict the assumptions.
     pub contradictory_windows: usize,
     /// What was left out and why.
@@ -119,16 +173,12 @@ impl Certificate {
 /// Certifies a run. `progress` hears now and then how much is done, as a share. Cost: for each instant of the grid one
 /// pass over the window's messages and two searches a node; for each pair and instant the changes of its clocks.
 pub fn certificate(runs: &[AgentRun], parameters: &Parameters, mut progress: impl FnMut(f64)) -> Certificate {
-    let (mut spans, notes) = choose(runs);
-    let mut certificate = Certificate { notes, ..Certificate::default() };
-    stamps::retain_usable(&mut spans, parameters, &mut certificate.notes);
-    let grid = Grid::new(&mut spans, parameters.grid, &mut certificate.notes);
-    let kappas: BTreeMap<NodeId, Ppb> = spans.keys().map(|node| (*node, parameters.kappa[node])).collect();
-    let observation = Observation::new(&kappas, &parameters.delays, stamps::messages(&spans), TICK);
-    certificate.nodes = spans.keys().copied().collect();
+    let Ground { spans, grid, kappas, observation, notes } = Ground::of(runs, parameters);
+    let nodes = spans.keys().copied().collect();
+    let mut certificate = Certificate { nodes, notes, ..Certificate::default() };
     let courses = Courses::new(&spans);
     let mut table = Table::new(&courses, &certificate.nodes, &kappas, parameters);
-    let window = parameters.window.max(parameters.grid.times(2));
+    let window = parameters.window();
     let mut before: Option<Vec<Sight>> = None;
     for instant in 0..grid.instants() {
         let at = grid.at(instant);
@@ -149,7 +199,7 @@ impl Certificate {
     /// the assumptions.
     fn look(&mut self, observation: &Observation, window: &Window, instant: usize, at: &[Time<Local>]) -> Vec<Sight> {
         let mut sights = Vec::new();
-        let graph = self.consistent(observation, window);
+        let graph = self.consistent(observation, window, instant);
         let queries = graph.as_ref().map(Queries::new);
         let mut reach = Reach::default();
         for (own, at) in at.iter().copied().enumerate() {
@@ -169,7 +219,7 @@ impl Certificate {
         sights
     }
 
-    fn consistent<'a>(&mut self, observation: &'a Observation, window: &Window) -> Option<Graph<'a>> {
+    fn consistent<'a>(&mut self, observation: &'a Observation, window: &Window, instant: usize) -> Option<Graph<'a>> {
         let graph = match Graph::new(observation, window) {
             Ok(graph) => graph,
             Err(too_long) => {
@@ -181,6 +231,7 @@ impl Certificate {
         };
         let Feasible::Cycle(cycle) = feasible(&graph) else { return Some(graph) };
         self.contradictory_windows += 1;
+        self.contradictory_instant.get_or_insert(instant);
         let mut found = Contradiction::new(&graph, &cycle);
         let blamed = |known: &Contradiction| known.clocks() == found.clocks();
         if self.contradictions.len() < MOST_CONTRADICTIONS && !self.contradictions.iter().any(blamed) {

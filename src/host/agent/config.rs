@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::host::control::AgentSetup;
 use crate::host::settings::{Cluster, host_and_port, loopback, refuse, required};
 use crate::host::spool::SpoolConfig;
-use crate::ids::{Arc, NodeId};
+use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
@@ -90,6 +90,9 @@ pub struct Settings {
     /// The agent that NTP-style clocks follow [default: 0]
     #[arg(long, value_name = "N")]
     pub reference: Option<u32>,
+    /// Clocks to run, or `all` [default: lamport,ntp,hlc]
+    #[arg(long, value_name = "NAMES")]
+    pub clocks: Option<Algorithms>,
     /// Declared limit on how far this host's raw clock drifts, in parts per million [default: 100]
     #[arg(long, value_name = "PPM", allow_hyphen_values = true)]
     pub kappa_ppm: Option<f64>,
@@ -133,6 +136,7 @@ impl Settings {
             spool_cap_bytes: self.spool_cap_bytes.or(other.spool_cap_bytes),
             duration: self.duration.or(other.duration),
             reference: self.reference.or(other.reference),
+            clocks: self.clocks.or(other.clocks),
             kappa_ppm: self.kappa_ppm.or(other.kappa_ppm),
             plausible: self.plausible.or(other.plausible),
             metrics: self.metrics.or(other.metrics),
@@ -161,6 +165,7 @@ impl Settings {
             run,
             oscillator: None,
             kappa_ppb: Ppb::from_ppm(kappa_ppm),
+            clocks: self.clocks.unwrap_or_default(),
             metrics: loopback("metrics", self.metrics.as_deref())?,
             chrony_socket: self.chrony_socket.clone(),
         };

@@ -99,11 +99,12 @@ impl Agent {
             run: setup.run.clone(),
             oscillator: setup.oscillator.clone(),
             kappa_ppb: setup.kappa_ppb,
+            clocks: setup.clocks,
             host: facts::gather(socket.kernel_stamps()),
         };
         let (spool, journal) = Spool::start(header, spool)?;
         let (clock, published) = (local_clock(&setup), Arc::new(Published::default()));
-        let meter = Arc::new(Meter::new(setup.node, peers_of(&setup), Arc::clone(&published)));
+        let meter = Arc::new(Meter::new(setup.node, peers_of(&setup), setup.clocks, Arc::clone(&published)));
         let shipping = Arc::default();
         Ok(Self { setup, key, boot, socket, journal, spool, clock, published, meter, shipping })
     }
@@ -233,6 +234,7 @@ fn node_config(setup: &AgentSetup, boot: BootId, stamps_departures: bool) -> Con
         phase: Nanos(rng.below(run.tau.0.unsigned_abs()) as i64),
         reference: run.reference,
         kappa: setup.kappa_ppb,
+        clocks: setup.clocks,
         plausible: run.plausible,
         stamps_departures,
     }

@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::process::Steered;
 use super::{OPENING, Plan, Spools, Stage, span};
 use crate::host::control::{AgentSetup, FromAgent, Lines, PeerAddress, ToAgent};
-use crate::ids::NodeId;
+use crate::ids::{Algorithms, NodeId};
 use crate::model::oscillator::Declaration;
 use crate::order::report::{Load, Phase, StampSource};
+use crate::order::stamp::algorithm;
 use crate::time::Nanos;
 
 /// How long an agent may take to ship what is left.
@@ -167,8 +168,13 @@ impl Agents {
         }
     }
 
-    /// Runs the ordering phases; the first one that not all agents finish is the last.
-    pub(super) async fn order(&mut self, stage: &mut impl FnMut(Stage), stop: &mut watch::Receiver<bool>) {
+    /// Runs the ordering phases of the clocks that run; the first one that not all agents finish is the last.
+    pub(super) async fn order(
+        &mut self,
+        clocks: Algorithms,
+        stage: &mut impl FnMut(Stage),
+        stop: &mut watch::Receiver<bool>,
+    ) {
         self.tell_all(&ToAgent::Connect).await;
         if self.await_all(stop, OPENING, |said| matches!(said, FromAgent::Connected)).await.is_err() {
             return;
@@ -182,7 +188,8 @@ impl Agents {
         if self.run_phase(phase(StampSource::Floor, Load::Saturated, HALF_LOAD), stage, stop).await.is_err() {
             return;
         }
-        for source in StampSource::ORDERING {
+        let runs = |source: &StampSource| algorithm(*source).is_none_or(|clock| clocks.contains(clock));
+        for source in StampSource::ORDERING.into_iter().filter(runs) {
             let Ok(rate) = self.run_phase(phase(source, Load::Saturated, SATURATED), stage, stop).await else { return };
             let commands_per_s = (rate / 2 / self.alive.len().max(1) as u64).max(1);
             if self.run_phase(phase(source, Load::Open { commands_per_s }, HALF_LOAD), stage, stop).await.is_err() {
@@ -235,6 +242,7 @@ fn setup(plan: &Plan, node: NodeId, declared: &Declaration, collector: SocketAdd
         run: plan.run.clone(),
         oscillator: Some(declared.clone()),
         kappa_ppb: declared.kappa(),
+        clocks: plan.clocks,
         metrics: None,
         chrony_socket: None,
     }

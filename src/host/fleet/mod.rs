@@ -13,6 +13,7 @@ use self::agents::Agents;
 use self::process::CollectorProcess;
 use super::clock::raw_now;
 use super::control::{FromAgent, ToAgent};
+use crate::ids::Algorithms;
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
 use crate::order::report::Phase;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub run: RunConfig,
     /// Each node's oscillator.
     pub oscillators: Vec<Declaration>,
+    /// The clocks that every agent runs.
+    pub clocks: Algorithms,
     /// How long clocks are measured.
     pub measured: Nanos,
     /// Whether ordering is measured.
@@ -99,7 +102,7 @@ pub async fn run(plan: &Plan, mut stage: impl FnMut(Stage), mut stop: watch::Rec
         .await_all(&mut stop, span(plan.measured + HEAD_START) + OPENING, |said| matches!(said, FromAgent::Measured))
         .await;
     if all.is_ok() && plan.ordering == Ordering::On {
-        agents.order(&mut stage, &mut stop).await;
+        agents.order(plan.clocks, &mut stage, &mut stop).await;
     }
     stage(Stage::Analysing);
     let spools = agents.stop().await;

@@ -128,7 +128,7 @@ impl Life {
         let began = self.from?;
         let ended = self.measured.unwrap_or(self.covers_until - grace);
         let marks = [Record::Mark(began, Mark::ProbingBegan), Record::Mark(ended, Mark::MeasuringEnded)];
-        let carried = self.changes.values().copied().chain(self.ahead);
+        let carried = self.changes.values().chain(&self.ahead).cloned();
         let mut entries: Vec<Entry> = marks.into_iter().chain(carried).map(Entry::Record).collect();
         for kept in &self.kept {
             let (_, found) = frame::open(&kept.bytes).ok()?;

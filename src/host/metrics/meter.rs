@@ -9,7 +9,7 @@ use super::page::{Histogram, Page};
 use crate::affine::offset;
 use crate::clock::Reading;
 use crate::host::published::Published;
-use crate::ids::{Algorithm, NodeId};
+use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::node::{Counter, Counters, Received, Record, Sent};
 use crate::probe::{Exchange, Source};
 use crate::time::{Local, Nanos, Synced, Time};
@@ -25,6 +25,7 @@ pub struct Meter {
     lateness: Histogram,
     /// The hybrid clock's `l` that was noted last.
     lead: AtomicI64,
+    clocks: Algorithms,
     published: Arc<Published>,
 }
 
@@ -36,7 +37,7 @@ struct Peer {
     arrivals: Arrivals,
     exchanges: [AtomicU64; Source::ALL.len()],
     round_trip: AtomicI64,
-    offsets: [AtomicI64; Algorithm::OWN.len()],
+    offsets: [AtomicI64; Algorithm::ALL.len()],
 }
 
 /// Which numbers of the peer's present boot arrived.
@@ -82,8 +83,13 @@ const REJECTIONS: [Counter; 14] = [
 ];
 
 impl Meter {
-    /// A meter for node `me` with these peers; `published` is where its clocks are read.
-    pub fn new(me: NodeId, peers: impl IntoIterator<Item = NodeId>, published: Arc<Published>) -> Self {
+    /// A meter for node `me` with these peers, which runs these clocks; `published` is where they are read.
+    pub fn new(
+        me: NodeId,
+        peers: impl IntoIterator<Item = NodeId>,
+        clocks: Algorithms,
+        published: Arc<Published>,
+    ) -> Self {
         Self {
             me,
             peers: peers.into_iter().map(|peer| (peer, Peer::default())).collect(),
@@ -92,6 +98,7 @@ impl Meter {
             entries_dropped: AtomicU64::new(0),
             lateness: Histogram::default(),
             lead: AtomicI64::new(i64::MIN),
+            clocks,
             published,
         }
     }
@@ -137,12 +144,17 @@ impl Meter {
         peer.exchanges[exchange.source() as usize].fetch_add(1, Relaxed);
         peer.round_trip.store(exchange.sample().delay.0, Relaxed);
         let [.., here] = exchange.stamps();
-        for algorithm in Algorithm::OWN {
+        for algorithm in self.shown() {
             // The free-running clocks are the local ones.
             let sample = exchange.sample_of(algorithm).unwrap_or_else(|| exchange.sample());
             let between = sample.offset - offset(self.shows(algorithm, here), here);
             peer.offsets[algorithm as usize].store(between.0, Relaxed);
         }
+    }
+
+    /// The undisciplined clock and those that run on top of it.
+    fn shown(&self) -> impl Iterator<Item = Algorithm> {
+        std::iter::once(Algorithm::Free).chain(self.clocks.iter())
     }
 
     /// What the clock of `algorithm` shows when the local clock shows `at`.
@@ -161,7 +173,7 @@ impl Meter {
         page.family(&names::SEND_LATENESS).histogram(&self.lateness);
         self.write_exchanges(page);
         let mut offsets = page.family(&names::CLOCK_OFFSET);
-        for algorithm in Algorithm::OWN {
+        for algorithm in self.shown() {
             offsets.put(&[("algorithm", &algorithm)], offset(self.shows(algorithm, now), now).as_seconds());
         }
     }
@@ -211,8 +223,9 @@ impl Meter {
         }
         let mut offsets = page.family(&names::PEER_OFFSET);
         for (id, peer) in heard() {
-            for (algorithm, between) in Algorithm::OWN.iter().zip(&peer.offsets) {
-                offsets.put(&[("peer", id), ("algorithm", algorithm)], Nanos(between.load(Relaxed)).as_seconds());
+            for algorithm in self.shown() {
+                let between = &peer.offsets[algorithm as usize];
+                offsets.put(&[("peer", id), ("algorithm", &algorithm)], Nanos(between.load(Relaxed)).as_seconds());
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::host::collector::counters::Count;
 use crate::host::program::Malformed;
 use crate::host::published::Published;
 use crate::host::ship::tests::TempDir;
-use crate::ids::NodeId;
+use crate::ids::{Algorithms, NodeId};
 use crate::journal::{Entry, samples};
 use crate::probe::wire::Key;
 use crate::time::Nanos;
@@ -103,7 +103,7 @@ async fn only_loopback_addresses_are_served() {
 
 /// An agent's page after `slots` slots of a made-up run.
 fn agent_page(slots: i64) -> String {
-    let meter = Meter::new(NodeId(0), (0..9).map(NodeId), Arc::new(Published::default()));
+    let meter = Meter::new(NodeId(0), (0..9).map(NodeId), Algorithms::USUAL, Arc::new(Published::default()));
     for entry in samples::run(3, slots) {
         if let Entry::Record(record) = entry {
             meter.record(&record);

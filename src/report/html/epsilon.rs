@@ -70,7 +70,7 @@ fn caption(summary: &Summary) -> String {
 
 fn draw(summary: &Summary, width: f64) -> Drawing {
     let mut drawing = Drawing::new(width, HEIGHT);
-    let plot = Plot { left: 62.0, right: width - 98.0, top: 34.0, bottom: HEIGHT - 46.0 };
+    let plot = Plot { left: 62.0, right: width - margin(summary), top: 34.0, bottom: HEIGHT - 46.0 };
     let curves = curves(summary, (plot.width() * DENSITY) as usize);
     let end = summary.duration.map_or(1.0, Nanos::as_seconds);
     let time = Scale::linear((0.0, end), (plot.left, plot.right));
@@ -97,6 +97,12 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
     }
     labels::beside(&mut drawing, plot, names);
     drawing
+}
+
+/// Room for the keys and the longest name.
+fn margin(summary: &Summary) -> f64 {
+    let longest = summary.rows.iter().map(|row| row.algorithm.name().len()).max().unwrap_or(0);
+    (30.0 + 8.5 * longest as f64).max(98.0)
 }
 
 fn curves(summary: &Summary, most: usize) -> Vec<Curve> {

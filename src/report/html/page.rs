@@ -6,10 +6,13 @@ use super::{
     steadiness,
 };
 use crate::analysis::{Summary, Verdict};
+use crate::ids::Algorithm;
 use crate::report::terminal::sentence_with;
 use crate::time::Nanos;
 
 const STYLE: &str = include_str!("style.css");
+/// How many colours the style has for algorithms: `--p0` and so on, each for light and for dark.
+const COLOURS: usize = 12;
 
 /// Nothing may be loaded, whatever a browser would like to: the style is in the page, and there is no script.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -35,12 +38,20 @@ pub fn styled_document(title: &str, more: &str, body: &str) -> String {
     format!("<!DOCTYPE html>\n<html lang=\"en\">\n{head}<body>\n<main>\n{body}</main>\n</body>\n</html>\n")
 }
 
+/// Each algorithm's colour: by its place in the list of all.
+fn colours() -> String {
+    let colour =
+        |(place, algorithm): (usize, Algorithm)| format!(".c-{algorithm} {{ --c: var(--p{}); }}\n", place % COLOURS);
+    Algorithm::ALL.into_iter().enumerate().map(colour).collect()
+}
+
 fn head(title: &str, more: &str) -> String {
+    let colours = colours();
     format!(
         "<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<style>\n{STYLE}{more}</style>\n</head>\n"
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<style>\n{STYLE}{colours}{more}</style>\n</head>\n"
     )
 }
 

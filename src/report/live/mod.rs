@@ -194,7 +194,8 @@ fn in_short(view: &View<'_>) -> Vec<Line<'static>> {
     let of = bound.map_or_else(String::new, |bound| format!("/{}", short(bound)));
     let eps = |algorithm| tables::now(view.summary, algorithm).map_or_else(|| "-".to_owned(), short);
     let mut lines = vec![Line::from(format!("lamport {}{of} {}", eps(Algorithm::Lamport), view.past.verdict().name()))];
-    let others = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::Lamport);
+    let rows = view.summary.rows.iter().map(|row| row.algorithm);
+    let others = rows.filter(|algorithm| *algorithm != Algorithm::Lamport);
     lines.extend(others.map(|algorithm| Line::from(format!("{algorithm} {}", eps(algorithm)))));
     lines.push(Line::from(view.status.stage.clone()));
     lines.push(footer(view));

@@ -25,8 +25,20 @@ impl Palette {
 
     /// Of an algorithm's line.
     pub fn algorithm(self, algorithm: Algorithm) -> Style {
-        const COLOURS: [Color; 6] =
-            [Color::Magenta, Color::Cyan, Color::Green, Color::Yellow, Color::Blue, Color::LightRed];
+        const COLOURS: [Color; 12] = [
+            Color::Magenta,
+            Color::Cyan,
+            Color::Green,
+            Color::Yellow,
+            Color::Blue,
+            Color::LightRed,
+            Color::LightCyan,
+            Color::LightGreen,
+            Color::LightMagenta,
+            Color::LightBlue,
+            Color::LightYellow,
+            Color::Gray,
+        ];
         self.colour(COLOURS[algorithm as usize % COLOURS.len()])
     }
 
@@ -76,6 +88,30 @@ impl Palette {
     }
 }
 
+/// The first letter of its name that no algorithm before it has.
 fn letter(algorithm: Algorithm) -> char {
-    algorithm.name().chars().next().unwrap_or('*')
+    let mut taken = Vec::new();
+    for known in Algorithm::ALL {
+        let free = known.name().chars().find(|letter| letter.is_ascii_alphabetic() && !taken.contains(letter));
+        let letter = free.unwrap_or('*');
+        if known == algorithm {
+            return letter;
+        }
+        taken.push(letter);
+    }
+    '*'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_algorithm_has_a_letter_and_a_colour_of_its_own() {
+        let letters: BTreeSet<char> = Algorithm::ALL.into_iter().map(letter).collect();
+        let colours: BTreeSet<String> =
+            Algorithm::ALL.into_iter().map(|a| format!("{:?}", Palette::Colours.algorithm(a).fg)).collect();
+        assert_eq!((letters.len(), colours.len()), (Algorithm::ALL.len(), Algorithm::ALL.len()));
+    }
 }

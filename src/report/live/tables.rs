@@ -32,8 +32,10 @@ pub fn now(summary: &Summary, algorithm: Algorithm) -> Option<Nanos> {
 
 /// A row for each clock.
 pub fn clocks(view: &View<'_>, width: u16) -> Vec<Line<'static>> {
+    // The key, a space, and the name.
+    let names = view.summary.rows.iter().map(|row| row.algorithm.name().len() as i16 + 2);
     let columns = [
-        ("clock", -10),
+        ("clock", -names.max().unwrap_or(0).max(10)),
         ("eps now", 9),
         ("max", 9),
         ("bound", 9),

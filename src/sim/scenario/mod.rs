@@ -16,6 +16,7 @@ pub use links::{Link, OwnLink};
 pub use oscillators::{Oscillators, OwnOscillator, Temperature};
 
 use super::shapes::Shape;
+use crate::ids::Algorithms;
 use crate::time::Nanos;
 
 /// No scenario links more pairs of nodes.
@@ -70,6 +71,9 @@ pub struct Scenario {
     /// The node that NTP-style clocks follow.
     #[serde(default)]
     pub reference: u32,
+    /// The clocks that every node runs: a list such as `["lamport", "interval"]`, or `["all"]`.
+    #[serde(default)]
+    pub clocks: Algorithms,
     /// Claims further than this from the own clock are refused.
     #[serde(default = "plausible")]
     pub plausible: Nanos,

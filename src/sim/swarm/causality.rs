@@ -75,7 +75,7 @@ pub fn broken_theorems(lives: &[Life]) -> Vec<String> {
 impl Oracle {
     /// Takes an event in, unless it is the receipt of a message whose send is not known yet.
     fn happens(&mut self, index: usize, life: &Life, event: &Event, lives: &[Life]) -> bool {
-        let cause = match event.message {
+        let cause = match &event.message {
             Message::Sent(..) => None,
             Message::Received(received) => {
                 let key = (received.boot, Arc { from: received.from, to: life.0 }, received.sequence);
@@ -83,7 +83,7 @@ impl Oracle {
                 if is_known && !self.sent.contains_key(&key) {
                     return false;
                 }
-                self.sent.get(&key).cloned().map(|cause| (cause, received))
+                self.sent.get(&key).cloned().map(|cause| (cause, received.clone()))
             }
         };
         if let Some(stamp) = event.stamp {

@@ -1,6 +1,7 @@
 //! A whole random scenario. Shape and first event follow from the seed's place in a row, so that a few dozen seeds in a row
 //! have them all; everything else is drawn.
 
+use crate::ids::Algorithms;
 use crate::model::jitter::{Bursts, Jitter};
 use crate::model::{Purpose, Rng};
 use crate::sim::scenario::{
@@ -28,6 +29,7 @@ pub fn draw(seed: u64) -> Scenario {
         tau: draw.span(densest, Nanos::from_millis(250).max(densest)).min(duration.over(10)),
         seed: Some(seed),
         reference: draw.node(nodes),
+        clocks: if seed % 4 == 3 { Algorithms::ALL } else { Algorithms::USUAL },
         plausible: if draw.one_in(8) { Nanos::from_millis(30) } else { Nanos::from_seconds(1_000) },
         runaway: Runaway::Refused,
         wan: matches!(topology, Shape::Islands { .. })

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Seen;
 use super::causality::{Life, broken_theorems};
 use crate::analysis::{AgentRun, Verdict};
-use crate::clock::ntp;
 use crate::ids::{Algorithm, Arc, BootId, NodeId};
 use crate::model::oscillator::Happening;
 use crate::node::replay::{Message, difference};
@@ -63,8 +62,8 @@ pub fn broken(seen: &Seen<'_>) -> Vec<String> {
 /// The run replayed from its journal.
 pub fn replayed(run: &AgentRun) -> Life {
     let (header, config) = (&run.header, &run.header.run);
-    let settings = ntp::Settings { node: header.node, reference: config.reference, poll: config.tau };
-    (header.node, header.boot, Replay::of(settings, config.plausible, run.records()))
+    let settings = header.clock_settings();
+    (header.node, header.boot, Replay::of(header.clocks, &settings, config.plausible, run.records()))
 }
 
 /// The verdict is never VIOLATED while the premises hold, and says what was measured.
@@ -231,15 +230,15 @@ fn told(seen: &Seen<'_>, lives: &[Life]) -> Vec<String> {
     let mut claims: BTreeMap<(BootId, Arc, u64), Claims> = BTreeMap::new();
     for (node, boot, replay) in lives {
         for event in &replay.events {
-            if let Message::Sent(sent, claimed) = event.message {
-                claims.insert((*boot, Arc { from: *node, to: sent.to }, sent.sequence), claimed);
+            if let Message::Sent(sent, claimed) = &event.message {
+                claims.insert((*boot, Arc { from: *node, to: sent.to }, sent.sequence), claimed.clone());
             }
         }
     }
     let differs = |run: &AgentRun, record: &Record| match record {
         Record::Received(heard) if !liars.contains(&heard.from) => {
             let key = (heard.boot, Arc { from: heard.from, to: run.header.node }, heard.sequence);
-            claims.get(&key).is_some_and(|claimed| *claimed != heard.claims)
+            claims.get(&key).is_some_and(|made| heard.claims.iter().any(|(by, claim)| made.of(by) != Some(claim)))
         }
         _ => false,
     };

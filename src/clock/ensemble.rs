@@ -1,0 +1,127 @@
+//! What the averaging clocks have in common: rounds, and what was measured of every peer's clock in the present one.
+//!
+//! A round ends when the own clock passes a multiple of eight polls: clocks that nearly agree end it nearly together. Of
+//! each peer the exchange with the least delay counts, since its reading error is at most half of that delay; what was
+//! measured in an earlier round does not, since the peer has corrected its clock since.
+
+use std::collections::BTreeMap;
+
+use super::{Reading, Settings};
+use crate::affine::{Line, offset};
+use crate::ids::{Algorithm, NodeId};
+use crate::probe::Exchange;
+use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
+
+/// So many polls make a round.
+const POLLS: i64 = 8;
+
+/// The readings of one round.
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    algorithm: Algorithm,
+    period: Nanos,
+    kappa: Ppb,
+    round: Option<i64>,
+    seen: BTreeMap<NodeId, Seen>,
+}
+
+/// A peer's clock, as an exchange showed it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Peer's clock − local clock, in ns.
+    pub ahead: Nanos,
+    /// Half the delay: the largest error of that, were the stamps perfect.
+    pub error: Nanos,
+}
+
+impl Ensemble {
+    /// The readings of the clocks of `algorithm`, of which there are none yet.
+    pub fn new(algorithm: Algorithm, settings: &Settings) -> Self {
+        let period = settings.poll.max(Nanos(1)).times(POLLS);
+        Self { algorithm, period, kappa: settings.kappa.abs(), round: None, seen: BTreeMap::new() }
+    }
+
+    /// Takes note of an exchange.
+    pub fn add(&mut self, exchange: &Exchange) {
+        let Some(sample) = exchange.sample_of(self.algorithm) else { return };
+        let seen = Seen { ahead: sample.offset, error: sample.delay.max(Nanos::ZERO).over(2) };
+        let known = self.seen.entry(exchange.peer).or_insert(seen);
+        if seen.error <= known.error {
+            *known = seen;
+        }
+    }
+
+    /// Whether the clock with this reading passes the end of a round at `at`.
+    pub fn is_over(&mut self, reading: &Reading, at: Time<Local>) -> bool {
+        let round = reading.at(at).as_nanos().div_euclid(self.period.0);
+        let is_later = self.round.is_some_and(|last| round > last);
+        self.round = self.round.max(Some(round));
+        is_later
+    }
+
+    /// The differences peer − own of the round, the own 0 first, and no reading error larger than this: the one with
+    /// rank `faults` among the errors, so that no liar sets it, and what two clocks can drift apart in a round. The next
+    /// round begins.
+    pub fn close(&mut self, reading: &Reading, at: Time<Local>, faults: usize) -> (Vec<Nanos>, Nanos) {
+        let own = offset(reading.at(at), at);
+        let seen = std::mem::take(&mut self.seen);
+        let mut errors: Vec<Nanos> = seen.values().map(|seen| seen.error).collect();
+        errors.sort_unstable_by(|one, other| other.cmp(one));
+        let error = errors.get(faults).copied().unwrap_or(Nanos::ZERO) + self.drift().times(2);
+        (std::iter::once(Nanos::ZERO).chain(seen.values().map(|seen| seen.ahead - own)).collect(), error)
+    }
+
+    /// How far a clock can drift in a round: rho R.
+    pub fn drift(&self) -> Nanos {
+        Rate::from_ppb(self.kappa).over(self.period)
+    }
+}
+
+/// The reading moved by `by` at `at`, from then on as fast as the local clock.
+pub fn corrected(reading: &Reading, at: Time<Local>, by: Nanos) -> Reading {
+    let line: Line<Local, Synced> = Line { start: at, value: reading.at(at) + by, rate: Rate::ZERO };
+    Reading { line, then: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::testing::settings;
+    use crate::ids::Algorithms;
+    use crate::probe::{Claim, Claims, Point};
+
+    fn exchange(peer: u32, ahead: i64, delay: i64) -> Exchange {
+        let point = |ns: i64| Point { user: Time::from_nanos(ns), wire: None };
+        let there = delay / 2 + ahead;
+        let claim = Claim { reading: Time::from_nanos(there), ..Claim::default() };
+        let claims = Claims::made_by(Algorithms::ALL, |_| claim);
+        Exchange { peer: NodeId(peer), t1: point(0), t2: point(there), t3: point(there), t4: point(delay), claims }
+    }
+
+    #[test]
+    fn of_each_peer_the_least_delayed_reading_of_the_round_counts() {
+        let mut ensemble = Ensemble::new(Algorithm::WelchLynch, &settings(0, 2));
+        for (peer, ahead, delay) in [(1, 500, 100), (1, 70, 20), (1, 900, 60), (2, -30, 1_000)] {
+            ensemble.add(&exchange(peer, ahead, delay));
+        }
+        let (found, error) = ensemble.close(&Reading::LOCAL, Time::ZERO, 0);
+        assert_eq!(found, [0, 70, -30].map(Nanos));
+        let expected = 500..=800_500;
+        assert!(
+            error.0 > 800_480 && expected.contains(&error.0),
+            "half of 1000 ns and 2 · 50 ppm of eight seconds: {error:?}"
+        );
+        assert_eq!(ensemble.close(&Reading::LOCAL, Time::ZERO, 0).0, [Nanos::ZERO], "a new round knows nobody");
+    }
+
+    #[test]
+    fn a_round_is_eight_polls_of_the_own_clock() {
+        let mut ensemble = Ensemble::new(Algorithm::WelchLynch, &settings(0, 2));
+        let over =
+            |ensemble: &mut Ensemble, s: i64| ensemble.is_over(&Reading::LOCAL, Time::ZERO + Nanos::from_seconds(s));
+        assert_eq!(
+            [3, 7, 8, 9, 16, 31, 15].map(|s| over(&mut ensemble, s)),
+            [false, false, true, false, true, true, false]
+        );
+    }
+}

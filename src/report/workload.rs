@@ -1,0 +1,214 @@
+//! What a run of a workload came to: measured beside predicted, as rows for programs and lines for people.
+
+use csv::Writer;
+
+use super::text::{line, wrapped};
+use crate::time::Nanos;
+use crate::workload::{Check, Relation, Row};
+
+/// What the run was given.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Given<'a> {
+    /// The workload's name.
+    pub workload: &'a str,
+    /// What of its premises was given up, if anything.
+    pub broken: Option<&'a str>,
+    /// Processes.
+    pub nodes: u32,
+    /// Spread of the clocks.
+    pub eps: Nanos,
+    /// What the workload believed it to be.
+    pub declared_eps: Nanos,
+    /// Least delay of a message.
+    pub delay: Nanos,
+    /// Most that is added to it.
+    pub jitter: Nanos,
+    /// Operations a second of all users.
+    pub rate_per_s: f64,
+    /// How long they wanted something.
+    pub span: Nanos,
+    /// Of every draw.
+    pub seed: u64,
+    /// Where stamps came from.
+    pub stamps: &'a str,
+}
+
+const COLUMNS: [&str; 23] = [
+    "workload",
+    "premise",
+    "nodes",
+    "eps_ns",
+    "declared_eps_ns",
+    "delay_ns",
+    "jitter_ns",
+    "rate_per_s",
+    "span_s",
+    "seed",
+    "stamps",
+    "operations",
+    "messages",
+    "messages_per_operation",
+    "latency_ns_p50",
+    "latency_ns_p99",
+    "latency_ns_p999",
+    "violations",
+    "quantity",
+    "relation",
+    "measured",
+    "predicted",
+    "chance",
+];
+
+/// `ordering-sim.csv`: one row for each invariant, which should be broken never, and for each measured quantity.
+pub fn csv(runs: &[(Given<'_>, Row)]) -> Vec<u8> {
+    let mut file = Writer::from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    let _ = file.write_record(COLUMNS);
+    for (given, row) in runs {
+        for (quantity, relation, numbers) in quantities(row) {
+            let told = [quantity.to_owned(), relation.to_owned()].into_iter().chain(numbers);
+            let _ = file.write_record(columns(given, row).into_iter().chain(told));
+        }
+    }
+    file.into_inner().unwrap_or_default()
+}
+
+fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
+    let latency = |place: usize| row.latency.map_or_else(String::new, |latency| latency[place].0.to_string());
+    vec![
+        given.workload.to_owned(),
+        if given.broken.is_some() { "broken" } else { "kept" }.to_owned(),
+        given.nodes.to_string(),
+        given.eps.0.to_string(),
+        given.declared_eps.0.to_string(),
+        given.delay.0.to_string(),
+        given.jitter.0.to_string(),
+        given.rate_per_s.to_string(),
+        given.span.as_seconds().to_string(),
+        given.seed.to_string(),
+        given.stamps.to_owned(),
+        row.operations.to_string(),
+        row.messages.to_string(),
+        row.messages_per_operation().map_or_else(String::new, |count| format!("{count:.3}")),
+        latency(0),
+        latency(1),
+        latency(2),
+        row.broken().to_string(),
+    ]
+}
+
+/// Name, relation, and the numbers: measured, predicted, chance.
+fn quantities(row: &Row) -> impl Iterator<Item = (&str, &str, [String; 3])> {
+    let never = |count: &u64| [count.to_string(), "0".to_owned(), String::new()];
+    let broken = row.violations.iter().map(move |(name, count)| (*name, "never", never(count)));
+    let numbers = |check: &Check| [check.measured, check.predicted, check.chance].map(number);
+    let checks = row.checks.iter().map(move |check| (check.quantity, check.relation.name(), numbers(check)));
+    broken.chain(checks)
+}
+
+/// Four significant digits; nothing if it is no number.
+fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return String::new();
+    }
+    let whole = value.abs().max(1e-9).log10().floor() as i32;
+    let decimals = (3 - whole).clamp(0, 6) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// The report that people read.
+pub fn text(given: &Given<'_>, row: &Row) -> String {
+    let Given { nodes, eps, declared_eps, delay, jitter, rate_per_s, span, seed, stamps, .. } = given;
+    let mut text = wrapped(
+        "workload ",
+        &format!(
+            "{}: {nodes} processes in virtual time, eps {eps} (declared {declared_eps}), stamps {stamps}, delay {delay} + up to \
+             {jitter}, {rate_per_s} operations/s for {span}, seed {seed}",
+            given.workload
+        ),
+    );
+    if let Some(broken) = given.broken {
+        text += &wrapped("ablation ", broken);
+    }
+    let per = row.messages_per_operation().map_or_else(String::new, |count| format!(", {count:.2} each"));
+    let latency = row
+        .latency
+        .map_or_else(String::new, |[p50, p99, p999]| format!("; latency p50 {p50}, p99 {p99}, p99.9 {p999}"));
+    text += &wrapped(
+        "done     ",
+        &format!("{} {}, {} messages{per}{latency}", row.operations, row.operation, row.messages),
+    );
+    text += "\n";
+    text +=
+        &line(&[("measured against prediction", -54), ("measured", 12), ("", 10), ("predicted", 12), ("chance", 12)]);
+    for check in &row.checks {
+        let predicted =
+            if check.relation == Relation::Unpredicted { "–".to_owned() } else { number(check.predicted) };
+        let chance = if check.chance > 0.0 { format!("± {}", number(check.chance)) } else { String::new() };
+        text += &line(&[
+            (check.quantity, -54),
+            (&number(check.measured), 12),
+            (check.relation.name(), 10),
+            (&predicted, 12),
+            (&chance, 12),
+        ]);
+    }
+    text += "\n";
+    for (name, count) in &row.violations {
+        text += &line(&[("never: ", -7), (name, -53), (&count.to_string(), 8)]);
+    }
+    let verdict = match row.broken() {
+        0 => "WITHIN".to_owned(),
+        broken => format!("VIOLATED: {broken} times"),
+    };
+    text + "\nverdict  " + &verdict + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> (Given<'static>, Row) {
+        let given = Given {
+            workload: "mutex",
+            broken: None,
+            nodes: 3,
+            eps: Nanos(1_000),
+            declared_eps: Nanos(2_000),
+            delay: Nanos(5),
+            jitter: Nanos(0),
+            rate_per_s: 10.0,
+            span: Nanos::from_seconds(2),
+            seed: 7,
+            stamps: "ntp",
+        };
+        let row = Row {
+            operations: 20,
+            operation: "entries",
+            messages: 120,
+            latency: Some([Nanos(10), Nanos(20), Nanos(30)]),
+            violations: vec![("two holders", 1)],
+            checks: vec![Check::about("messages per entry", 6.0, 6.0), Check::alone("share", 0.123_456)],
+        };
+        (given, row)
+    }
+
+    #[test]
+    fn every_invariant_and_every_quantity_is_a_row() {
+        let csv = String::from_utf8(csv(&[run()])).unwrap();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 4, "{csv}");
+        let given = "mutex,kept,3,1000,2000,5,0,10,2,7,ntp,20,120,6.000,10,20,30,1";
+        assert_eq!(lines[1], format!("{given},two holders,never,1,0,"));
+        assert_eq!(lines[2], format!("{given},messages per entry,about,6.000,6.000,"));
+        assert_eq!(lines[3], format!("{given},share,,0.1235,,"));
+    }
+
+    #[test]
+    fn a_broken_invariant_is_the_verdict() {
+        let (given, mut row) = run();
+        assert!(text(&given, &row).ends_with("verdict  VIOLATED: 1 times\n"));
+        row.violations.clear();
+        assert!(text(&given, &row).ends_with("verdict  WITHIN\n"));
+    }
+}

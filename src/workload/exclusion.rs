@@ -1,0 +1,93 @@
+//! What mutual exclusion must do, by whatever algorithm, and what came of a run.
+
+use std::collections::BTreeSet;
+
+use super::{Entry, Log};
+use crate::ids::NodeId;
+use crate::order::Stamp;
+use crate::time::Nanos;
+
+/// The one thing a user wants: to hold the resource once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Demand;
+
+/// What the log of mutual exclusion holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// The process asked for the resource.
+    Requested(Stamp),
+    /// It holds the resource, by this request.
+    Granted(Stamp),
+    /// It holds it no more.
+    Released,
+}
+
+/// What came of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Findings {
+    /// Requests made.
+    pub requested: u64,
+    /// Grants while another process held the resource: must be none.
+    pub shared: u64,
+    /// Grants of an earlier stamp than one granted before: must be none.
+    pub out_of_order: u64,
+    /// Neighbouring grants of different processes.
+    pub neighbours: u64,
+    /// Those of them whose requests were really made the other way round.
+    pub inverted: u64,
+    /// The largest real time by which the later request of an inverted pair was made before the earlier one.
+    pub largest_inversion: Nanos,
+    /// Neighbouring grants of which the second one's request happened before the first one's.
+    pub against_causality: u64,
+    /// From each request to its grant.
+    pub waits: Vec<Nanos>,
+}
+
+impl Findings {
+    /// Requests that were never granted.
+    pub const fn ungranted(&self) -> u64 {
+        self.requested.saturating_sub(self.waits.len() as u64)
+    }
+}
+
+/// Checks the invariants: never two holders, grants in the order of stamps; and counts where that is not the real order.
+pub fn check(log: &Log<Event>) -> Findings {
+    let mut found = Findings::default();
+    let mut asked: Vec<Option<&Entry<Event>>> = vec![None; log.nodes as usize];
+    let mut holders: BTreeSet<NodeId> = BTreeSet::new();
+    let (mut latest, mut previous) = (Stamp::START, None::<&Entry<Event>>);
+    for (entry, event) in log.events() {
+        let request = &mut asked[entry.node.0 as usize];
+        match event {
+            Event::Requested(_) => {
+                found.requested += 1;
+                *request = Some(entry);
+            }
+            Event::Released => drop(holders.remove(&entry.node)),
+            Event::Granted(stamp) => {
+                found.shared += u64::from(!holders.is_empty());
+                holders.insert(entry.node);
+                found.out_of_order += u64::from(*stamp < latest);
+                latest = latest.max(*stamp);
+                if let Some(request) = request.take() {
+                    found.waits.push(entry.at - request.at);
+                    if let Some(before) = previous.replace(request).filter(|before| before.node != request.node) {
+                        found.compare(before, request);
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+impl Findings {
+    /// Two neighbouring grants' requests, in the order of the grants.
+    fn compare(&mut self, first: &Entry<Event>, second: &Entry<Event>) {
+        self.neighbours += 1;
+        let early = first.at - second.at;
+        self.inverted += u64::from(early > Nanos::ZERO);
+        self.largest_inversion = self.largest_inversion.max(early);
+        self.against_causality += u64::from(second.is_before(first));
+    }
+}
