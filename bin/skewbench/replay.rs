@@ -29,7 +29,7 @@ welch-lynch and convergence average with it, as a mesh of two.
 
 Logs:
   rawstats       all four stamps
-  measurements   offset and delay: exchanges with equally long ways are made of them, t1 known to a second
+  measurements   offset and delay: exchanges with two equal ways, t1 known to a second, are made of them
   tracking, peerstats, loopstats
                  what the daemon says of itself, shown as such: no exchanges, so no clock runs
 The clock in a log is the one that the daemon corrects: `free` is then that clock.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Judged, Pair, Recording};
+use super::{Format, Judged, Pair, Recording};
 use crate::time::{Nanos, Ppb};
 use crate::yardstick::measure::{Size, second_half};
 
@@ -61,6 +61,9 @@ fn spans(size: Option<Size>) -> [String; 4] {
 fn pair(judged: &Judged) -> String {
     let Judged { pair, samples, poll, .. } = judged;
     let samples = counted(*samples, "exchange");
+    if judged.judged == 0 {
+        return format!("\n{pair}: {samples}, poll {poll}; no truth, no errors\n");
+    }
     let mut text = format!("\n{pair}: {samples}, poll {poll}; errors after {} of them\n", judged.judged);
     text += &line(["algorithm", "rms", "p99", "max", "bias", "coverage"].map(str::to_owned));
     for outcome in &judged.outcomes {
@@ -88,11 +91,16 @@ fn notes(recording: &Recording, judged: &[Judged], kappa: Ppb) -> Vec<String> {
     }
     if !judged.is_empty() {
         let truth = if judged.iter().all(|judged| judged.judged == 0) {
-            "no truth_offset_ns: errors and coverage are not known"
+            "no truth_offset_ns in the second half: errors and coverage are not known"
         } else {
             "errors are over the second half of a pair's exchanges, where truth is given; bias above zero: clock ahead"
         };
         notes.push(truth.to_owned());
+        if matches!(recording.format, Format::ChronyMeasurements | Format::ChronyRawMeasurements) {
+            notes.push(
+                "exchanges are made of offset and delay: both ways equally long, t1 known to a second".to_owned(),
+            );
+        }
         notes.push(format!(
             "certificate and interval assume both rates within {} ppm of one (--kappa-ppm)",
             kappa.as_ppm()

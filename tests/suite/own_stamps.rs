@@ -84,7 +84,7 @@ fn what_cannot_be_read_is_said_with_its_mend() {
         ("from,to,t1_ns\n", &[], 2, "no column t2_ns, t3_ns, t4_ns"),
         ("from,to,t1_ns,t2_ns,t3_ns,t4_ns\na,b,1,2,3,x\n", &[], 3, "line 2: t4_ns `x`"),
         ("a\n", &["--format", "sundial"], 2, "ntpd-rawstats"),
-        ("a\n", &["--kappa-ppm", "-1"], 2, "kappa-ppm"),
+        ("a\n", &["--kappa-ppm=-1"], 2, "from 0 to 100000"),
     ] {
         let output = replay(&folder, "data", data, flags);
         assert_eq!(output.status.code(), Some(code), "{data}: {}", text(&output.stderr));
