@@ -3,6 +3,7 @@
 
 mod analyze;
 mod attack;
+mod check;
 mod compare;
 mod doctor;
 mod folder;
@@ -45,6 +46,7 @@ Examples:
   skewbench lab --live --seconds 600              ten minutes, watched as they happen
   skewbench sweep scripts/scenarios/lan.toml --over tau=1ms..10s   where does probing more often stop paying?
   skewbench analyze skewbench-out/RUN --out DIR   every result again, from the journals alone
+  skewbench check --target 1ms skewbench-out/RUN  were the clocks close enough? exit code 0, 1, or 4 if unknown
   skewbench verify skewbench-out/RUN              is this folder what the run wrote, and what its journals give?
   skewbench stability phase.csv --out DIR         Allan deviation, MTIE and their kin over tau
   skewbench order mutex --simulated               what order costs on clocks that disagree
@@ -52,8 +54,8 @@ Examples:
   skewbench yardstick                             the clocks beside chrony and NTPsec, in their network
   skewbench replay stamps.csv                     the clocks on timestamps of your own, or a daemon's logs
 
-Exit codes: 0 the bound held, 1 it was violated, or HEAD is worse than BASE, 2 malformed flag or configuration,
-3 missing or unreadable input, port, peer or key, 4 unknown.";
+Exit codes: 0 the bound held, or the target is SAFE, 1 it was violated, or the target is UNSAFE, or HEAD is worse than
+BASE, 2 malformed flag or configuration, 3 missing or unreadable input, port, peer or key, 4 unknown.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -65,6 +67,7 @@ enum Command {
     Sweep(sweep::Args),
     /// Recompute every result from journals alone
     Analyze(analyze::Args),
+    Check(check::Args),
     /// Check a run's folder: every file against its hash, every result against its journals
     Verify(verify::Args),
     /// Say what this host can do, what each lack costs in accuracy, and the mend
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Analyze(args) => analyze::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => help::completions(&args, Cli::command()),

@@ -33,17 +33,20 @@ pub fn report(text: &str, folder: &Path, volume: Volume) -> Result<()> {
         let json = fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
         return put(&json);
     }
+    put(&format!("{}{}\n", shown(text, volume.quiet), folder.display()))
+}
+
+/// A report as it is printed: whole, or quietly its last paragraph.
+pub fn shown(text: &str, quiet: bool) -> String {
     let last = text.rfind("\n\n").map_or(text, |at| &text[at + 2..]);
-    let shown = if volume.quiet { last } else { text };
-    let shown: String = shown.lines().map(painted).collect();
-    put(&format!("{shown}{}\n", folder.display()))
+    (if quiet { last } else { text }).lines().map(painted).collect()
 }
 
 /// A line of a report with its verdict in colour. Colours are used on a terminal only, and not with NO_COLOR.
 fn painted(line: &str) -> String {
     let word = |verdict: &str| match verdict {
-        "WITHIN" => style(verdict.to_owned()).green().bold(),
-        "VIOLATED" => style(verdict.to_owned()).red().bold(),
+        "WITHIN" | "SAFE" => style(verdict.to_owned()).green().bold(),
+        "VIOLATED" | "UNSAFE" => style(verdict.to_owned()).red().bold(),
         _ => style(verdict.to_owned()).yellow().bold(),
     };
     match line.strip_prefix("verdict  ") {

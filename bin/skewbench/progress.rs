@@ -9,20 +9,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A progress bar that comes only if the run takes long.
 pub struct Progress {
-    began: Instant,
     doing: &'static str,
+    began: Instant,
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Of a simulation; none is shown yet.
+    /// Of a simulation. None is shown yet.
     pub fn new() -> Self {
         Self::of("simulating")
     }
 
-    /// Of what is being done, in a word; none is shown yet.
+    /// Of what is being done, in a word. None is shown yet.
     pub fn of(doing: &'static str) -> Self {
-        Self { began: Instant::now(), doing, bar: None }
+        Self { doing, began: Instant::now(), bar: None }
     }
 
     /// So much of the run is over, as a share.
@@ -32,7 +32,8 @@ impl Progress {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(1_000);
-            let style = ProgressStyle::with_template(&format!("{} [{{bar:40}}] {{percent:>3}}% {{eta}}", self.doing));
+            let style = ProgressStyle::with_template("{msg} [{bar:40}] {percent:>3}% {eta}");
+            bar.set_message(self.doing);
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
             bar
         });

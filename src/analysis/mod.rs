@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`run`] (what goes in), [`horizon`] (which span of true time is judged), [`track`] (each clock as
 //! straight pieces of true time), [`envelope`] (exact eps), [`timely`] (the premises that the run itself fulfilled),
-//! [`optimum`] (what the best algorithm could have promised), [`summary`] (what comes out). Times inside are nanoseconds of true time since the run's start, as `f64`: exact to far
+//! [`optimum`] (what the best algorithm could have promised), [`parameters`] (what stamps alone show), [`summary`] (what comes out). Times inside are nanoseconds of true time since the run's start, as `f64`: exact to far
 //! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
 
 pub mod arcs;
@@ -16,6 +16,7 @@ pub mod facts;
 pub mod horizon;
 pub mod optimum;
 pub mod ordering;
+pub mod parameters;
 pub mod premise;
 pub mod proved;
 pub mod quantile;
@@ -28,6 +29,7 @@ pub mod stability;
 pub mod summarise;
 pub mod summary;
 pub mod system;
+pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timely;

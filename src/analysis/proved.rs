@@ -7,7 +7,7 @@ use super::certificate::{Certificate, Certified, PairCell, Parameters, certifica
 use super::horizon::Horizon;
 use super::run::{AgentRun, Span, choose};
 use super::summarise::SETTLING;
-use super::summary::Summary;
+use super::summary::{Summary, Verdict};
 use super::truth::Truth;
 use crate::ids::{Algorithm, NodeId};
 use crate::journal::{ClaimSource, HostClaim, Note};
@@ -37,6 +37,9 @@ pub struct Proved {
     pub grid: Nanos,
     /// The length of its windows.
     pub window: Nanos,
+    /// Whether Lamport's clocks kept the bound that the stamps certify: within if they cannot have been further apart,
+    /// violated if they must have been.
+    pub verdict: Verdict,
     /// Each instant of the grid, in seconds since the run's start.
     pub at_s: Vec<f64>,
 }
@@ -71,13 +74,26 @@ impl Summary {
         self.judge_claims(&certificate, &spans);
         self.notes
             .extend(certificate.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>());
-        self.proved = Some(Proved { certificate, grid: given.grid, window: given.window, at_s });
+        let verdict = self.certified_verdict(&certificate);
+        self.proved = Some(Proved { certificate, grid: given.grid, window: given.window, verdict, at_s });
+    }
+
+    fn certified_verdict(&self, certificate: &Certificate) -> Verdict {
+        let eps = certificate.of(Algorithm::Lamport);
+        let Some((eps, bound)) = eps.zip(self.certified_bound.as_ref()) else { return Verdict::Unknown };
+        let all = certificate.nodes.len() as u64 >= u64::from(self.facts.nodes);
+        match eps.eps_high {
+            Some(_) if eps.eps_low > bound.bounds.safe => Verdict::Violated,
+            Some(high) if all && high <= bound.bounds.safe => Verdict::Within,
+            _ => Verdict::Unknown,
+        }
     }
 
     /// What [`Self::certify`] assumes.
     fn assumed(&self, runs: &[AgentRun]) -> Parameters {
         let length = self.duration.unwrap_or(Nanos::ZERO);
-        let warm_up = self.warm_up.unwrap_or(SETTLING.min(length.over(3)));
+        let holds_from = self.certified_bound.as_ref().map_or(Nanos::ZERO, |bound| bound.holds_from);
+        let warm_up = self.warm_up.unwrap_or(SETTLING.min(length.over(3))).max(holds_from);
         let grid = length.over(STEPS).clamp(FINEST, COARSEST);
         let window = SHORTEST_WINDOW.max(grid.times(4));
         Parameters { grid, window, warm_up, ..Parameters::stated(runs).with_configured_mu(runs) }

@@ -11,6 +11,7 @@ use super::facts;
 use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
 use super::optimum::Optimum;
 use super::ordering::{self, OrderRow, Reports};
+use super::parameters;
 use super::premise;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
@@ -43,6 +44,10 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));
     summary.notes.extend(shared::disagreements(&config, &spans));
+    let measured = parameters::measure(&config, &spans);
+    summary.notes.extend(measured.notes);
+    (summary.parameters, summary.certified_bound) = (measured.parameters, measured.certified);
+    summary.residual_bound = measured.residual;
     summary.notes.extend(shared::partly_run(&spans));
     let run = Run { config: &config, spans: &spans };
     match Truth::rebuild(&spans).and_then(|truth| Some((Horizon::of(&spans, &truth)?, truth))) {

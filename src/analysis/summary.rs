@@ -9,6 +9,7 @@ use super::audit::ClaimRow;
 use super::events::Event;
 use super::optimum::Optimum;
 use super::ordering::OrderRow;
+use super::parameters::{CertifiedBound, Parameter};
 use super::proved::Proved;
 use super::series::Series;
 use super::skew::Skew;
@@ -131,6 +132,12 @@ pub struct Summary {
     pub warm_up: Option<Nanos>,
     /// What theory promises.
     pub promise: Option<Promise>,
+    /// The theorem's parameters as stamps alone show them.
+    pub parameters: Vec<Parameter>,
+    /// What theory promises without any truth: never less than the promise.
+    pub certified_bound: Option<CertifiedBound>,
+    /// What it would promise of Lamport's rule on frequency-corrected clocks, which this run did not run.
+    pub residual_bound: Option<CertifiedBound>,
     /// What is proved without a common clock, where it was asked for.
     pub proved: Option<Proved>,
     /// What the best algorithm could have promised.

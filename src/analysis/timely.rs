@@ -48,10 +48,15 @@ impl Given {
 /// The premises with the smallest safe bound among those that begin to hold within the run; of equal ones the largest
 /// xi. `None` if there are none. `arcs` holds each arc's messages in order of their sends.
 pub fn choose(arcs: &[Vec<Timed>], given: &Given) -> Option<Premises> {
+    choose_until(arcs, &vec![given.run; arcs.len()], given)
+}
+
+/// The same where each arc has an end of its own, in the order of `arcs`, as where every sender has only its own clock.
+pub fn choose_until(arcs: &[Vec<Timed>], ends: &[Nanos], given: &Given) -> Option<Premises> {
     if given.diameter == 0 {
         return Some(given.with(Nanos::ZERO, Nanos::ZERO));
     }
-    let mut chains: Vec<Chain> = arcs.iter().map(|messages| Chain::new(messages, given.run)).collect();
+    let mut chains: Vec<Chain> = arcs.iter().zip(ends).map(|(messages, end)| Chain::new(messages, *end)).collect();
     let mut tau = chains.iter().map(Chain::longest).max()?;
     let number = |arc: usize| move |(index, message): (usize, &Timed)| (message.needs(), arc, index);
     let mut leaving: Vec<_> =

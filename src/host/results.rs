@@ -18,9 +18,10 @@ use crate::report::{csv, html, json, terminal};
 pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// The files of results.
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "summary.csv",
     "arcs.csv",
+    "parameters.csv",
     "epsilon.csv",
     "ordering.csv",
     "limits.csv",
@@ -83,10 +84,12 @@ pub struct Recomputed {
 /// # Errors
 /// As [`analyse_run`].
 pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
-    let (summary, unreadable) = read(paths)?;
+    let journaled = read_runs(paths)?;
+    let summary = journaled.summary();
     let files: [Vec<u8>; NAMES.len()] = [
         csv::summary_csv(&summary),
         csv::arcs_csv(&summary),
+        csv::parameters_csv(&summary),
         csv::epsilon_csv(&summary),
         csv::ordering_csv(&summary),
         csv::limits_csv(&summary),
@@ -101,7 +104,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
     ];
     let files = NAMES.into_iter().zip(files).collect();
     let analysed = Analysed { exit_code: summary.verdict.exit_code(), text: terminal::report(&summary) };
-    Ok(Recomputed { analysed, files, notes: unreadable })
+    Ok(Recomputed { analysed, files, notes: journaled.unreadable })
 }
 
 /// What the journals in `paths` say, as [`analyse_run`] reports it.
@@ -109,7 +112,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
 /// # Errors
 /// As [`analyse_run`].
 pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
-    Ok(read(paths)?.0)
+    Ok(read_runs(paths)?.summary())
 }
 
 /// The certificate of the worst pair of the journals in `paths`, or the contradiction, as text that can be checked.
@@ -117,18 +120,37 @@ pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
 /// # Errors
 /// As [`analyse_run`]; [`Malformed`] if nothing can be certified.
 pub fn proof(paths: &[PathBuf]) -> Result<String> {
-    let files = journal_files(paths)?;
-    let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
-    let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
-    let runs = AgentRun::read(blobs.iter().map(Vec::as_slice));
-    let mut summary = summarise("", &runs);
-    summary.certify(&runs);
+    let journaled = read_runs(paths)?;
     let nothing = "nothing to prove: there is no pair of nodes that heard of each other all along";
-    summary.proof(&runs).ok_or_else(|| Malformed(nothing.to_owned()).into())
+    journaled.summary().proof(&journaled.runs).ok_or_else(|| Malformed(nothing.to_owned()).into())
 }
 
-/// What the journals say, and what of them could not be read.
-fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
+/// What the journals in some paths hold, before any analysis.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Journaled {
+    /// The name of the run.
+    pub run_id: String,
+    /// One for each boot of a node, at least one.
+    pub runs: Vec<AgentRun>,
+    /// What could not be read of the journals, in words.
+    pub unreadable: Vec<String>,
+}
+
+impl Journaled {
+    /// What follows from the journals, with what is proved of it.
+    pub fn summary(&self) -> Summary {
+        let mut summary = summarise(&self.run_id, &self.runs);
+        summary.certify(&self.runs);
+        summary.notes.extend(self.unreadable.iter().cloned());
+        summary
+    }
+}
+
+/// Reads the journals in `paths`.
+///
+/// # Errors
+/// As [`analyse_run`].
+pub fn read_runs(paths: &[PathBuf]) -> Result<Journaled> {
     let files = journal_files(paths)?;
     let read = |path: &PathBuf| fs::read(path).with_context(|| format!("{}: cannot be read", path.display()));
     let blobs = files.iter().map(read).collect::<Result<Vec<_>>>()?;
@@ -142,11 +164,16 @@ fn read(paths: &[PathBuf]) -> Result<(Summary, Vec<String>)> {
         ))
         .into());
     }
-    let mut summary = summarise(&run_id(&journals), &runs);
-    summary.certify(&runs);
-    let unreadable = unreadable_notes(journals.unreadable());
-    summary.notes.extend(unreadable.iter().cloned());
-    Ok((summary, unreadable))
+    Ok(Journaled { run_id: run_id(&journals), runs, unreadable: unreadable_notes(journals.unreadable()) })
+}
+
+/// Whether any journal has arrived in the folder of a run.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn has_journals(dir: &Path) -> Result<bool> {
+    let files = journal_files(&[dir.to_owned()])?;
+    Ok(files.iter().any(|file| fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)))
 }
 
 /// The journal files in `paths`, each once, by name.

@@ -12,6 +12,7 @@ use crate::analysis::audit::ClaimRow;
 use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
+use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::proved::Proved;
 use crate::analysis::skew::Skew;
 use crate::analysis::summary::{Promise, Row};
@@ -76,6 +77,25 @@ fn event_row(event: &Event) -> Vec<String> {
     let seen_by: Vec<String> = event.seen_by.iter().map(NodeId::to_string).collect();
     let (size, rate) = (ns(event.size), text(event.rate.map(|rate| rate.0)));
     vec![event.kind.name().to_owned(), text(node), text(from), text(to), t_s, duration_s, size, rate, seen_by.join(" ")]
+}
+
+const PARAMETER_COLUMNS: &str =
+    "symbol,of,label,window,value_ns,low_ns,high_ns,value_ppb,low_ppb,high_ppb,value_hops,how";
+
+/// `parameters.csv`: one row for each number that stamps alone show, with what it rests on. An empty end is open.
+pub fn parameters_csv(summary: &Summary) -> Vec<u8> {
+    file(columns(PARAMETER_COLUMNS), summary.parameters.iter().map(parameter_row))
+}
+
+fn parameter_row(row: &Parameter) -> Vec<String> {
+    let of = |unit: Unit, number: Option<i64>| text(number.filter(|_| row.symbol.unit() == unit));
+    let mut fields =
+        [row.symbol.name(), &row.of.to_string(), row.label.name(), row.window.name()].map(str::to_owned).to_vec();
+    for unit in [Unit::Ns, Unit::Ppb] {
+        fields.extend([row.value, row.low, row.high].map(|number| of(unit, number)));
+    }
+    fields.extend([of(Unit::Hops, row.value), row.how.to_owned()]);
+    fields
 }
 
 const LIMIT_COLUMNS: &str = "limit,limit_ns,algorithm,eps_true_ns_max,eps_over_limit";

@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::proof::Certificate;
-use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, Order, Stability};
+use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, Order, ParameterNumbers, Stability};
 use super::terminal::sentence;
 use crate::analysis::Summary;
 use crate::analysis::optimum::Optimum;
+use crate::analysis::parameters::CertifiedBound;
 use crate::analysis::summary::Promise;
 use crate::ids::NodeId;
-use crate::theory::TauCeiling;
+use crate::theory::{Premises, TauCeiling};
 use crate::time::Nanos;
 
 /// Version of the schema: it grows whenever a member is renamed, removed, or changes its meaning.
@@ -39,6 +40,9 @@ struct Report<'a> {
     sentence: String,
     run: Run<'a>,
     promise: Option<Promised<'a>>,
+    certified_bound: Option<BoundNumbers<'a>>,
+    residual_bound: Option<BoundNumbers<'a>>,
+    parameters: Vec<ParameterNumbers<'a>>,
     limits: Limits,
     certificate: Option<Certificate<'a>>,
     clocks: Vec<Clock<'a>>,
@@ -61,6 +65,9 @@ impl<'a> Report<'a> {
             sentence: sentence(summary),
             run: Run::of(summary),
             promise: summary.promise.as_ref().map(Promised::of),
+            certified_bound: summary.certified_bound.as_ref().map(BoundNumbers::of),
+            residual_bound: summary.residual_bound.as_ref().map(BoundNumbers::of),
+            parameters: summary.parameters.iter().map(ParameterNumbers::of).collect(),
             limits: Limits::of(&summary.optimum),
             certificate: summary.proved.as_ref().map(Certificate::of),
             clocks: summary.rows.iter().map(Clock::of).collect(),
@@ -155,7 +162,35 @@ impl Promised<'_> {
             tau_max: promise.tau_ceiling.map(ceiling_name),
             tau_max_ns: promise.tau_ceiling.and_then(ceiling_ns),
             smallest_delay_ns: promise.smallest_delay.map(|delay| delay.0),
-            premises: PremiseNumbers::of(promise),
+            premises: PremiseNumbers::of(&promise.premises),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BoundNumbers<'a> {
+    bound_seed_ns: i64,
+    bound_safe_ns: i64,
+    bound_tight_ns: i64,
+    bound_paper_ns: i64,
+    dominant_term: &'a str,
+    holds_from_s: f64,
+    run_s: f64,
+    premises: PremiseNumbers,
+}
+
+impl BoundNumbers<'_> {
+    fn of(bound: &CertifiedBound) -> Self {
+        let bounds = &bound.bounds;
+        Self {
+            bound_seed_ns: bounds.seed.0,
+            bound_safe_ns: bounds.safe.0,
+            bound_tight_ns: bounds.tight.0,
+            bound_paper_ns: bounds.paper.0,
+            dominant_term: bound.premises.dominant().name(),
+            holds_from_s: bound.holds_from.as_seconds(),
+            run_s: bound.run.as_seconds(),
+            premises: PremiseNumbers::of(&bound.premises),
         }
     }
 }
@@ -204,8 +239,7 @@ struct PremiseNumbers {
 }
 
 impl PremiseNumbers {
-    fn of(promise: &Promise) -> Self {
-        let premises = &promise.premises;
+    fn of(premises: &Premises) -> Self {
         Self {
             kappa_ppb: premises.kappa.0,
             diameter: premises.diameter,

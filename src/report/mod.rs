@@ -7,6 +7,7 @@ pub mod html;
 pub mod json;
 pub mod live;
 pub mod stability;
+pub mod target;
 pub mod terminal;
 #[cfg(test)]
 pub(crate) mod testing;

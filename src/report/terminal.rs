@@ -8,6 +8,7 @@ use crate::analysis::certificate::Certified;
 use crate::analysis::events::Event;
 use crate::analysis::optimum::Limit;
 use crate::analysis::ordering::OrderRow;
+use crate::analysis::parameters::CertifiedBound;
 use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
 use crate::order::report::StampSource;
@@ -24,6 +25,7 @@ pub fn report(summary: &Summary) -> String {
         facts(summary),
         clocks(summary),
         bounds(summary),
+        without_truth(summary),
         arcs(summary),
         ordering(summary),
         claims(summary),
@@ -196,6 +198,33 @@ fn bounds(summary: &Summary) -> String {
     text + &verdict
 }
 
+/// The bounds that stamps alone give, with the raw and with the residual kappa.
+fn without_truth(summary: &Summary) -> String {
+    let told = |bound: &CertifiedBound| {
+        let premises = &bound.premises;
+        format!(
+            "{} with kappa {} ppm, tau {}, mu {}, xi {}",
+            short(bound.bounds.safe),
+            premises.kappa.as_ppm(),
+            short(premises.tau),
+            short(premises.mu),
+            short(premises.xi)
+        )
+    };
+    let none = "none: no xi gives premises that stamps prove within the run";
+    let raw = summary.certified_bound.as_ref().map_or_else(|| none.to_owned(), told);
+    if summary.parameters.is_empty() {
+        return String::new();
+    }
+    let text = wrapped("no truth ", &format!("bound from stamps alone: safe {raw}; all numbers are in parameters.csv"));
+    let residual = summary.residual_bound.as_ref().map(told);
+    let residual = residual.map_or_else(String::new, |residual| {
+        let text = format!("{residual}: estimated, for frequency-corrected clocks, which this run did not run");
+        wrapped("residual ", &text)
+    });
+    text + &residual
+}
+
 /// What is proved of each clock without a common one, and what contradicts the assumptions.
 fn proved(summary: &Summary) -> String {
     let Some(proved) = &summary.proved else { return String::new() };
@@ -207,7 +236,9 @@ fn proved(summary: &Summary) -> String {
     if all.is_empty() {
         return String::new();
     }
+    let verdict = proved.verdict.name();
     let mut text = wrapped("proved   ", &format!("eps without a common clock: {}", all.join(", ")));
+    text += &wrapped("         ", &format!("by stamps alone, the bound that they certify was kept: {verdict}"));
     for contradiction in &proved.certificate.contradictions {
         text += &wrapped("contra   ", &contradiction.to_string());
     }

@@ -64,13 +64,14 @@ fn number(row: &BTreeMap<String, String>, column: &str) -> i64 {
     row[column].parse().unwrap_or_else(|_| panic!("{column} is `{}`", row[column]))
 }
 
-const RESULTS: [&str; 13] = [
+const RESULTS: [&str; 14] = [
     "certificate.csv",
     "pairs.csv",
     "epsilon_certified.csv",
     "stability.csv",
     "summary.csv",
     "arcs.csv",
+    "parameters.csv",
     "limits.csv",
     "epsilon.csv",
     "ordering.csv",

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod certified_runs;
+mod check;
 mod chromium;
 mod claims;
 mod compare;
@@ -25,6 +26,7 @@ mod ordered_run;
 mod orphans;
 mod own_stamps;
 mod page;
+mod parameters;
 mod person;
 mod readme;
 mod replay;

@@ -55,6 +55,13 @@ impl Parameters {
         Self { kappa, delays: BTreeMap::new(), grid, window, warm_up: Nanos::ZERO }
     }
 
+    /// So many cells of the grid, from its first instant on, do not count for eps.
+    pub fn skipped(&self) -> usize {
+        let (warm_up, grid) = (self.warm_up.0.max(0), self.grid.0.max(1));
+        let part = i64::from(warm_up % grid != 0);
+        usize::try_from(warm_up / grid + part).unwrap_or(usize::MAX)
+    }
+
     /// The same with the configured mu of each arc as its minimum delay. Mu is in units of the receiver's clock, which may
     /// run fast: what is certain in real time is mu / (1 + kappa).
     pub fn with_configured_mu(mut self, runs: &[AgentRun]) -> Self {
@@ -123,7 +130,8 @@ pub fn statement(
 /// A declared oscillator loses up to a nanosecond of its reading where its rate changes, once a second.
 const DECLARED_LOSS: Ppb = Ppb(2);
 
-fn stated_kappa(span: &Span<'_>) -> Ppb {
+/// The kappa that a journal's header states, with what rounding adds to it.
+pub fn stated_kappa(span: &Span<'_>) -> Ppb {
     let header = &span.run.header;
     let loss = if header.oscillator.is_some() { DECLARED_LOSS } else { Ppb(0) };
     Ppb(header.kappa_ppb.0.max(0).saturating_add(loss.0))

@@ -27,6 +27,8 @@ pub struct PairCertified {
     pub other: NodeId,
     /// They were at least this far apart at some instant.
     pub low: Nanos,
+    /// The instant of the grid that the cell with `low` begins at.
+    pub certain: usize,
     /// And never further; `None` where some instant is unknown.
     pub high: Option<Nanos>,
     /// The instant of the grid from which on they may have been furthest apart.
@@ -87,6 +89,7 @@ impl<'a> Table<'a> {
             own: nodes[*own],
             other: nodes[*other],
             low: Nanos::ZERO,
+            certain: 0,
             high: None,
             worst: 0,
             grid: Nanos::ZERO,
@@ -102,9 +105,7 @@ impl<'a> Table<'a> {
         };
         let found = courses.iter().map(empty).collect();
         let clocks = courses.iter().map(|(_, courses, open)| (courses, open)).collect();
-        let warm_up = given.warm_up.0.max(0).div_euclid(given.grid.0.max(1));
-        let part = i64::from(given.warm_up.0.max(0) % given.grid.0.max(1) != 0);
-        Self { clocks, pairs, warm_up: usize::try_from(warm_up + part).unwrap_or(usize::MAX), found }
+        Self { clocks, pairs, warm_up: given.skipped(), found }
     }
 
     /// Adds what happened from instant number `instant` to the next one; `from` and `to` are in the order of the pairs.
@@ -160,7 +161,9 @@ impl PairCertified {
         let Some(apart) = apart else {
             return self.high = None;
         };
-        self.low = self.low.max(apart.certain);
+        if apart.certain > self.low {
+            (self.low, self.certain) = (apart.certain, instant);
+        }
         let before =
             if is_first { Some((Nanos::ZERO, Nanos::ZERO)) } else { self.high.map(|high| (high, high - self.grid)) };
         // Once unknown, always unknown.

@@ -2,6 +2,7 @@
 //! steers it over standard input and output; on a real host it waits for its agents, or until it is told to stop.
 
 pub mod config;
+pub mod gather;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

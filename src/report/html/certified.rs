@@ -26,6 +26,9 @@ fn words(proved: &Proved) -> String {
          messages of {} around it. Two clocks can never be told nearer than about half of their shortest round trip.</p>\n",
         span(proved.grid),
         span(proved.window)
+    ) + &format!(
+        "<p>By stamps alone, Lamport’s clocks kept the bound that these stamps certify: <strong>{}</strong>.</p>\n",
+        proved.verdict.name()
     )
 }
 

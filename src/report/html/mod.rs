@@ -24,6 +24,7 @@ pub mod lateness;
 pub mod limits;
 pub mod ordering;
 pub mod page;
+pub mod parameters;
 pub mod ranges;
 pub mod scale;
 pub mod stability;

@@ -3,7 +3,7 @@
 use super::words::{escape, seconds, span};
 use super::{
     arcs, bound, certified, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering,
-    steadiness,
+    parameters, steadiness,
 };
 use crate::analysis::{Summary, Verdict};
 use crate::ids::Algorithm;
@@ -121,7 +121,7 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 13] {
+fn sections(summary: &Summary) -> [(&'static str, String); 14] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
@@ -129,6 +129,7 @@ fn sections(summary: &Summary) -> [(&'static str, String); 13] {
         ("What is proved without a common clock", certified::section(summary)),
         ("How stable each clock was", steadiness::section(summary)),
         ("What theory promises", bound::section(summary)),
+        ("What stamps alone prove", parameters::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
         ("How punctually probes were sent", lateness::figure(summary)),
         ("What the hosts say of themselves", claims::table(summary)),

@@ -13,6 +13,7 @@ use crate::time::Nanos;
 pub struct Certificate<'a> {
     grid_ns: i64,
     window_ns: i64,
+    verdict: &'a str,
     clocks: Vec<Proof<'a>>,
     contradictory_windows: usize,
     contradictions: Vec<String>,
@@ -54,6 +55,7 @@ impl<'a> Certificate<'a> {
         Self {
             grid_ns: proved.grid.0,
             window_ns: proved.window.0,
+            verdict: proved.verdict.name(),
             clocks: certificate.algorithms.iter().map(|certified| Proof::of(proved, certified)).collect(),
             contradictory_windows: certificate.contradictory_windows,
             contradictions: certificate.contradictions.iter().map(ToString::to_string).collect(),

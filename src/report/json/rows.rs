@@ -6,6 +6,7 @@ use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
+use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::series::{Cell, Series};
 use crate::analysis::stability::Stable;
 use crate::analysis::summary::Row;
@@ -335,6 +336,44 @@ impl Claimed<'_> {
             judged: row.audit.map(|audit| audit.judged),
             refuted: row.audit.map(|audit| audit.refuted),
             worst_excess_ns: row.audit.map(|audit| audit.worst_excess.0),
+        }
+    }
+}
+
+/// One number that stamps alone show, and what it rests on.
+#[derive(Serialize)]
+pub struct ParameterNumbers<'a> {
+    symbol: &'a str,
+    of: String,
+    label: &'a str,
+    window: &'a str,
+    value_ns: Option<i64>,
+    low_ns: Option<i64>,
+    high_ns: Option<i64>,
+    value_ppb: Option<i64>,
+    low_ppb: Option<i64>,
+    high_ppb: Option<i64>,
+    value_hops: Option<i64>,
+    how: &'a str,
+}
+
+impl<'a> ParameterNumbers<'a> {
+    /// The numbers of a row.
+    pub fn of(row: &'a Parameter) -> Self {
+        let of = |unit: Unit, number: Option<i64>| number.filter(|_| row.symbol.unit() == unit);
+        Self {
+            symbol: row.symbol.name(),
+            of: row.of.to_string(),
+            label: row.label.name(),
+            window: row.window.name(),
+            value_ns: of(Unit::Ns, row.value),
+            low_ns: of(Unit::Ns, row.low),
+            high_ns: of(Unit::Ns, row.high),
+            value_ppb: of(Unit::Ppb, row.value),
+            low_ppb: of(Unit::Ppb, row.low),
+            high_ppb: of(Unit::Ppb, row.high),
+            value_hops: of(Unit::Hops, row.value),
+            how: row.how,
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::analysis::parameters::Symbol;
 use crate::ids::Algorithm;
 use crate::order::report::StampSource;
 use crate::report::testing::{full, without_truth};
@@ -148,6 +149,8 @@ fn the_schema_knows_every_clock() {
     let names = |all: &[&str]| json!(all);
     let root = Checker::new().root;
     assert_eq!(root["$defs"]["algorithm"]["enum"], names(&Algorithm::ALL.map(Algorithm::name)));
+    let symbols: Vec<&str> = Symbol::ALL.iter().map(|symbol| symbol.name()).collect();
+    assert_eq!(root["$defs"]["parameter"]["properties"]["symbol"]["enum"], names(&symbols));
     let sources = StampSource::ORDERING.map(StampSource::name);
     assert_eq!(root["$defs"]["order"]["properties"]["algorithm"]["enum"], names(&sources));
 }
@@ -188,6 +191,10 @@ fn numbers_are_those_of_the_csv_files() {
         columns.iter().filter(|column| rows[0].get(column).is_none()).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(compare(names(super::super::csv::arcs_csv(&summary)), &report["arcs"]), Vec::<String>::new());
+    assert_eq!(
+        compare(names(super::super::csv::parameters_csv(&summary)), &report["parameters"]),
+        Vec::<String>::new()
+    );
     assert_eq!(compare(names(super::super::csv::ordering_csv(&summary)), &report["ordering"]), Vec::<String>::new());
     let elsewhere = compare(names(super::super::csv::summary_csv(&summary)), &report["clocks"]);
     for column in elsewhere {
