@@ -2,7 +2,7 @@
 //!
 //! In each pair `from` asks and runs the clocks, `to` answers and is the reference. An offset is peer − local, that is
 //! `to` − `from`: positive when the reference is ahead. Sources: a CSV of four stamps an exchange ([`stamps`]), logs of
-//! chronyd ([`chrony`]) and statistics of ntpd ([`ntpd`]); [`format`] tells them apart. [`algorithms`] leads the clocks
+//! chronyd ([`chrony`]) and statistics of ntpd ([`ntpd`]); [`mod@format`] tells them apart. [`algorithms`] leads the clocks
 //! through a [`Recording`], [`table`] tells what came of it.
 //!
 //! What cannot be used is left out and counted, and the first such lines are named; nothing of it is fatal.
