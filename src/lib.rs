@@ -13,7 +13,7 @@
 //! 3. [`node`]: the contract (inputs in, outputs out, one pending wake), and the state machine behind it. Its drivers are
 //!    the agent's loop in [`host::probing`] and the simulator's in [`sim::network`].
 //! 4. [`clock`]: one algorithm a file; start with [`clock::lamport`]. [`causal`] has the hybrid clock on top.
-//!    [`yardstick`] measures them where chrony and NTPsec were measured.
+//!    [`yardstick`] measures them where chrony and NTPsec were measured, [`replay`](mod@replay) on stamps that others took.
 //! 5. [`order`]: total order by timestamps, the workload that shows what a clock is good for. [`workload`] has others, from
 //!    mutual exclusion to Byzantine generals.
 //! 6. [`journal`], [`analysis`], [`report`]: what was seen, what follows from it, and how it is told. [`theory`] has the
@@ -41,6 +41,7 @@ pub mod node;
 pub mod order;
 pub mod probe;
 pub mod real;
+pub mod replay;
 pub mod report;
 pub mod sim;
 pub mod stability;

@@ -111,6 +111,9 @@ fn texts() -> Vec<Vec<u8>> {
         "4offset: -250\nmaxerror: 1500\nstatus: 8193\n",
         "4# written by x\nba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  abc\n",
         "3tau = \"100ms\"\nmeasured = \"30s\"\npeers = [{ node = 1, address = \"10.0.0.2:7000\" }]\n",
+        "6from,to,t1_ns,t2_ns,t3_ns,t4_ns,truth_offset_ns\na,b,0,10,20,30,-5\na,b,100,110,120,130,\n",
+        "656285 54575.160 128.4.1.1 192.168.1.5 3565350574.400229473 3565350574.442385200 3565350574.442436000 3565350575.1\n",
+        "62016-11-09 05:40:50 203.0.113.15 N 2 111 111 1111 10 10 1.0 -4.966e-03 2.296e-01 1.577e-05 1.615e-01 7.446e-03 CB\n",
     ];
     texts.into_iter().map(|text| text.as_bytes().to_vec()).collect()
 }

@@ -1,5 +1,5 @@
-//! Texts that people, labs and daemons write: topology files, spans, control lines, configurations, claims and manifests;
-//! and the file that ClockBound shares.
+//! Texts that people, labs and daemons write: topology files, spans, control lines, configurations, claims, manifests and
+//! timestamps to replay; and the file that ClockBound shares.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,23 +13,25 @@ use skewbench::model::oscillator::Declaration;
 use skewbench::order::report::Phase;
 use skewbench::order::schedule::Schedule;
 use skewbench::probe::wire::Key;
+use skewbench::replay::{self, Format, table};
 use skewbench::sim::Scenario;
-use skewbench::time::{Nanos, Time};
+use skewbench::time::{Nanos, Ppb, Time};
 use skewbench::topology::{Impairment, Topology};
 use skewbench_fuzz::{Bytes, seeds};
 
 fuzz_target!(init: seeds::write("text"), |data: &[u8]| {
     let mut bytes = Bytes(data);
-    let kind = bytes.byte();
-    if kind % 6 == 5 {
+    let kind = bytes.byte().wrapping_sub(b'0') % 7;
+    if kind == 5 {
         return shared(bytes);
     }
     let Ok(text) = std::str::from_utf8(bytes.0) else { return };
-    match kind % 6 {
+    match kind {
         0 => topology(text),
         1 => words(text),
         2 => control(text),
         4 => claims(text),
+        6 => recording(text),
         _ => configuration(text),
     }
 });
@@ -42,6 +44,18 @@ fn claims(text: &str) {
     let _ = kernel::parse(text);
     if let Ok(manifest) = Manifest::parse(text.as_bytes()) {
         assert_eq!(Manifest::parse(&manifest.to_bytes()), Ok(manifest), "what is read is written again");
+    }
+}
+
+/// Stamps and logs that are replayed, as whatever they look like and as each format.
+fn recording(text: &str) {
+    for format in Format::ALL.map(Some).into_iter().chain([None]) {
+        let Ok(recording) = replay::read("fuzzed", text, format) else { continue };
+        let judged = replay::judge(&recording, Ppb(100_000), |_| ());
+        assert!(judged.iter().map(|judged| judged.samples).sum::<usize>() <= recording.rows());
+        let rows = judged.iter().map(|judged| judged.outcomes.len()).sum::<usize>() + recording.claims.len();
+        assert_eq!(table::csv(&recording, &judged).lines().count(), 1 + rows, "a row is a line");
+        let _ = table::text(&recording, &judged, Ppb(100_000));
     }
 }
 

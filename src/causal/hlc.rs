@@ -8,6 +8,9 @@
 
 use crate::time::{Nanos, Synced, Time};
 
+/// How far a message's `l` may be ahead as long as nothing else is said: CockroachDB's default of max_offset.
+pub const MAX_AHEAD: Nanos = Nanos::from_millis(500);
+
 /// A hybrid stamp.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct HlcStamp {

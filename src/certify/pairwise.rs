@@ -46,7 +46,8 @@ impl Pair {
         let mirrored: Vec<i128> = asked.iter().rev().map(|at| -at).collect();
         let highs = Self::highs(&highs.collect::<Vec<_>>(), &asked, self.ruler(self.there, self.other_kappa));
         let lows = Self::highs(&lows.collect::<Vec<_>>(), &mirrored, self.ruler(self.back, self.own_kappa));
-        let end = |value: Option<i128>, open: Time<Local>| value.map_or(open, |value| Time::from_nanos(value as i64));
+        let most = |value: i128| value.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        let end = |value: Option<i128>, open: Time<Local>| value.map_or(open, |value| Time::from_nanos(most(value)));
         let both = highs.into_iter().zip(lows.into_iter().rev());
         both.map(|(high, low)| Interval { low: end(low.map(|low| -low), Time::MIN), high: end(high, Time::MAX) })
             .collect()

@@ -2,14 +2,12 @@
 
 use super::{Counter, Counters, Record};
 use crate::affine::{offset, shifted};
+use crate::causal::hlc::MAX_AHEAD;
 use crate::causal::{Hlc, HlcStamp};
 use crate::clock::{self, Change, Clock, Message, Reading};
 use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::probe::{Claim, Claims, Exchange};
 use crate::time::{Local, Nanos, Synced, Time};
-
-/// Hybrid stamps further ahead of the physical clock than this are refused: CockroachDB's default of max_offset.
-const MAX_AHEAD: Nanos = Nanos::from_millis(500);
 
 /// The physical clocks and, if it runs, the hybrid clock on top of the NTP-style one.
 pub struct Clocks {

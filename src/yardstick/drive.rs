@@ -1,11 +1,11 @@
 //! One clock led through one condition, watched once a second.
 
-use super::SERVER;
 use super::condition::Condition;
+use super::follow::{Follower, exchange};
 use crate::affine::{offset, shifted};
-use crate::clock::{Clock, ErrorBound, Message};
+use crate::clock::Clock;
 use crate::model::{Oscillator, Path};
-use crate::probe::{Claim, Claims, Exchange, Point};
+use crate::probe::Exchange;
 use crate::time::{Local, Nanos, Time, True};
 
 /// A clock at one whole second.
@@ -23,71 +23,71 @@ pub struct Moment {
 pub type Trace = Vec<Moment>;
 
 /// An exchange under way: when its reply arrives, and its stamps.
-struct Pending {
-    arrives: Time<True>,
-    exchange: Exchange,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pending {
+    /// When the reply arrives.
+    pub arrives: Time<True>,
+    /// Its stamps; the server's are true time.
+    pub exchange: Exchange,
 }
 
 /// Leads the clock of `client` through the condition. The first request is sent at once and one more each poll interval
 /// of true time. What arrives at the very second that is looked at is not seen yet.
 pub fn drive(condition: &Condition, client: usize, seed: u64, clock: &mut dyn Clock) -> Trace {
+    let mut follower = Follower::new(clock);
     let mut oscillator = condition.oscillator(client, seed);
     let paths = condition.paths(client, seed);
     let seconds = condition.duration.0 / crate::time::NANOS_PER_SECOND;
     let mut pending: Vec<Pending> = Vec::new();
-    let mut bound: Option<(Time<Local>, ErrorBound)> = None;
     let mut trace = Vec::with_capacity(usize::try_from(seconds).unwrap_or(0));
     let mut sends = Time::<True>::ZERO;
     for second in 0..=seconds {
         let now = Time::<True>::ZERO + Nanos::from_seconds(second);
         while sends < now {
-            pending.extend(ask(clock, &mut oscillator, &paths, sends));
+            follower.ask(oscillator.local(sends));
+            pending.extend(ask(&mut oscillator, &paths, sends));
             sends += condition.poll;
         }
         pending.sort_by_key(|exchange| exchange.arrives);
         let arrived = pending.partition_point(|exchange| exchange.arrives < now);
-        for Pending { exchange, .. } in pending.drain(..arrived) {
-            bound = answer(clock, &exchange).or(bound);
-        }
+        pending.drain(..arrived).for_each(|pending| follower.hear(&pending.exchange));
         if second > 0 {
-            trace.push(look(clock, bound, oscillator.local(now), now));
+            trace.push(look(&follower, oscillator.local(now), now));
         }
     }
     trace
 }
 
+/// Every exchange that a client completes in the condition, in the order of the requests.
+pub fn exchanges(condition: &Condition, client: usize, seed: u64) -> Vec<Pending> {
+    let mut oscillator = condition.oscillator(client, seed);
+    let paths = condition.paths(client, seed);
+    let end = Time::<True>::ZERO + condition.duration;
+    let sends = std::iter::successors(Some(Time::<True>::ZERO), |sends| Some(*sends + condition.poll));
+    let sent = sends.take_while(|sends| *sends < end);
+    sent.filter_map(|sends| ask(&mut oscillator, &paths, sends)).filter(|pending| pending.arrives < end).collect()
+}
+
 /// Sends a request at `now`; its exchange, unless a message is lost.
-fn ask(clock: &mut dyn Clock, oscillator: &mut Oscillator, paths: &[Path; 2], now: Time<True>) -> Option<Pending> {
-    let t1 = oscillator.local(now);
-    clock.on_slot(t1);
+fn ask(oscillator: &mut Oscillator, paths: &[Path; 2], now: Time<True>) -> Option<Pending> {
     let after = now - Time::ZERO;
     let id = after.0 as u64;
     let forth = paths[0].deliveries(id, after).next()?;
     let back = paths[1].deliveries(id, after + forth).next()?;
     let (served, arrives) = (now + forth, now + forth + back);
     let server: Time<Local> = shifted(served, Nanos::ZERO);
-    let claim =
-        Claim { reading: shifted(server, Nanos::ZERO), stratum: 1, root: SERVER, parent: SERVER, ..Claim::default() };
-    let [t1, t2, t3, t4] = [t1, server, server, oscillator.local(arrives)].map(|user| Point { user, wire: None });
-    Some(Pending { arrives, exchange: Exchange { peer: SERVER, t1, t2, t3, t4, claims: Claims::from_fn(|_| claim) } })
+    let stamps = [oscillator.local(now), server, server, oscillator.local(arrives)];
+    Some(Pending { arrives, exchange: exchange(stamps) })
 }
 
-/// Gives the clock the reply as a message and then as an exchange; the bound that it states.
-fn answer(clock: &mut dyn Clock, exchange: &Exchange) -> Option<(Time<Local>, ErrorBound)> {
-    let at = exchange.t4.user;
-    let claim = exchange.claims.of(crate::ids::Algorithm::Ntp)?;
-    clock.on_message(&Message { from: SERVER, at, credit: Nanos::ZERO, claim });
-    let change = clock.on_exchange(at, exchange)?;
-    change.bound.map(|bound| (change.reading.line.start, bound))
-}
-
-fn look(clock: &dyn Clock, bound: Option<(Time<Local>, ErrorBound)>, at: Time<Local>, now: Time<True>) -> Moment {
-    let bound = bound.map(|(from, bound)| bound.initial + bound.growth.over(at - from));
-    Moment { offset: offset(clock.reading().at(at), now), bound, deviation: clock.deviation(at) }
+fn look(follower: &Follower<'_>, at: Time<Local>, now: Time<True>) -> Moment {
+    let offset = offset(follower.reading(at), now);
+    Moment { offset, bound: follower.bound(at), deviation: follower.deviation(at) }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::SERVER;
     use super::super::condition::{cells, node};
     use super::*;
     use crate::clock::Free;

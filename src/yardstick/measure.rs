@@ -8,6 +8,34 @@ const CLOSE: Nanos = Nanos::from_micros(100);
 /// ...if it stays so for so many seconds.
 const STAYS: usize = 300;
 
+/// How large errors are, in seconds.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Size {
+    /// Root mean square.
+    pub rms: f64,
+    /// 99 % of them are not larger in size.
+    pub p99: f64,
+    /// The largest in size.
+    pub max: f64,
+    /// The mean, with its sign.
+    pub mean: f64,
+}
+
+impl Size {
+    /// Of errors in any order; all zero if there are none.
+    pub fn of(errors: impl Iterator<Item = Nanos>) -> Self {
+        let errors: Vec<f64> = errors.map(Nanos::as_seconds).collect();
+        let count = errors.len().max(1) as f64;
+        let sizes = sorted(errors.iter().map(|error| error.abs()));
+        Self {
+            rms: (errors.iter().map(|error| error * error).sum::<f64>() / count).sqrt(),
+            p99: quantile(&sizes, 0.99).unwrap_or(0.0),
+            max: sizes.last().copied().unwrap_or(0.0),
+            mean: errors.iter().sum::<f64>() / count,
+        }
+    }
+}
+
 /// What a table shows of a clock in a condition. The steady state is the second half of the run; root mean square,
 /// quantile, largest and mean are over all clients, seeds and seconds of it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -37,18 +65,17 @@ pub struct Figures {
 /// The figures of all seeds' clients.
 pub fn figures(seeds: &[Vec<Trace>]) -> Figures {
     let traces = || seeds.iter().flatten();
-    let steady: Vec<&Moment> = traces().flat_map(second_half).collect();
+    let steady: Vec<&Moment> = traces().flat_map(|trace| second_half(trace)).collect();
     let count = steady.len().max(1) as f64;
-    let offsets: Vec<f64> = steady.iter().map(|moment| moment.offset.as_seconds()).collect();
-    let sizes = sorted(offsets.iter().map(|offset| offset.abs()));
+    let Size { rms, p99, max, mean } = Size::of(steady.iter().map(|moment| moment.offset));
     let bounds = sorted(steady.iter().filter_map(|moment| moment.bound).map(Nanos::as_seconds));
     let deviations = sorted(steady.iter().filter_map(|moment| moment.deviation).map(Nanos::as_seconds));
     let held = steady.iter().filter(|moment| moment.bound.is_some_and(|bound| moment.offset.abs() <= bound)).count();
     Figures {
-        rms: (offsets.iter().map(|offset| offset * offset).sum::<f64>() / count).sqrt(),
-        p99: quantile(&sizes, 0.99).unwrap_or(0.0),
-        max: sizes.last().copied().unwrap_or(0.0),
-        mean: offsets.iter().sum::<f64>() / count,
+        rms,
+        p99,
+        max,
+        mean,
         epsilon: quantile(&sorted(seeds.iter().map(|clients| epsilon(clients))), 0.5).unwrap_or(0.0),
         close_after: median_time(traces().map(close_after).collect()),
         bound: quantile(&bounds, 0.5),
@@ -58,8 +85,9 @@ pub fn figures(seeds: &[Vec<Trace>]) -> Figures {
     }
 }
 
-fn second_half(trace: &Trace) -> &[Moment] {
-    &trace[trace.len() / 2..]
+/// The steady state: what is left when a clock has settled.
+pub fn second_half<T>(all: &[T]) -> &[T] {
+    &all[all.len() / 2..]
 }
 
 fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {

@@ -1,13 +1,15 @@
 //! The yardstick: our clocks in the very network in which chrony and NTPsec were measured, with truth known. Pure.
 //!
 //! One server shows true time; five clients ask it alone, one exchange a poll, stamps are exact, the two directions'
-//! delays are drawn independently. [`condition`] declares the network, [`drive`] leads one clock through it,
+//! delays are drawn independently. [`condition`] declares the network, [`drive`] leads one clock through it
+//! ([`follow`] gives it each exchange),
 //! [`measure`] says how well it did, [`published`] holds what others reached, [`limit`] estimates what nobody can do
 //! better, and [`table`] prints it all side by side. Everything is a function of the seed.
 
 pub mod condition;
 pub mod contender;
 pub mod drive;
+pub mod follow;
 pub mod limit;
 pub mod measure;
 pub mod published;

@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("workload", "time ids order"),
     ("theory", "time ids topology"),
     ("certify", "time affine ids"),
+    ("replay", "time affine ids probe clock yardstick causal certify"),
     ("checker", ""),
     ("stability", ""),
     ("journal", "time affine ids topology model probe clock causal node order"),

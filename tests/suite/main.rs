@@ -24,6 +24,7 @@ mod netns;
 mod order;
 mod ordered_run;
 mod orphans;
+mod own_stamps;
 mod page;
 mod parameters;
 mod person;
