@@ -1,10 +1,11 @@
 //! How stable each clock of a run was over spans of any length: its readings against true time, after the warm-up.
 
 use super::series::{Cell, Series};
+use super::summary::Summary;
 use crate::ids::{Algorithm, NodeId};
 use crate::stability::phase::Kind;
 use crate::stability::{Curves, Phase};
-use crate::time::NANOS_PER_SECOND;
+use crate::time::{NANOS_PER_SECOND, Nanos};
 
 /// With more nodes than this, nobody reads a curve for each.
 const MOST_NODES: usize = 40;
@@ -22,9 +23,17 @@ pub struct Stable {
     pub curves: Curves,
 }
 
+impl Summary {
+    /// Adds how stable each clock was after the warm-up. Cost: that of some eighty passes over the series for each clock,
+    /// so that only reports ask for it.
+    pub fn steady(&mut self) {
+        self.stability = of(&self.series, self.warm_up.map_or(0.0, Nanos::as_seconds));
+    }
+}
+
 /// The curves of every clock from `warm_up_s` on, sampled where the series is. None with more than forty nodes, or in a
 /// run that is too short.
-pub fn of(series: &Series, warm_up_s: f64) -> Vec<Stable> {
+fn of(series: &Series, warm_up_s: f64) -> Vec<Stable> {
     if series.nodes.len() > MOST_NODES {
         return Vec::new();
     }
@@ -39,7 +48,7 @@ pub fn of(series: &Series, warm_up_s: f64) -> Vec<Stable> {
         let step_s = step_s / (cells.len() - 1) as f64;
         for (index, node) in series.nodes.iter().enumerate() {
             let error = |cell: &&Cell| cell.ahead_ns.get(index).map(|ahead| ahead / NANOS_PER_SECOND as f64);
-            let curves = Curves::of(&Phase::of(Kind::Phase, cells.iter().map(error), step_s));
+            let curves = Curves::without_intervals(&Phase::of(Kind::Phase, cells.iter().map(error), step_s));
             all.push(Stable { algorithm, node: *node, curves });
         }
     }

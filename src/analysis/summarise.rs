@@ -15,7 +15,6 @@ use super::parameters;
 use super::premise;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
-use super::stability;
 use super::summary::{Promise, Row, Summary, Verdict};
 use super::system;
 use super::timely::{Given, choose as choose_premises};
@@ -107,7 +106,6 @@ impl<'a> Run<'a, '_> {
             summary.rows.push(clocks.row(algorithm, window, self.config.reference, summary.promise.as_ref()));
         }
         summary.series = clocks.series(window.1);
-        summary.stability = stability::of(&summary.series, warm_up.as_seconds());
         summary.ordering = self.ordering(|reports| clocks.eps_of_phase(reports));
         summary.notes.extend(cuts(self.spans, Some((truth, horizon))));
         self.conclude(summary, &clocks, window.1);

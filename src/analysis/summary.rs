@@ -148,7 +148,7 @@ pub struct Summary {
     pub arcs: Vec<ArcRow>,
     /// Eps over time.
     pub series: Series,
-    /// How stable each clock was.
+    /// How stable each clock was, where it was asked for.
     pub stability: Vec<Stable>,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,

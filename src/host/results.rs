@@ -141,6 +141,7 @@ impl Journaled {
     pub fn summary(&self) -> Summary {
         let mut summary = summarise(&self.run_id, &self.runs);
         summary.certify(&self.runs);
+        summary.steady();
         summary.notes.extend(self.unreadable.iter().cloned());
         summary
     }

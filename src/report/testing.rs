@@ -22,6 +22,7 @@ pub fn full() -> Summary {
         end(run, 10_000 * MS);
     }
     let mut summary = summarise("run-1", &runs);
+    summary.steady();
     summary.notes.push(HOSTILE.to_owned());
     summary.ordering =
         StampSource::ORDERING.into_iter().flat_map(|source| [row(source, false), row(source, true)]).collect();

@@ -95,6 +95,12 @@ impl Curves {
         Self { rows }
     }
 
+    /// The same without noise and intervals, which cost more than all the rest.
+    pub fn without_intervals(phase: &Phase) -> Self {
+        let row = |m| Statistic::ALL.into_iter().filter_map(move |statistic| row(phase, statistic, m, None));
+        Self { rows: factors(phase.longest().saturating_sub(1)).into_iter().flat_map(row).collect() }
+    }
+
     /// The rows of one statistic.
     pub fn of_statistic(&self, statistic: Statistic) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.statistic == statistic)

@@ -20,6 +20,7 @@ pub fn summary(nodes: u32, seed: u64) -> Summary {
     let runs: Vec<AgentRun> = simulated::runs(&text, seed).into_iter().map(ordered).collect();
     let mut summary = summarise("0123456789abcdef", &runs);
     summary.certify(&runs);
+    summary.steady();
     summary
 }
 
