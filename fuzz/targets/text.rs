@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use skewbench::host::claims::{chrony, clockbound, kernel};
+use skewbench::host::claims::{chrony, clockbound};
 use skewbench::host::control::{FromAgent, FromCollector, ToAgent, ToCollector};
 use skewbench::host::manifest::Manifest;
 use skewbench::host::{agent, reporting, settings};
@@ -41,7 +41,6 @@ fn claims(text: &str) {
     if let Some(said) = chrony::parse(text) {
         assert!(said.error_bound >= Nanos::ZERO);
     }
-    let _ = kernel::parse(text);
     if let Ok(manifest) = Manifest::parse(text.as_bytes()) {
         assert_eq!(Manifest::parse(&manifest.to_bytes()), Ok(manifest), "what is read is written again");
     }

@@ -124,6 +124,10 @@ fn the_main_job_end_to_end() {
     let last = said.lines().last().expect("a last line");
     assert_eq!(Path::new(last), folder.path().canonicalize().expect("the folder"));
     let rows = table(&folder.path().join("summary.csv"));
+    for row in &rows {
+        let (low, most) = (number(row, "eps_low_ns"), number(row, "eps_true_ns_max"));
+        assert!(low <= most && low <= number(row, "eps_high_ns"), "what is proved holds: {row:?}");
+    }
     assert_eq!(rows.iter().map(|row| row["algorithm"].as_str()).collect::<Vec<_>>(), ["free", "lamport", "ntp", "hlc"]);
     let head = fs::read_to_string(folder.path().join("summary.csv")).expect("a summary");
     assert_eq!(head.lines().next(), Some(SUMMARY));

@@ -1,12 +1,9 @@
 //! What this host says of its own clock, written down for the audit of claims. A thread of its own asks, seldom, and hands
 //! what it hears to the probe thread's queue of commands: nothing here is ever waited for.
-//!
-//! adjtimex is a system call without a safe wrapper among well-kept libraries, and this program has no unsafe code: so the
-//! kernel is asked by the `adjtimex` program where that is installed, and not at all where it is not.
 
 pub mod chrony;
 pub mod clockbound;
-pub mod kernel;
+mod kernel;
 mod phc;
 
 use std::io::Read;
@@ -48,7 +45,7 @@ pub struct Listening(#[expect(dead_code, reason = "it is held: the thread ends w
 /// usual place.
 pub fn listen(clock: LocalClock, commands: Sender<Command>, chrony_socket: Option<String>) -> Listening {
     let (stop, stopped) = channel();
-    let asking = Asking { clock, commands, chrony_socket, has_adjtimex: true, has_chronyc: true };
+    let asking = Asking { clock, commands, chrony_socket, has_chronyc: true };
     // Without the thread nothing is heard, and nothing else is lost.
     let _ = std::thread::Builder::new().name("claims".into()).spawn(move || asking.run(&stopped));
     Listening(stop)
@@ -58,7 +55,6 @@ struct Asking {
     clock: LocalClock,
     commands: Sender<Command>,
     chrony_socket: Option<String>,
-    has_adjtimex: bool,
     has_chronyc: bool,
 }
 
@@ -77,10 +73,7 @@ impl Asking {
         for said in phc::read() {
             self.tell(ClaimSource::Phc, Some(said));
         }
-        if self.has_adjtimex {
-            let printed = run("adjtimex", &["--print"], &mut self.has_adjtimex);
-            self.tell(ClaimSource::Kernel, printed.and_then(|text| kernel::parse(&text)));
-        }
+        self.tell(ClaimSource::Kernel, kernel::read());
         if daemon_too && self.has_chronyc {
             let socket: Vec<&str> = self.chrony_socket.iter().flat_map(|socket| ["-h", socket]).collect();
             let printed = run("chronyc", &[&socket[..], &["-n", "-c", "tracking"]].concat(), &mut self.has_chronyc);
