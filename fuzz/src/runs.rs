@@ -213,5 +213,6 @@ impl Maker<'_, '_> {
 /// The usual clocks, or any.
 fn clocks(bytes: &mut Bytes<'_>) -> Algorithms {
     let bits = if bytes.coin() { Algorithms::USUAL.bits() } else { bytes.whole() as u32 & Algorithms::ALL.bits() };
-    Algorithms::from_bits(bits).unwrap_or_default()
+    // A header whose clocks no node can run is refused.
+    Algorithms::from_bits(bits).and_then(|set| set.check().ok()).unwrap_or_default()
 }
