@@ -71,7 +71,9 @@ fn a_short_span_knows_the_clocks_as_well_as_the_whole_run_does() {
     tail.read(Instant::now());
     let live = summarise("live", &tail.runs());
     let (length, all) = (live.duration.unwrap().as_seconds(), whole.duration.unwrap().as_seconds());
-    assert!((4.0..4.6).contains(&length) && all > 9.0, "{length} of {all}");
+    // Each node keeps at least 4 s by its own clock; what all keep is shorter by as much as the clocks differ, which
+    // at 100 ppm is 1 ms after the 10 s of the run.
+    assert!((3.99..4.6).contains(&length) && all > 9.0, "{length} of {all}");
     for algorithm in Algorithm::OWN {
         let cells = |summary: &Summary| {
             let of = summary.series.cells.iter().filter(|cell| cell.algorithm == algorithm);
