@@ -37,6 +37,7 @@ pub mod host;
 pub mod ids;
 pub mod journal;
 pub mod model;
+pub mod names;
 pub mod node;
 pub mod order;
 pub mod probe;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::number;
+use crate::names;
 
 /// What can be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,8 +75,7 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|format| format.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no format: choose one of {}", Self::names()))
+        names::by_name(Self::ALL, Self::name, "format", text)
     }
 }
 

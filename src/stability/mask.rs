@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::names::by_name;
+
 /// A Recommendation's pair of limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mask {
@@ -77,10 +79,7 @@ impl FromStr for Mask {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|mask| mask.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{text}` is no mask: choose one of {names}")
-        })
+        by_name(Self::ALL, Self::name, "mask", text)
     }
 }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::bounds::{Bounds, Premises};
 use super::execution::{Course, Execution, Letter};
+use crate::names::by_name;
 use crate::time::{Nanos, Ppb};
 
 /// Who attacks.
@@ -78,10 +79,7 @@ impl FromStr for Adversary {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|one| one.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{text}` is no adversary: choose one of {names}")
-        })
+        by_name(Self::ALL, Self::name, "adversary", text)
     }
 }
 

@@ -7,6 +7,7 @@ use super::SERVER;
 use super::condition::{Condition, node};
 use super::limit::{Limit, Model};
 use crate::clock::{Clock, Corridor, Ntp, Regression, ntp};
+use crate::names::by_name;
 
 /// A clock that can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,9 +60,6 @@ impl FromStr for Contender {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|contender| contender.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{text}` is no clock of the yardstick: choose one of {names}")
-        })
+        by_name(Self::ALL, Self::name, "clock of the yardstick", text)
     }
 }

@@ -4,31 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each room of `src/` may import. `time`, `ids` and `topology` are open to all.
+/// What each room of `src/` may import.
 const MAY_IMPORT: &[(&str, &str)] = &[
     ("time", ""),
+    ("names", ""),
     ("real", ""),
     ("affine", "time"),
-    ("ids", ""),
+    ("ids", "names"),
     ("topology", "time ids"),
     ("model", "time affine ids topology real"),
     ("probe", "time affine ids"),
     ("clock", "time affine ids real probe"),
-    ("yardstick", "time affine ids real model probe clock"),
+    ("yardstick", "names time affine ids real model probe clock"),
     ("causal", "time"),
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
     ("workload", "time ids order"),
-    ("theory", "time ids topology"),
+    ("theory", "names time ids topology"),
     ("certify", "time affine ids"),
-    ("replay", "time affine ids probe clock yardstick causal certify"),
+    ("replay", "names time affine ids probe clock yardstick causal certify"),
     ("checker", ""),
-    ("stability", ""),
+    ("stability", "names"),
     ("journal", "time affine ids topology model probe clock causal node order"),
     ("analysis", "time affine ids topology model probe clock causal node order theory certify stability journal"),
     ("report", "time ids theory stability order workload analysis"),
     ("compare", "time ids model analysis"),
-    ("sim", "time real affine ids topology model probe clock causal node order workload theory journal analysis"),
+    ("sim", "names time real affine ids topology model probe clock causal node order workload theory journal analysis"),
     ("sweep", "time ids topology theory journal analysis report model sim"),
     ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
 ];

@@ -18,6 +18,7 @@ use std::str::FromStr;
 pub use driver::{Delivery, Planned, Setting, run, run_with_side_channel};
 pub use terms::{Premise, Terms};
 
+use crate::names::by_name;
 use crate::workload::Row;
 
 /// The workloads, in the order in which they are told about.
@@ -129,9 +130,6 @@ impl FromStr for Workload {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|workload| workload.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{text}` is no workload: choose one of {names}")
-        })
+        by_name(Self::ALL, Self::name, "workload", text)
     }
 }

@@ -1,0 +1,17 @@
+//! What can be named on a command line or in a file, found by its name.
+
+/// The one of `all` whose name is `text`.
+///
+/// # Errors
+/// Says that `text` is no `what`, and which there are.
+pub fn by_name<T: Copy, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+    what: &str,
+    text: &str,
+) -> Result<T, String> {
+    all.into_iter().find(|one| name(*one) == text).ok_or_else(|| {
+        let names = all.map(name).join(", ");
+        format!("`{text}` is no {what}: choose one of {names}")
+    })
+}
