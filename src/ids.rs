@@ -181,8 +181,14 @@ impl Algorithms {
     }
 
     /// The members by their numbers.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = Algorithm> {
-        Algorithm::ALL.into_iter().filter(move |algorithm| self.contains(*algorithm))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let algorithm = Algorithm::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*algorithm)
+        })
     }
 
     /// One bit for each member: that of its number.
