@@ -48,6 +48,7 @@ impl Reading {
     pub const LOCAL: Self = Self { line: Line::IDENTITY, then: None };
 
     /// The line in force at `at`.
+    #[inline]
     pub fn line_at(&self, at: Time<Local>) -> &Line<Local, Synced> {
         match &self.then {
             Some(then) if at >= then.start => then,
@@ -56,11 +57,13 @@ impl Reading {
     }
 
     /// What the clock shows at `at`.
+    #[inline]
     pub fn at(&self, at: Time<Local>) -> Time<Synced> {
         self.line_at(at).at(at)
     }
 
     /// How fast the clock runs at `at`, against the local clock.
+    #[inline]
     pub fn rate_at(&self, at: Time<Local>) -> Rate {
         self.line_at(at).rate
     }
@@ -161,7 +164,7 @@ impl Settings {
 /// The clock of `algorithm`, before it has seen anything. `None` where a node keeps none: for its own undisciplined clock,
 /// its host's system clock, and the hybrid clock, which is no function of the local clock alone.
 pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
-    let Settings { node, reference, poll, .. } = *settings;
+    let reference = settings.reference;
     Some(match algorithm {
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
         Algorithm::Lamport => Box::new(Lamport::default()),
@@ -171,7 +174,7 @@ pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> 
         Algorithm::Interval => Box::new(IntervalClock::new(settings)),
         Algorithm::WelchLynch => Box::new(WelchLynch::new(settings)),
         Algorithm::Largest => Box::new(Largest::new(settings)),
-        Algorithm::Ntp => Box::new(Ntp::new(ntp::Settings { node, reference, poll })),
+        Algorithm::Ntp => Box::new(Ntp::new(ntp::Settings::of(settings))),
     })
 }
 
