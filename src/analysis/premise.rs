@@ -60,7 +60,9 @@ pub fn told(spans: &BTreeMap<NodeId, Span<'_>>, readings: &BTreeMap<NodeId, Read
         for record in span.run.records() {
             let Record::Received(received) = record else { continue };
             let told = received.claims.of(Algorithm::Lamport);
-            let (Some(told), Some(_), Some(own)) = (told, sender(spans, received), readings.get(&received.from)) else { continue };
+            let (Some(told), Some(_), Some(own)) = (told, sender(spans, received), readings.get(&received.from)) else {
+                continue;
+            };
             let own = own.physical(Algorithm::Lamport);
             let (before, after) = (own.before(received.sent), own.at(received.sent));
             let excess = (told.reading - after).max(before - told.reading);

@@ -11,6 +11,7 @@ mod difference_system;
 mod events;
 mod executions;
 mod faults;
+mod folder;
 mod grid;
 mod hostile;
 mod hosts;

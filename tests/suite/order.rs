@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::chromium::Folder;
+use crate::folder::Folder;
 use crate::lab::{skewbench, table, text};
 
 fn order(flags: &[&str]) -> Output {
@@ -12,7 +12,7 @@ fn order(flags: &[&str]) -> Output {
 #[test]
 fn a_workload_prints_its_price_beside_the_prediction_and_writes_both() {
     let folder = Folder::new("order");
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let output = order(&["mutex", "--simulated", "--seconds", "5", "--out", out.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("\nverdict  WITHIN\n"), "{}", text(&output.stdout));
