@@ -14,7 +14,7 @@ use skewbench::host::{clock, results};
 use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::model::oscillator;
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 

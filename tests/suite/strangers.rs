@@ -10,7 +10,7 @@ use skewbench::host::collector::counters::Count;
 use skewbench::host::ship::hello::{Identity, introduce};
 use skewbench::ids::{BootId, NodeId};
 use skewbench::journal::frame::{self, HEADER_BYTES};
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 use skewbench::time::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
