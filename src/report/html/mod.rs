@@ -25,6 +25,7 @@ pub mod limits;
 pub mod ordering;
 pub mod page;
 pub mod parameters;
+pub mod price;
 pub mod ranges;
 pub mod scale;
 pub mod stability;
