@@ -2,6 +2,7 @@
 //! [`Summary`](crate::analysis::Summary), and nothing else.
 
 pub mod adversary;
+pub mod cost;
 pub mod csv;
 pub mod html;
 pub mod json;

@@ -1,5 +1,6 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
+use super::cost::sentences;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
@@ -323,6 +324,7 @@ fn ordering(summary: &Summary) -> String {
         ("agree", 6),
     ]);
     summary.ordering.iter().for_each(|row| text += &order(row));
+    sentences(summary, short).iter().for_each(|told| text += &wrapped("price    ", told));
     text
 }
 

@@ -134,7 +134,7 @@ fn sections(summary: &Summary) -> [(&'static str, String); 14] {
         ("How punctually probes were sent", lateness::figure(summary)),
         ("What the hosts say of themselves", claims::table(summary)),
         ("What happened", events::table(summary)),
-        ("What ordering costs", ordering::figure(summary) + &ordering::table(summary)),
+        ("What ordering costs", ordering::section(summary)),
         ("What this run cannot tell", limits::section(summary)),
         ("The run", facts::section(summary)),
     ]
