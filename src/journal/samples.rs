@@ -19,7 +19,8 @@ use crate::topology::Impairment;
 /// A header.
 pub fn header(node: u32, boot: u64) -> Header {
     let arc = Arc { from: NodeId(0), to: NodeId(1) };
-    let impairment = Impairment { delay: Nanos(5), jitter: Nanos(6), loss: 0.25, mu: Nanos(7) };
+    let impairment =
+        Impairment { delay: Nanos(5), jitter: Nanos(6), loss: 0.25, mu: Nanos(7), distance: "3km".parse().ok() };
     let run = RunConfig {
         cluster: u64::MAX,
         seed: Some(7),
