@@ -12,7 +12,7 @@ use crate::analysis::audit::ClaimRow;
 use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::ordering::OrderRow;
-use crate::analysis::parameters::{Parameter, Unit};
+use crate::analysis::parameters::{CertifiedBound, Parameter, Unit};
 use crate::analysis::proved::Proved;
 use crate::analysis::skew::Skew;
 use crate::analysis::summary::{Promise, Row};
@@ -254,7 +254,8 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
         ns(certified.map(|certified| certified.eps_low)),
         ns(certified.and_then(|certified| certified.eps_high)),
     ];
-    fields.extend(promised(promise));
+    let proved = summary.decided_by_proof().and(summary.certified_bound.as_ref()).filter(|_| lamport);
+    fields.extend(promised(promise, proved));
     fields.push(row.coverage.map_or_else(String::new, share));
     fields.extend(observed(row, skew));
     fields.push(if lamport { summary.verdict.name().to_owned() } else { String::new() });
@@ -263,8 +264,10 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
     fields
 }
 
-fn promised(promise: Option<&Promise>) -> [String; 5] {
-    let bounds = promise.map(|promise| promise.bounds);
+/// The bounds that the verdict stands on: those of the premises that the run fulfilled, or, without truth, of those that
+/// stamps prove.
+fn promised(promise: Option<&Promise>, proved: Option<&CertifiedBound>) -> [String; 5] {
+    let bounds = promise.map(|promise| promise.bounds).or(proved.map(|bound| bound.bounds));
     [
         ns(bounds.map(|bounds| bounds.seed)),
         ns(bounds.map(|bounds| bounds.safe)),

@@ -31,6 +31,7 @@ mod person;
 mod readme;
 mod replay;
 mod robust_clocks;
+mod rulings;
 mod security;
 mod simulated;
 mod simulations;
