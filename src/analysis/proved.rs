@@ -184,7 +184,8 @@ mod tests {
 
     fn claim(at_ms: i64, bound: i64, synchronised: bool) -> HostClaim {
         let source = ClaimSource::Kernel;
-        HostClaim { at_ns: at_ms * 1_000_000, source, synchronised, error_bound: Nanos(bound), offset: None }
+        let (offset, estimated_error) = (None, None);
+        HostClaim { at_ns: at_ms * 1_000_000, source, synchronised, error_bound: Nanos(bound), offset, estimated_error }
     }
 
     #[test]

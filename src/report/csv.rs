@@ -35,7 +35,7 @@ const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duratio
     order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s";
 
 const CLAIM_COLUMNS: &str = "node,source,readings,synchronised_share,error_bound_p50_ns,error_bound_max_ns,\
-    offset_p50_ns,offset_max_ns,verdict,judged,refuted,worst_excess_ns";
+    offset_p50_ns,offset_max_ns,estimated_error_p50_ns,estimated_error_max_ns,verdict,judged,refuted,worst_excess_ns";
 
 /// `claims.csv`: one row for each host and source; offsets by their size.
 pub fn claims_csv(summary: &Summary) -> Vec<u8> {
@@ -54,6 +54,8 @@ fn claim_row(row: &ClaimRow) -> Vec<String> {
         ns(bound_max),
         ns(offset_p50),
         ns(offset_max),
+        ns(row.estimated_error.map(|error| error.0)),
+        ns(row.estimated_error.map(|error| error.1)),
         verdict_of(row).to_owned(),
         text(row.audit.map(|audit| audit.judged)),
         text(row.audit.map(|audit| audit.refuted)),
