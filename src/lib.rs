@@ -36,6 +36,7 @@ pub mod compare;
 pub mod host;
 pub mod ids;
 pub mod journal;
+pub mod length;
 pub mod model;
 pub mod names;
 pub mod node;

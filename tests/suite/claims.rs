@@ -53,6 +53,9 @@ fn what_a_real_chronyd_claims_is_in_the_report() {
         let bound: i64 = row["error_bound_max_ns"].parse().expect("a bound");
         assert!((0..1_000_000).contains(&bound), "a daemon that is its own reference: {bound}");
     }
+    for row in rows.iter().filter(|row| row["source"] == "kernel" && row["synchronised_share"] != "0.000000") {
+        assert!(row["estimated_error_max_ns"].parse::<u64>().is_ok(), "what adjtimex calls esterror: {row:?}");
+    }
     assert!(said.contains("claim    node 0, chrony: within"), "{said}");
     assert!(fs::read_to_string(mesh.path("run/report.html")).expect("a page").contains("chrony"));
     let verified = skewbench().arg("verify").arg(mesh.path("run")).output().expect("verify starts");

@@ -9,9 +9,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("time", ""),
     ("names", ""),
     ("real", ""),
+    ("length", "time"),
     ("affine", "time"),
     ("ids", "names"),
-    ("topology", "time ids"),
+    ("topology", "time length ids"),
     ("model", "time affine ids topology real"),
     ("probe", "time affine ids"),
     ("clock", "time affine ids real probe"),
@@ -26,12 +27,21 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("checker", ""),
     ("stability", "names"),
     ("journal", "time affine ids topology model probe clock causal node order"),
-    ("analysis", "time affine ids topology model probe clock causal node order theory certify stability journal"),
-    ("report", "time ids theory stability order workload analysis"),
+    (
+        "analysis",
+        "time length affine ids topology model probe clock causal node order theory certify stability journal",
+    ),
+    ("report", "time length ids theory stability order workload analysis"),
     ("compare", "time ids model analysis"),
-    ("sim", "names time real affine ids topology model probe clock causal node order workload theory journal analysis"),
+    (
+        "sim",
+        "names time length real affine ids topology model probe clock causal node order workload theory journal analysis",
+    ),
     ("sweep", "names time ids topology theory journal analysis report model sim"),
-    ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
+    (
+        "host",
+        "time length affine ids topology model probe clock causal node order theory stability journal analysis report",
+    ),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

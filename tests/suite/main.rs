@@ -32,6 +32,7 @@ mod person;
 mod readme;
 mod replay;
 mod robust_clocks;
+mod rulings;
 mod security;
 mod simulated;
 mod simulations;
