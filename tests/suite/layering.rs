@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("report", "time ids theory stability order workload analysis"),
     ("compare", "time ids model analysis"),
     ("sim", "names time real affine ids topology model probe clock causal node order workload theory journal analysis"),
+    ("robustness", "names time ids model analysis node sim"),
     ("sweep", "time ids topology theory journal analysis report model sim"),
     ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
 ];
