@@ -6,6 +6,7 @@ pub mod csv;
 pub mod html;
 pub mod json;
 pub mod live;
+pub mod loops;
 pub mod stability;
 pub mod target;
 pub mod terminal;

@@ -1,5 +1,6 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
+use super::loops;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
@@ -30,6 +31,7 @@ pub fn report(summary: &Summary) -> String {
         ordering(summary),
         claims(summary),
         events(summary),
+        wrapped("loops    ", &format!("asymmetry of delays: {}", loops::sentence(&summary.loops, short))),
         notes(summary),
     ];
     let mut text = String::new();
