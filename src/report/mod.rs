@@ -8,6 +8,7 @@ pub mod html;
 pub mod json;
 pub mod live;
 pub mod ruling;
+pub mod loops;
 pub mod stability;
 pub mod target;
 pub mod terminal;

@@ -2,6 +2,7 @@
 
 use super::cost::sentences;
 use super::ruling;
+use super::loops;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
@@ -32,6 +33,7 @@ pub fn report(summary: &Summary) -> String {
         ordering(summary),
         claims(summary),
         events(summary),
+        wrapped("loops    ", &format!("asymmetry of delays: {}", loops::sentence(&summary.loops, short))),
         notes(summary),
     ];
     let mut text = String::new();

@@ -37,6 +37,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
         "sim",
         "names time length real affine ids topology model probe clock causal node order workload theory journal analysis",
     ),
+    ("robustness", "names time ids model analysis node sim"),
     ("sweep", "names time ids topology theory journal analysis report model sim"),
     (
         "host",

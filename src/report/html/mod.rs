@@ -22,6 +22,7 @@ pub mod heatmap;
 pub mod labels;
 pub mod lateness;
 pub mod limits;
+pub mod loops;
 pub mod ordering;
 pub mod page;
 pub mod parameters;
