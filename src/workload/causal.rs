@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::heartbeat::Heartbeat;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -69,8 +70,7 @@ pub struct Centre {
     me: NodeId,
     stamper: Stamper,
     visibility: Visibility,
-    heartbeat: Nanos,
-    beat: Time<Synced>,
+    heartbeat: Heartbeat,
     values: BTreeMap<u32, Stamp>,
     /// For each process the latest write of it that is visible here.
     visible: Vec<Stamp>,
@@ -90,14 +90,13 @@ impl Centre {
         first: Time<Synced>,
         heartbeat: Nanos,
     ) -> Self {
-        let beat = if visibility == Visibility::Stable { first } else { Time::MAX };
+        let first = if visibility == Visibility::Stable { first } else { Time::MAX };
         let none = vec![Stamp::START; nodes as usize];
         Self {
             me,
             stamper,
             visibility,
-            heartbeat: heartbeat.max(Nanos(1)),
-            beat,
+            heartbeat: Heartbeat::new(first, heartbeat),
             values: BTreeMap::new(),
             visible: none.clone(),
             heard: none,
@@ -169,12 +168,9 @@ impl Centre {
     }
 
     fn beat(&mut self, at: Time<Synced>, act: &mut Act) {
-        if self.beat <= at {
+        if self.heartbeat.is_due(at) {
             let promise = self.stamper.promise(at);
             act.send_to_others(self.me, self.heard.len() as u32, &Message::Heartbeat(promise));
-        }
-        while self.beat <= at {
-            self.beat += self.heartbeat;
         }
     }
 }
@@ -199,7 +195,8 @@ impl Process for Centre {
         // Its own clock may be what a write waits for.
         let own = self.heard[self.me.0 as usize];
         let held = self.pending.keys().find(|stamp| **stamp > own).filter(|_| self.visibility == Visibility::Stable);
-        held.map_or(self.beat, |stamp| self.beat.min(Time::from_nanos(stamp.time.max(own.time)) + Nanos(1)))
+        let beat = self.heartbeat.wake();
+        held.map_or(beat, |stamp| beat.min(Time::from_nanos(stamp.time.max(own.time)) + Nanos(1)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Entry, Log};
 use crate::ids::NodeId;
 use crate::order::Stamp;
-use crate::time::Nanos;
+use crate::time::{Nanos, Synced, Time};
 
 /// The one thing a user wants: to hold the resource once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -20,6 +20,33 @@ pub enum Event {
     Granted(Stamp),
     /// It holds it no more.
     Released,
+}
+
+/// Requests that wait for an answer, each until the clock reads so much.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Owed(BTreeSet<(Time<Synced>, Stamp)>);
+
+impl Owed {
+    /// None.
+    pub const fn none() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// A request that can be answered from the reading `due` on.
+    pub fn insert(&mut self, due: Time<Synced>, request: Stamp) {
+        self.0.insert((due, request));
+    }
+
+    /// Takes the next request that can be answered at `at`.
+    pub fn pop_due(&mut self, at: Time<Synced>) -> Option<Stamp> {
+        self.0.first().filter(|(due, _)| *due <= at)?;
+        self.0.pop_first().map(|(_, request)| request)
+    }
+
+    /// The reading from which the next request can be answered; [`Time::MAX`] if there is none.
+    pub fn wake(&self) -> Time<Synced> {
+        self.0.first().map_or(Time::MAX, |(due, _)| *due)
+    }
 }
 
 /// What came of a run.

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use super::exclusion::{Demand, Event};
+use super::exclusion::{Demand, Event, Owed};
 use super::{Actions, Input, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -47,8 +47,8 @@ pub struct RicartAgrawala {
     own: Option<Stamp>,
     awaited: BTreeSet<NodeId>,
     deferred: BTreeSet<NodeId>,
-    /// Requests not answered yet, each with the reading from which it can be.
-    owed: BTreeSet<(Time<Synced>, Stamp)>,
+    /// Requests not answered yet.
+    owed: Owed,
     until: Option<Time<Synced>>,
 }
 
@@ -65,7 +65,7 @@ impl RicartAgrawala {
             own: None,
             awaited: BTreeSet::new(),
             deferred: BTreeSet::new(),
-            owed: BTreeSet::new(),
+            owed: Owed::none(),
             until: None,
         }
     }
@@ -88,12 +88,11 @@ impl RicartAgrawala {
             Patience::Passed => self.stamper.lag(at, stamp),
             Patience::None => Nanos::ZERO,
         };
-        self.owed.insert((at + wait, stamp));
+        self.owed.insert(at + wait, stamp);
     }
 
     fn answer(&mut self, at: Time<Synced>, act: &mut Act) {
-        while let Some((due, request)) = self.owed.first().copied().filter(|(due, _)| *due <= at) {
-            self.owed.remove(&(due, request));
+        while let Some(request) = self.owed.pop_due(at) {
             if self.until.is_some() || self.own.is_some_and(|own| own < request) {
                 self.deferred.insert(request.node);
             } else {
@@ -138,8 +137,7 @@ impl Process for RicartAgrawala {
     }
 
     fn wake(&self) -> Time<Synced> {
-        let due = self.owed.first().map_or(Time::MAX, |(due, _)| *due);
-        due.min(self.until.unwrap_or(Time::MAX))
+        self.owed.wake().min(self.until.unwrap_or(Time::MAX))
     }
 }
 

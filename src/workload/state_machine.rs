@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::airline::{Airline, Answer, Reserve};
+use super::heartbeat::Heartbeat;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper, TotalOrder};
@@ -44,8 +45,7 @@ pub struct Replica {
     stamper: Stamper,
     order: TotalOrder<Reserve>,
     machine: Airline,
-    heartbeat: Nanos,
-    beat: Time<Synced>,
+    heartbeat: Heartbeat,
     /// Readings that its own clock must reach before commands that came are stable here.
     ahead: BTreeSet<Time<Synced>>,
 }
@@ -61,16 +61,7 @@ impl Replica {
         heartbeat: Nanos,
     ) -> Self {
         let order = TotalOrder::new(nodes as usize, 16);
-        Self {
-            me,
-            nodes,
-            stamper,
-            order,
-            machine,
-            heartbeat: heartbeat.max(Nanos(1)),
-            beat: first,
-            ahead: BTreeSet::new(),
-        }
+        Self { me, nodes, stamper, order, machine, heartbeat: Heartbeat::new(first, heartbeat), ahead: BTreeSet::new() }
     }
 
     fn issue(&mut self, at: Time<Synced>, command: Reserve, act: &mut Act) {
@@ -102,12 +93,9 @@ impl Replica {
     }
 
     fn beat(&mut self, at: Time<Synced>, act: &mut Act) {
-        if self.beat <= at {
+        if self.heartbeat.is_due(at) {
             let promise = self.stamper.promise(at);
             act.send_to_others(self.me, self.nodes, &Message::Heartbeat(promise));
-        }
-        while self.beat <= at {
-            self.beat += self.heartbeat;
         }
     }
 
@@ -137,7 +125,8 @@ impl Process for Replica {
     }
 
     fn wake(&self) -> Time<Synced> {
-        self.ahead.first().map_or(self.beat, |due| self.beat.min(*due))
+        let beat = self.heartbeat.wake();
+        self.ahead.first().map_or(beat, |due| beat.min(*due))
     }
 }
 
