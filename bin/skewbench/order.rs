@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use skewbench::host::program::{self, Malformed};
 use skewbench::order::report::StampSource;
 use skewbench::report::workload::{self, Given};
-use skewbench::sim::workload::{Premise, Terms, Workload};
+use skewbench::sim::workload::Virtual;
 use skewbench::time::Nanos;
+use skewbench::trial::{Premise, Terms, Workload};
 
 use crate::{folder, out};
 
@@ -127,7 +128,7 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let mut runs = Vec::new();
     for workload in workloads {
-        let (given, row) = (given(workload, &terms), workload.run(&terms));
+        let (given, row) = (given(workload, &terms), workload.play(&mut Virtual, &terms));
         let gap = if runs.is_empty() { "" } else { "\n" };
         out::put(&format!("{gap}{}", workload::text(&given, &row)))?;
         runs.push((given, row));
@@ -158,6 +159,7 @@ fn terms(args: &Args) -> Result<Terms> {
         declared: args.declared_eps.unwrap_or(args.eps),
         delay: args.delay,
         jitter: args.jitter,
+        slack: Nanos::ZERO,
         rate: args.rate,
         span: Nanos::from_seconds(i64::from(args.seconds)),
         seed: args.seed,

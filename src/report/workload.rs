@@ -99,8 +99,8 @@ fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
 
 /// Name, relation, and the numbers: measured, predicted, chance.
 fn quantities(row: &Row) -> impl Iterator<Item = (&str, &str, [String; 3])> {
-    let never = |count: &u64| [count.to_string(), "0".to_owned(), String::new()];
-    let broken = row.violations.iter().map(move |(name, count)| (*name, "never", never(count)));
+    let never = |count: u64| [count.to_string(), "0".to_owned(), String::new()];
+    let broken = row.never().map(move |(name, count)| (name, "never", never(count)));
     let numbers = |check: &Check| [check.measured, check.predicted, check.chance].map(number);
     let checks = row.checks.iter().map(move |check| (check.quantity, check.relation.name(), numbers(check)));
     broken.chain(checks)
@@ -154,7 +154,7 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
         ]);
     }
     text += "\n";
-    for (name, count) in &row.violations {
+    for (name, count) in row.never() {
         text += &line(&[("never: ", -7), (name, -53), (&count.to_string(), 8)]);
     }
     let verdict = match row.broken() {
@@ -188,6 +188,7 @@ mod tests {
             messages: 120,
             latency: Some([Nanos(10), Nanos(20), Nanos(30)]),
             violations: vec![("two holders", 1)],
+            unfinished: Vec::new(),
             checks: vec![Check::about("messages per entry", 6.0, 6.0), Check::alone("share", 0.123_456)],
         };
         (given, row)

@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::heartbeat::Heartbeat;
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -61,6 +62,10 @@ pub enum Event {
     /// The process's user saw this write of the key.
     Saw(u32, Stamp),
 }
+
+wire!(enum Command { 0 = Put(key); 1 = Get(key); });
+wire!(enum Message { 0 = Write { key, stamp, after }; 1 = Heartbeat(stamp); });
+wire!(enum Event { 0 = Wrote(key, stamp, dependencies); 1 = Visible(key, stamp); 2 = Saw(key, stamp); });
 
 type Act = Actions<Message, Event>;
 
@@ -191,6 +196,10 @@ impl Process for Centre {
         self.reveal(at, act);
     }
 
+    fn is_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     fn wake(&self) -> Time<Synced> {
         // Its own clock may be what a write waits for.
         let own = self.heard[self.me.0 as usize];
@@ -241,7 +250,7 @@ pub fn check(log: &Log<Event>) -> Findings {
     let mut upto = vec![vec![0_u32; nodes]; nodes];
     let mut values: Vec<BTreeMap<u32, Stamp>> = vec![BTreeMap::new(); nodes];
     let mut last: BTreeMap<u32, Stamp> = BTreeMap::new();
-    for (entry, event) in log.events() {
+    for (entry, event, intended) in log.answers() {
         let node = entry.node.0 as usize;
         let (Event::Wrote(key, stamp, _) | Event::Visible(key, stamp) | Event::Saw(key, stamp)) = event;
         match event {
@@ -251,7 +260,7 @@ pub fn check(log: &Log<Event>) -> Findings {
                 let before = past[node].clone();
                 past[node][node] += 1;
                 upto[node][node] += 1;
-                writes.insert(*stamp, Written { at: entry.at, number: past[node][node], past: before });
+                writes.insert(*stamp, Written { at: intended, number: past[node][node], past: before });
                 if let Some(rival) = last.insert(*key, *stamp).filter(|rival| rival.node != stamp.node) {
                     found.rivals += 1;
                     found.wrong_winners += u64::from(rival > *stamp);

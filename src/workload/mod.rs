@@ -26,6 +26,8 @@ pub mod snapshot;
 pub mod stability_tests;
 pub mod state_machine;
 pub mod termination;
+pub mod trace;
+pub mod wire;
 
 pub use contract::{Actions, Input, Output, Process};
 pub use log::{Entry, Log, What};

@@ -12,6 +12,7 @@
 use std::collections::BTreeSet;
 
 use super::exclusion::{Demand, Event, Owed};
+use super::wire::wire;
 use super::{Actions, Input, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -27,6 +28,8 @@ pub enum Message {
     /// R3: the sender is done with the resource.
     Release(Stamp),
 }
+
+wire!(enum Message { 0 = Request(stamp); 1 = Acknowledge(stamp); 2 = Release(stamp); });
 
 type Act = Actions<Message, Event>;
 

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::exclusion::{Demand, Event, Owed};
+use super::wire::wire;
 use super::{Actions, Input, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -32,6 +33,8 @@ pub enum Patience {
     /// At once. Safe only with clocks that hearing lifts; kept to show what breaks.
     None,
 }
+
+wire!(enum Message { 0 = Request(stamp); 1 = Reply; });
 
 type Act = Actions<Message, Event>;
 

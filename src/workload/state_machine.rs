@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::airline::{Airline, Answer, Reserve};
 use super::heartbeat::Heartbeat;
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper, TotalOrder};
@@ -34,6 +35,9 @@ pub enum Event {
     /// A message came out of the order of its source and was refused.
     Refused(NodeId),
 }
+
+wire!(enum Message { 0 = Command(stamp, command); 1 = Heartbeat(stamp); });
+wire!(enum Event { 0 = Issued(stamp); 1 = Applied(stamp, answer); 2 = Refused(from); });
 
 type Act = Actions<Message, Event>;
 
@@ -128,6 +132,10 @@ impl Process for Replica {
         let beat = self.heartbeat.wake();
         self.ahead.first().map_or(beat, |due| beat.min(*due))
     }
+
+    fn is_settled(&self) -> bool {
+        (0..self.nodes as usize).all(|source| self.order.waiting(source) == 0)
+    }
 }
 
 /// What came of a run.
@@ -155,11 +163,11 @@ pub fn check(log: &Log<Event>) -> Findings {
     let mut issued = std::collections::BTreeMap::new();
     let mut sequences: Vec<Vec<(Stamp, Answer)>> = vec![Vec::new(); log.nodes as usize];
     let mut previous: Option<Stamp> = None;
-    for (entry, event) in log.events() {
+    for (entry, event, intended) in log.answers() {
         match event {
             Event::Issued(stamp) => {
                 found.issued += 1;
-                issued.insert(*stamp, entry.at);
+                issued.insert(*stamp, intended);
                 if let Some(before) = previous.replace(*stamp).filter(|before| before.node != stamp.node) {
                     found.neighbours += 1;
                     found.inversions += u64::from(*stamp < before);

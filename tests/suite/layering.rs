@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
     ("workload", "time ids order"),
+    ("trial", "names time real ids model order workload"),
     ("theory", "names time ids topology"),
     ("certify", "time affine ids"),
     ("replay", "names time affine ids probe clock yardstick causal certify"),
@@ -29,9 +30,15 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("analysis", "time affine ids topology model probe clock causal node order theory certify stability journal"),
     ("report", "time ids theory stability order workload analysis"),
     ("compare", "time ids model analysis"),
-    ("sim", "names time real affine ids topology model probe clock causal node order workload theory journal analysis"),
+    (
+        "sim",
+        "names time real affine ids topology model probe clock causal node order workload trial theory journal analysis",
+    ),
     ("sweep", "time ids topology theory journal analysis report model sim"),
-    ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
+    (
+        "host",
+        "time affine ids topology model probe clock causal node order workload trial theory stability journal analysis report",
+    ),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

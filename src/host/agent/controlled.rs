@@ -106,10 +106,18 @@ async fn obey(
                     running.tell(Command::Note(Note::Phase(report)));
                     say(&mut output, &FromAgent::PhaseDone { delivered_in_time }).await?;
                 }
+                Done::Ready { scene, raw_ns, reading_ns } => {
+                    say(&mut output, &FromAgent::Ready { scene, raw_ns, reading_ns }).await?;
+                }
+                Done::Played { scene, cpu_ns } => say(&mut output, &FromAgent::Played { scene, cpu_ns }).await?,
+                Done::Tried => say(&mut output, &FromAgent::Tried).await?,
             },
             command = commands.recv() => match command {
                 Some(ToAgent::Connect) => orderer.connect().await,
                 Some(ToAgent::Phase(phase)) => orderer.run(phase).await,
+                Some(ToAgent::Trial(trial)) => orderer.play(trial).await,
+                Some(ToAgent::Cue(cue)) => orderer.cue(cue).await,
+                Some(ToAgent::Count) => say(&mut output, &FromAgent::Counted(orderer.count())).await?,
                 Some(ToAgent::Stop) | None => break,
                 Some(other) => bail!("the agent runs already: {other:?} comes too late"),
             },
