@@ -14,7 +14,7 @@ use super::ordering::player::Count;
 use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
-use crate::order::report::Phase;
+use crate::order::report::{Phase, PhaseReport};
 use crate::time::{Nanos, Ppb};
 use crate::trial::{Terms, Workload};
 
@@ -145,10 +145,7 @@ pub enum FromAgent {
     /// The ordering connections are open.
     Connected,
     /// An ordering phase is over.
-    PhaseDone {
-        /// Commands delivered in its time.
-        delivered_in_time: u64,
-    },
+    PhaseDone(Box<PhaseReport>),
     /// The agent is ready for a scene.
     Ready {
         /// Which scene.

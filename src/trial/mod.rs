@@ -1,6 +1,7 @@
 //! Trials of workloads, each with what it measured beside what was predicted, on whatever [`Stage`] they are played: in
 //! virtual time, or on real agents.
 
+mod clock;
 mod exclusion;
 pub mod expect;
 pub mod generals;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use clock::Clock;
 pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
 pub use terms::{Premise, Terms};
 
@@ -101,6 +103,11 @@ impl Workload {
                 "the declared eps is zero"
             }
         }
+    }
+
+    /// Whether it stamps what it does. Else it only asks what time it is, and clocks that show the same are the same to it.
+    pub const fn uses_stamps(self) -> bool {
+        !matches!(self, Self::RealTime | Self::CommitWait | Self::Byzantine)
     }
 
     /// Plays the workload. In virtual time the same terms give the same row.

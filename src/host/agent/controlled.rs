@@ -102,9 +102,8 @@ async fn obey(
             done = orderer.done() => match done? {
                 Done::Connected => say(&mut output, &FromAgent::Connected).await?,
                 Done::Phase(report) => {
-                    let delivered_in_time = report.delivered_in_time;
-                    running.tell(Command::Note(Note::Phase(report)));
-                    say(&mut output, &FromAgent::PhaseDone { delivered_in_time }).await?;
+                    running.tell(Command::Note(Note::Phase(report.clone())));
+                    say(&mut output, &FromAgent::PhaseDone(report)).await?;
                 }
                 Done::Ready { scene, raw_ns, reading_ns } => {
                     say(&mut output, &FromAgent::Ready { scene, raw_ns, reading_ns }).await?;
