@@ -169,8 +169,12 @@ impl Nanos {
     }
 
     /// The span's size without its sign.
+    #[inline]
     pub const fn abs(self) -> Self {
-        Self(self.0.saturating_abs())
+        match self.0.checked_abs() {
+            Some(size) => Self(size),
+            None => Self::MAX,
+        }
     }
 
     /// `self * factor`, saturating.

@@ -1,6 +1,7 @@
 //! The probe: what one authenticated datagram says, and the exchange that request and reply make together. Pure.
 
 pub mod exchange;
+pub mod key;
 pub mod wire;
 
 use smallvec::SmallVec;
@@ -9,6 +10,7 @@ use crate::ids::{Algorithm, Algorithms, BootId, NodeId};
 use crate::time::{Local, Nanos, Rate, Synced, Time};
 
 pub use exchange::{Exchange, Point};
+pub use key::Key;
 pub use wire::{Codec, Rejection};
 
 /// Where a stamp was taken: nearer to the wire is better.
@@ -142,7 +144,13 @@ impl Claims {
     /// What `algorithm` claims, if it does.
     #[inline]
     pub fn of(&self, algorithm: Algorithm) -> Option<&Claim> {
-        self.by.contains(algorithm).then(|| &self.claims[self.by.before(algorithm)])
+        let place = match self.by {
+            // They are numbered without a gap from the first that a node runs on: no counting where it is done all the time.
+            Algorithms::USUAL => (algorithm as usize).wrapping_sub(Algorithm::Lamport as usize),
+            by if by.contains(algorithm) => by.before(algorithm),
+            _ => return None,
+        };
+        self.claims.get(place)
     }
 
     /// Every claim with its algorithm.

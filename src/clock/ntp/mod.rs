@@ -2,14 +2,15 @@
 //!
 //! It estimates how far the reference node's clock is ahead of the local clock, and at what rate it runs away, and shows
 //! local time corrected by both. The reference is a configured node, of stratum one; it never corrects itself. The
-//! others follow the best of their peers ([`select`]) by its least-delayed samples ([`filter`]) in a phase-locked loop
-//! ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
+//! others follow the best of their peers ([`select`]) by its least-delayed samples ([`filter`]), averaged with those of its
+//! equals that agree with it ([`combine`]), in a phase-locked loop ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
 //!
 //! Inputs: messages (who is root, how old that news is) and exchanges (peer's clock − local clock, nanoseconds, positive
 //! when the peer is ahead). Outputs: a [`Reading`] of local time and an [`ErrorBound`] on its distance from the root's
 //! reading, in nanoseconds. Assumptions: delays are about the same both ways (half of the difference goes into the
 //! reading; the bound covers it), fewer than half of the peers are wrong, clocks go wrong by less than PHI = 15 ppm
-//! between updates. Cost an exchange: a pass over eight samples of each peer.
+//! between updates. Cost an exchange: O(peers) while the system
+//! peer is sure to be kept, else a pass over eight samples of each peer.
 //!
 //! # Start-up
 //! Four samples of a synchronised peer bring its root distance below MAXDIST: the clock steps, once. When its samples
@@ -21,14 +22,17 @@
 //! Everything of the mesh (root, age, election) is new. A peer may be switched to only if it is the root, or has
 //! fresher news of the root than we ever had: two nodes then never follow each other, and distances to a dead root do
 //! not count to infinity (as in AODV and DSDV; the RFC's check of the parent alone leaves a race). MINDISP, the floor
-//! of 5 ms under the claimed error, is left out: on a LAN it would make the claim say nothing. Cluster and combine
-//! (sections 11.2.2 and 11.2.3) are left out. See the parts for theirs.
+//! of 5 ms under the claimed error, is left out: on a LAN it would make the claim say nothing. Poll control ([`poll`])
+//! cannot change how often a mesh probes; it is off unless asked for ([`Ntp::with_poll_control`]): it trades accuracy for
+//! packets that are sent anyway. See the parts for their departures.
 
+pub mod combine;
 pub mod discipline;
 pub mod distance;
 pub mod election;
 pub mod filter;
 pub mod fit;
+pub mod poll;
 pub mod roster;
 pub mod select;
 
@@ -43,10 +47,11 @@ use super::{Change, Clock, ClockEvent, ErrorBound, Message, Reading};
 use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Rate, Time};
+use combine::{cluster, combine};
 use discipline::{Discipline, Outcome};
 use distance::Distance;
 use election::{Election, MAX_NEIGHBOURS, News, Role, Turn, age_limit};
-use filter::{Filter, Measurement, PHI, STAGES};
+use filter::{Filter, Measurement, Output, PHI, STAGES};
 use roster::Roster;
 use select::{Candidate, FEW, MAX_DISTANCE, MAX_STRATUM, truechimers};
 
@@ -119,6 +124,12 @@ impl Ntp {
             events: VecDeque::new(),
             stated: Statement::Due,
         }
+    }
+
+    /// The clock with a loop that may be updated as seldom as once in 2^`most` polls ([`poll`]).
+    pub fn with_poll_control(mut self, most: u8) -> Self {
+        self.discipline.control_poll(most);
+        self
     }
 
     /// The system peer: the node that this one follows.
@@ -208,6 +219,15 @@ impl Ntp {
         truechimers(&candidates)
     }
 
+    /// The survivors of the vote among the truechimers of the smallest stratum.
+    fn survivors(&self, now: Time<Local>) -> Vec<Candidate> {
+        let Role::Under(root) = self.election.role() else { return Vec::new() };
+        let mut chosen = self.weigh(now, root);
+        let least = chosen.first().map(|best| best.stratum);
+        chosen.retain(|candidate| Some(candidate.stratum) == least);
+        cluster(chosen.into_vec(), self.system_peer())
+    }
+
     /// Whether the system peer is no worse than the best by more than its distance.
     fn keeps_its_peer(&self, chosen: &[Candidate]) -> bool {
         let Some(best) = chosen.first() else { return false };
@@ -253,6 +273,7 @@ impl Ntp {
             stratum: news.stratum,
             offset: self.discipline.residual(now, &output.best),
             distance: near,
+            jitter: output.jitter,
         })
     }
 
@@ -284,22 +305,29 @@ impl Ntp {
         self.report(ClockEvent::Follows, chosen.peer);
     }
 
-    /// Lets the system peer's measurements into the loop.
+    /// Lets the system peer's measurements, averaged with those of the other survivors, into the loop.
     fn synchronise(&mut self, now: Time<Local>) -> Outcome {
         let frequency = self.discipline.frequency();
-        let Some(peer) = self.system_peer() else { return Outcome::Waited };
+        let Some(peer) = self.system_peer().filter(|_| self.discipline.is_turn(now)) else { return Outcome::Waited };
         let Some(filter) = self.filters.of_mut(peer) else { return Outcome::Waited };
         let fresh = filter.take(now, frequency, self.settings.poll);
         let due = if self.discipline.is_due() { filter.output(now, frequency) } else { fresh };
         let (Some(output), Some(news)) = (due, self.election.news(peer)) else { return Outcome::Waited };
+        let combined = combine(&self.survivors(now), peer);
+        let output = Output { jitter: combined.jitter_with(output.jitter), ..output };
         let distance = Distance::by_way_of(now, news, &output);
-        let outcome = self.discipline.update(now, &output.best);
+        let average = Measurement { offset: output.best.offset + combined.shift, ..output.best };
+        let residual = self.discipline.residual(now, &average);
+        let outcome = self.discipline.update(now, &average);
         if outcome != Outcome::Waited {
-            let residual = self.discipline.residual(now, &output.best);
-            self.distance = Some(distance.with_residual(residual));
+            // On its way to the average the clock is no further from the system peer than at either end.
+            let apart = self.discipline.residual(now, &output.best).abs().max(combined.shift.abs());
+            self.distance = Some(distance.with_residual(apart));
         }
-        if outcome == Outcome::Disciplined {
-            self.report(ClockEvent::Disciplined, self.settings.node);
+        match outcome {
+            Outcome::Disciplined => self.report(ClockEvent::Disciplined, self.settings.node),
+            Outcome::Steered => self.discipline.pace(residual, output.jitter),
+            Outcome::Waited | Outcome::Stepped => {}
         }
         outcome
     }
