@@ -36,6 +36,13 @@ impl Clocks {
         }
     }
 
+    /// See [`super::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        let lamport = self.reading(Algorithm::Lamport).line.start.as_nanos();
+        lamport ^ self.ntp.as_ref().map_or(0, Ntp::touch)
+    }
+
     fn other(&self, algorithm: Algorithm) -> Option<&dyn Clock> {
         let found = self.others.iter().find(|clock| clock.algorithm() == algorithm);
         found.map(|clock| -> &dyn Clock { clock.as_ref() })

@@ -78,6 +78,13 @@ impl Peer {
         }
     }
 
+    /// See [`super::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        let open = self.open.front().map_or(0, |open| open.deadline.as_nanos() ^ open.exchange.t1.user.as_nanos());
+        open ^ self.slot.as_nanos() ^ self.asked as i64
+    }
+
     /// The number of the next message to this peer.
     pub const fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;

@@ -153,6 +153,12 @@ impl Election {
         self.role
     }
 
+    /// See [`crate::node::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        self.neighbours.iter().fold(0, |sum, (_, news)| sum ^ news.heard.as_nanos())
+    }
+
     /// The latest news of a neighbour.
     #[inline]
     pub fn news(&self, neighbour: NodeId) -> Option<&News> {

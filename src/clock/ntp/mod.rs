@@ -132,6 +132,14 @@ impl Ntp {
         self
     }
 
+    /// See [`crate::node::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        let filters = self.filters.iter().filter_map(|(_, filter)| filter.best());
+        let read = filters.fold(self.election.touch(), |sum, best| sum ^ best.offset.0);
+        read ^ self.reading().line.start.as_nanos()
+    }
+
     /// The system peer: the node that this one follows.
     pub fn system_peer(&self) -> Option<NodeId> {
         self.following.map(|following| following.peer)

@@ -1,6 +1,8 @@
 //! All three clocks of every node, without journals: the nodes are those of [`crate::node`], and so is everything that they
 //! do; only what they would write down is never made. Events happen in the order of `sim::network`.
 
+use std::hint::black_box;
+
 use super::calendar::Calendar;
 use super::compact::{self, World};
 use super::courses::{Course, Courses};
@@ -114,7 +116,9 @@ impl Mesh {
     pub fn run_window(&mut self) {
         let until = (self.now + self.window).min(self.world.duration.0);
         loop {
-            let _ = self.calendar.turn();
+            if let Some(coming) = self.calendar.turn() {
+                touch(&self.world, &self.nodes, &self.letters, coming);
+            }
             let Some((now, event)) = self.calendar.pop_before(until) else { break };
             self.counts.events += 1;
             match event {
@@ -341,6 +345,17 @@ impl Sink for Outbox<'_> {
             _ => {}
         }
     }
+}
+
+/// Reads a word of what the coming events will need, as [`super::lamport`] does.
+fn touch(world: &World, nodes: &[Node], letters: &Letters, coming: impl Iterator<Item = Event>) {
+    black_box(coming.fold(0, |sum, event| {
+        let id = match event {
+            Event::Wake(id) => id,
+            Event::Receipt(place) => world.arcs[letters.places[place as usize].arc as usize].to,
+        };
+        sum ^ nodes[id as usize].touch()
+    }));
 }
 
 /// A node as its scenario has it. Of kappa only the credit of a wait for the program depends, and nothing waits here.
