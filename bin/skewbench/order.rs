@@ -1,9 +1,8 @@
 //! `skewbench order`: workloads whose order depends on clocks, with what that order costs.
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use skewbench::host::program::{self, Malformed};
 use skewbench::order::report::StampSource;
 use skewbench::report::workload::{self, Given};
@@ -134,8 +133,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     if let Some(dir) = &args.out {
         let dir = folder::prepare(Some(dir), args.force)?;
-        let file = dir.join("ordering-sim.csv");
-        fs::write(&file, workload::csv(&runs)).with_context(|| format!("{}: cannot write", file.display()))?;
+        folder::write(&dir, [("ordering-sim.csv", workload::csv(&runs))])?;
         out::put(&format!("{}\n", dir.display()))?;
     }
     let broken = runs.iter().any(|(_, row)| row.broken() > 0);

@@ -55,16 +55,17 @@ pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
     for (name, bytes) in files {
         write_whole(&out.join(name), &bytes).with_context(|| format!("{}: cannot write", out.join(name).display()))?;
     }
-    write_manifest(paths, out)?;
+    write_manifest(paths, out, &[])?;
     Ok(analysed)
 }
 
-/// Writes down the hashes of all that is in `out` by now of the results of the journals in `paths`, and of these.
+/// Writes down the hashes of all that is in `out` by now of the results of the journals in `paths`, of these, and of the
+/// files named `more` in `out`.
 ///
 /// # Errors
 /// A file that cannot be read or written.
-pub fn write_manifest(paths: &[PathBuf], out: &Path) -> Result<()> {
-    let results = NAMES.iter().map(|name| out.join(name)).filter(|file| file.exists());
+pub fn write_manifest(paths: &[PathBuf], out: &Path, more: &[&str]) -> Result<()> {
+    let results = NAMES.iter().chain(more).map(|name| out.join(name)).filter(|file| file.exists());
     manifest::write(out, results.chain(journal_files(paths)?))
 }
 
