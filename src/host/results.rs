@@ -108,12 +108,19 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
     Ok(Recomputed { analysed, files, notes: journaled.unreadable })
 }
 
-/// What the journals in `paths` say, as [`analyse_run`] reports it.
+/// What the journals in `paths` say, without certificate and stability; where true time is unknown with the certificate,
+/// which the verdict then stands on.
 ///
 /// # Errors
 /// As [`analyse_run`].
 pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
-    Ok(read_runs(paths)?.summary())
+    let journaled = read_runs(paths)?;
+    let mut summary = summarise(&journaled.run_id, &journaled.runs);
+    if !summary.knows_truth() {
+        summary.certify(&journaled.runs);
+    }
+    summary.notes.extend(journaled.unreadable);
+    Ok(summary)
 }
 
 /// The certificate of the worst pair of the journals in `paths`, or the contradiction, as text that can be checked.
