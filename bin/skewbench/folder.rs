@@ -35,8 +35,8 @@ pub fn prepare(out: Option<&Path>, force: bool) -> Result<PathBuf> {
 }
 
 /// Writes files into a folder, each whole or not at all, and the manifest of them.
-pub fn write<const N: usize>(dir: &Path, files: [(&str, Vec<u8>); N]) -> Result<()> {
-    for (name, bytes) in &files {
+pub fn write(dir: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
+    for (name, bytes) in files {
         let file = dir.join(name);
         write_whole(&file, bytes).with_context(|| format!("{}: cannot write", file.display()))?;
     }

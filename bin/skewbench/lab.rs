@@ -15,7 +15,7 @@ use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::length::Length;
 use skewbench::model::oscillator;
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 

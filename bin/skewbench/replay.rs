@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let mut progress = Progress::of("replaying");
     let judged = replay::judge(&recording, args.kappa_ppm, |share| progress.show(share));
     progress.end();
-    folder::write(&dir, [("replay.csv", table::csv(&recording, &judged).into())])?;
+    folder::write(&dir, &[("replay.csv", table::csv(&recording, &judged).into())])?;
     out::put(&format!("{}\n{}\n", table::text(&recording, &judged, args.kappa_ppm), dir.display()))?;
     Ok(program::WITHIN)
 }

@@ -80,7 +80,7 @@ fn run_adversary(args: &Args) -> Result<u8> {
     out::put(&adversary::text(&attack))?;
     if let Some(out) = &args.out {
         let dir = folder::prepare(Some(out), args.force)?;
-        folder::write(&dir, [("adversary.csv", adversary::csv(&attack).into())])?;
+        folder::write(&dir, &[("adversary.csv", adversary::csv(&attack).into())])?;
         out::put(&format!("{}\n", dir.display()))?;
     }
     Ok(if attack.reached <= attack.bounds.safe { program::WITHIN } else { program::VIOLATED })
@@ -99,7 +99,7 @@ fn run_scenario(path: &Path, args: &Args) -> Result<u8> {
         let dir = args.out.as_deref().map(|out| folder::prepare(Some(out), args.force)).transpose()?;
         let found = stream::run(&scenario, seed, &args.streaming, args.volume)?.map_err(refused)?;
         if let Some(dir) = dir {
-            folder::write(&dir, [("stream.csv", found.csv().into()), (SCENARIO, text.into_bytes())])?;
+            folder::write(&dir, &[("stream.csv", found.csv().into()), (SCENARIO, text.into_bytes())])?;
         }
         return Ok(found.verdict().exit_code());
     }

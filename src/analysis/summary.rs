@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::arcs::ArcRow;
 use super::audit::ClaimRow;
 use super::events::Event;
+use super::loops::Loops;
 use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::parameters::{CertifiedBound, Parameter};
@@ -140,6 +141,8 @@ pub struct Summary {
     pub residual_bound: Option<CertifiedBound>,
     /// What is proved without a common clock, where it was asked for.
     pub proved: Option<Proved>,
+    /// What loops of links reveal of the asymmetry of delays.
+    pub loops: Loops,
     /// What the best algorithm could have promised.
     pub optimum: Optimum,
     /// One row for each algorithm.

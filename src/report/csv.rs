@@ -11,6 +11,7 @@ use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
 use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
+use crate::analysis::loops::Loop;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::proved::Proved;
@@ -79,6 +80,28 @@ fn event_row(event: &Event) -> Vec<String> {
     let seen_by: Vec<String> = event.seen_by.iter().map(NodeId::to_string).collect();
     let (size, rate) = (ns(event.size), text(event.rate.map(|rate| rate.0)));
     vec![event.kind.name().to_owned(), text(node), text(from), text(to), t_s, duration_s, size, rate, seen_by.join(" ")]
+}
+
+const LOOP_COLUMNS: &str = "loop,links,windows,asymmetry_ns,low_ns,high_ns,seen,surplus_ns,closing_correction_ns";
+
+/// `loops.csv`: one row for each independent loop of links; its asymmetry is how much longer the least delays are in the order
+/// of the nodes than against it, its surplus half of that.
+pub fn loops_csv(summary: &Summary) -> Vec<u8> {
+    file(columns(LOOP_COLUMNS), summary.loops.rows.iter().map(loop_row))
+}
+
+fn loop_row(row: &Loop) -> Vec<String> {
+    vec![
+        row.name(),
+        row.nodes.len().to_string(),
+        row.windows.to_string(),
+        rounded(row.asymmetry_ns),
+        rounded(row.low_ns.floor()),
+        rounded(row.high_ns.ceil()),
+        if row.is_asymmetric() { "yes" } else { "no" }.to_owned(),
+        rounded(row.surplus_ns()),
+        rounded(row.correction_ns),
+    ]
 }
 
 const PARAMETER_COLUMNS: &str =

@@ -1,5 +1,7 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
+use super::cost::sentences;
+use super::loops;
 use super::ruling;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
@@ -31,6 +33,7 @@ pub fn report(summary: &Summary) -> String {
         ordering(summary),
         claims(summary),
         events(summary),
+        wrapped("loops    ", &format!("asymmetry of delays: {}", loops::sentence(&summary.loops, short))),
         notes(summary),
     ];
     let mut text = String::new();
@@ -325,6 +328,7 @@ fn ordering(summary: &Summary) -> String {
         ("agree", 6),
     ]);
     summary.ordering.iter().for_each(|row| text += &order(row));
+    sentences(summary, short).iter().for_each(|told| text += &wrapped("price    ", told));
     text
 }
 

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::lab::{Folder, skewbench, text};
+use crate::folder::Folder;
+use crate::lab::{skewbench, text};
 
 const SCENARIO: &str = "duration = \"4s\"\ntau = \"100ms\"\ntopology = { shape = \"full\", nodes = 2 }\n\
                         [oscillators]\ndrift_within_ppm = 50\n[links]\ndelay = \"1ms\"\n";
@@ -11,7 +12,6 @@ const SCENARIO: &str = "duration = \"4s\"\ntau = \"100ms\"\ntopology = { shape =
 /// Asserts that a command makes a bundle of these files, that it verifies, and that no byte of it can be changed unseen.
 fn assert_bundle(name: &str, inputs: &[(&str, &str)], flags: &[&str], files: &[&str]) {
     let folder = Folder::new(&format!("bundle-{name}"));
-    fs::create_dir_all(folder.path()).expect("a folder");
     for (input, content) in inputs {
         fs::write(folder.path().join(input), content).expect("an input");
     }
@@ -89,12 +89,15 @@ fn what_replay_writes_is_a_bundle() {
 #[test]
 fn what_order_writes_is_a_bundle() {
     assert_bundle("order", &[], &["order", "mutex", "--simulated"], &["ordering-sim.csv"]);
+    let over = ["order", "mutex", "--simulated", "--over", "eps=1ms,2ms"];
+    assert_bundle("price", &[], &over, &["ordering-sim.csv", "price.html"]);
+    let agents = ["order", "mutex", "--nodes", "2", "--seconds", "0.3", "--clock", "ntp"];
+    assert_bundle("agents", &[], &agents, &["ordering.csv"]);
 }
 
 #[test]
 fn what_analyze_writes_is_a_bundle_of_journals_elsewhere() {
     let folder = Folder::new("bundle-analyzed");
-    fs::create_dir_all(folder.path()).expect("a folder");
     let (scenario, run) = (folder.path().join("s.toml"), folder.path().join("run"));
     fs::write(&scenario, SCENARIO).expect("a scenario");
     let done = skewbench().arg("sim").arg(&scenario).args(["-q", "--out"]).arg(&run).output().expect("sim starts");

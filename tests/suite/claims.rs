@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::hosts::{Mesh, Process, until};
-use super::lab::{Folder, skewbench, table, text};
+use crate::folder::Folder;
+use crate::lab::{skewbench, table, text};
 
 /// A chronyd of our own in a folder that only we may enter, as it demands; `None` where it cannot run.
 fn chronyd(folder: &Path) -> Option<Process> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::real::{longest, round_trip};
 use crate::analysis::certificate::stated_kappa;
 use crate::analysis::horizon::LocalSpan;
-use crate::analysis::run::Span;
+use crate::analysis::run::{Span, sender};
 use crate::analysis::timely::Timed;
 use crate::ids::{Arc, NodeId};
 use crate::node::{Received, Record};
@@ -111,9 +111,7 @@ pub fn read(
 impl Traffic {
     fn add(&mut self, spans: &BTreeMap<NodeId, Span<'_>>, node: NodeId, span: &Span<'_>, received: &Received) {
         let arc = Arc { from: received.from, to: node };
-        let Some(sender) = spans.get(&arc.from).filter(|sender| sender.run.header.boot == received.boot) else {
-            return;
-        };
+        let Some(sender) = sender(spans, received) else { return };
         let Some(course) = self.courses.get_mut(&arc) else { return };
         let Received { sent, at, credit, .. } = *received;
         if (sender.began..=sender.ended).contains(&sent) || (span.began..=span.ended).contains(&at) {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
 use crate::analysis::events::{Event, Subject};
+use crate::analysis::loops::Loop;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::series::{Cell, Series};
@@ -299,6 +300,35 @@ impl<'a> Happened<'a> {
             size_ns: event.size.map(|size| size.0),
             rate_ppb: event.rate.map(|rate| rate.0),
             seen_by: &event.seen_by,
+        }
+    }
+}
+
+/// What a loop of links reveals.
+#[derive(Serialize)]
+pub struct LoopNumbers<'a> {
+    nodes: &'a [NodeId],
+    windows: usize,
+    asymmetry_ns: i64,
+    low_ns: i64,
+    high_ns: i64,
+    seen: bool,
+    surplus_ns: i64,
+    closing_correction_ns: i64,
+}
+
+impl<'a> LoopNumbers<'a> {
+    /// The numbers of a row.
+    pub fn of(row: &'a Loop) -> Self {
+        Self {
+            nodes: &row.nodes,
+            windows: row.windows,
+            asymmetry_ns: row.asymmetry_ns.round() as i64,
+            low_ns: row.low_ns.floor() as i64,
+            high_ns: row.high_ns.ceil() as i64,
+            seen: row.is_asymmetric(),
+            surplus_ns: row.surplus_ns().round() as i64,
+            closing_correction_ns: row.correction_ns.round() as i64,
         }
     }
 }
