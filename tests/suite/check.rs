@@ -214,6 +214,8 @@ fn running_agents_are_gathered_for_a_while_and_checked() {
     let notes = found["notes"].to_string();
     assert!(notes.contains("share one kernel clock"), "{notes}");
     assert!(text(&output.stderr).contains("the time is over"), "{}", text(&output.stderr));
+    let verified = skewbench().arg("verify").arg(mesh.path("run")).output().expect("verify starts");
+    assert_eq!(verified.status.code(), Some(0), "what was gathered is a bundle: {}", text(&verified.stdout));
     // What was gathered is there to be checked again, and is not mixed with what comes later.
     assert_eq!(check(&mesh.path("run"), &["--target", "1s", "--warm-up", "0"]).status.code(), Some(0));
     let (code, why) = gathering(&mesh, "1s", &[]).ended();
