@@ -45,8 +45,7 @@ fn assert_told(summary: &Summary) {
     let report: serde_json::Value = serde_json::from_slice(&json::report_json(summary)).expect("JSON");
     assert_eq!((&report["verdict"], &report["exit_code"]), (&word.into(), &code.into()));
     assert!(report["certificate"]["reason"].as_str().is_some_and(|reason| reason.starts_with(word)));
-    let page = html::report_html(summary);
-    let page = String::from_utf8(page).expect("text");
+    let page = String::from_utf8(html::report_html(summary)).expect("text");
     assert!(page.contains(&format!("</span> {word}</span>")) && page.contains("By stamps alone"), "{why}");
 }
 
@@ -62,6 +61,11 @@ fn a_quiet_run_without_truth_is_within_the_bound_that_its_stamps_certify() {
     assert!(why.contains("(declared), d 1, tau 1") && why.contains("(by round trips), mu 0ns"), "{why}");
     let said = terminal::sentence(&summary);
     assert!(said.contains("(certified), the bound promises"), "{said}");
+    let page = String::from_utf8(html::report_html(&summary)).expect("text");
+    assert!(
+        page.contains("this is the bound that stamps certify") && page.contains("class=\"bound\""),
+        "drawn and told"
+    );
 }
 
 /// Clocks that refuse each other's claims do not follow the rule, and stay as far apart as they began.
