@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 
 use super::clock::thread_cpu;
-use super::control::{Cue, Trial};
+use super::control::{self, Cue, Trial};
 use super::orderer::{Done, Order, Scenes, Thread};
 use super::ordering::Mesh;
 use super::ordering::player::{Count, Player, Setting};
@@ -22,6 +22,7 @@ pub(super) struct Acting<'a> {
     mesh: &'a mut Mesh,
     scenes: &'a mut Scenes,
     trial: &'a Trial,
+    played: u16,
     failed: Option<anyhow::Error>,
 }
 
@@ -33,7 +34,7 @@ impl<'a> Acting<'a> {
         scenes: &'a mut Scenes,
         trial: &'a Trial,
     ) -> Result<()> {
-        let mut acting = Self { thread, mesh, scenes, trial, failed: None };
+        let mut acting = Self { thread, mesh, scenes, trial, played: 0, failed: None };
         // What the trial makes of empty logs is of no use to anybody.
         let _ = trial.workload.play(&mut acting, &trial.terms);
         acting.failed.map_or(Ok(()), Err)
@@ -42,6 +43,10 @@ impl<'a> Acting<'a> {
     fn act<P: Process>(&mut self, terms: &Terms, scene: Scene<'_, P>) -> Result<()> {
         let number = self.scenes.next;
         self.scenes.next += 1;
+        self.played += 1;
+        if self.played > 1 && self.trial.scenes == control::Scenes::First {
+            return Ok(());
+        }
         let me = self.mesh.me();
         let Some((began, base, end)) = self.begin(number)? else { return Ok(()) };
         let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();

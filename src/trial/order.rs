@@ -104,7 +104,7 @@ fn row(world: &World, log: &Log<Event>, found: &state_machine::Findings, sends: 
     Row {
         operations: found.everywhere,
         operation: "commands",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
         violations: vec![("replicas disagree", found.disagreements), ("messages out of order", found.refused)],
         unfinished: vec![("commands not delivered everywhere", found.issued.saturating_sub(found.everywhere))],
@@ -139,7 +139,7 @@ pub fn stability_tests(stage: &mut impl Stage, terms: &Terms) -> Row {
     ]);
     row.operations = found.everywhere + timed.everywhere + agreed.everywhere;
     row.operation = "requests";
-    row.messages += by_time.messages() + by_agreement.messages();
+    row.messages = row.messages.map(|messages| messages + by_time.messages() + by_agreement.messages());
     row.latency = quantiles([found.latencies, timed.latencies.clone(), agreed.latencies.clone()].concat());
     row.violations.extend([
         ("by real time: replicas disagree", timed.disagreements),

@@ -38,7 +38,11 @@ fn a_promise_on_too_small_an_eps_breaks_and_is_exit_code_one() {
 fn malformed_flags_say_what_would_be_right() {
     for (flags, mend) in [
         (&["tennis", "--simulated"][..], "byzantine"),
-        (&["mutex"], "--simulated"),
+        (&["mutex", "--eps", "2ms"], "--simulated"),
+        (&["mutex", "--clock", "sundial"], "free"),
+        (&["mutex", "--simulated", "--clock", "lamport"], "lamport-logical"),
+        (&["mutex", "--delay", "5ms", "--declared-delay", "2ms"], "choose more"),
+        (&["mutex", "--ablate"], "--simulated"),
         (&["mutex", "--simulated", "--delay", "0ms"], "1us or more"),
         (&["mutex", "--simulated", "--rate", "99999", "--seconds", "3600"], "choose less"),
     ] {

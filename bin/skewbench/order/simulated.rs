@@ -87,7 +87,7 @@ fn given<'a>(workload: Workload, terms: &Terms) -> Given<'a> {
         declared_eps: terms.declared,
         delay: terms.delay,
         jitter: terms.jitter,
-        rate_per_s: terms.rate,
+        rate_per_s: Some(terms.rate),
         span: terms.span,
         seed: terms.seed,
         stamps: terms.stamps.name(),
