@@ -2,6 +2,7 @@
 //! its own process of it. What comes of a scene only the lab knows; here its log is empty.
 
 use std::fs::File;
+use std::sync::PoisonError;
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
@@ -48,6 +49,8 @@ impl<'a> Acting<'a> {
             return Ok(());
         }
         let me = self.mesh.me();
+        // Before it has begun it is not settled.
+        self.count(Count { scene: number, ..Count::default() });
         let Some((began, base, end)) = self.begin(number)? else { return Ok(()) };
         let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();
         let path = self.scenes.traces.join(trace_name(number, me));
@@ -69,8 +72,8 @@ impl<'a> Acting<'a> {
             runtime.block_on(until_curtain(number, orders, player.play()))?;
         } else {
             // There are more agents than processes: this one looks on.
-            let onlooker = Count { scene: number, settled: true, ..Count::default() };
-            *self.scenes.count.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = onlooker;
+            self.count(Count { scene: number, settled: true, ..Count::default() });
+            let Thread { runtime, orders, .. } = &mut *self.thread;
             runtime.block_on(until_curtain(number, orders, std::future::pending()))?;
         }
         let cpu_ns = (thread_cpu() - cpu).0.max(0).unsigned_abs();
@@ -91,6 +94,10 @@ impl<'a> Acting<'a> {
             }
         }
         Ok(None)
+    }
+
+    fn count(&self, count: Count) {
+        *self.scenes.count.lock().unwrap_or_else(PoisonError::into_inner) = count;
     }
 
     fn say(&self, done: Done) -> Result<()> {

@@ -132,6 +132,9 @@ impl Session<'_> {
 
     /// Plays a workload by one clock: at the rate that was asked for, or saturated and at half of that.
     fn play(&mut self, company: &mut Company, workload: Workload, clock: Clock) -> Result<()> {
+        if company.ended_early().is_some() {
+            return Ok(());
+        }
         let rate = match self.args.rate {
             None if workload.saturates() => {
                 let Some(rate) = self.saturate(company, workload, clock)? else { return Ok(()) };
@@ -184,6 +187,9 @@ impl Session<'_> {
         eprintln!("total-order: the transport without order");
         let floor = company.phase(phase(StampSource::Floor, Load::Saturated, span.min(Nanos::from_seconds(1))));
         for clock in clocks {
+            if company.ended_early().is_some() {
+                return Ok(());
+            }
             eprintln!("total-order by {clock}");
             let world = self.look(company, *clock)?;
             let per_agent = |rate: f64| (rate / f64::from(self.args.nodes)).ceil().max(1.0) as u64;
@@ -197,7 +203,7 @@ impl Session<'_> {
                 measured.push(("saturated", None, saturated));
                 measured.push(("half", Some(half), company.phase(phase(clock.stamps(), open(half), span))));
             }
-            for (load, rate, reports) in measured {
+            for (load, rate, reports) in measured.into_iter().filter(|(.., reports)| !reports.is_empty()) {
                 let (row, cpu) = engine::row(&reports, &floor, self.args.nodes);
                 let ended_early = company.ended_early();
                 let outcome = TrialOutcome { row, world: world.clone(), busy: span, cpu, ended_early };
