@@ -93,6 +93,8 @@ algorithms! {
     WelchLynch = 9, "welch-lynch";
     /// Interactive convergence of Lamport and Melliar-Smith (1985).
     Convergence = 10, "convergence";
+    /// Huygens: robust lines between the messages of every link, and the network effect over all links.
+    Huygens = 11, "huygens";
 }
 
 impl Algorithm {

@@ -18,7 +18,7 @@ use crate::report::{csv, html, json, terminal};
 pub const JOURNAL_EXTENSION: &str = "skj";
 
 /// The files of results.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     "summary.csv",
     "arcs.csv",
     "parameters.csv",
@@ -31,6 +31,7 @@ pub const NAMES: [&str; 14] = [
     "epsilon_certified.csv",
     "claims.csv",
     "events.csv",
+    "loops.csv",
     "report.json",
     "report.html",
 ];
@@ -99,6 +100,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
         csv::band_csv(&summary),
         csv::claims_csv(&summary),
         csv::events_csv(&summary),
+        csv::loops_csv(&summary),
         json::report_json(&summary),
         html::report_html(&summary),
     ];

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use self::proof::Certificate;
-use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, Order, ParameterNumbers, Stability};
+use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, LoopNumbers, Order, ParameterNumbers, Stability};
 use super::terminal::sentence;
 use crate::analysis::Summary;
 use crate::analysis::optimum::Optimum;
@@ -52,6 +52,7 @@ struct Report<'a> {
     epsilon: Epsilon<'a>,
     claims: Vec<Claimed<'a>>,
     events: Vec<Happened<'a>>,
+    loops: Vec<LoopNumbers<'a>>,
     counters: &'a BTreeMap<NodeId, BTreeMap<String, u64>>,
     notes: &'a [String],
 }
@@ -77,6 +78,7 @@ impl<'a> Report<'a> {
             epsilon: Epsilon::of(&summary.series),
             claims: summary.claims.iter().map(Claimed::of).collect(),
             events: summary.events.iter().map(Happened::of).collect(),
+            loops: summary.loops.rows.iter().map(LoopNumbers::of).collect(),
             counters: &summary.counters,
             notes: &summary.notes,
         }

@@ -28,7 +28,7 @@ impl Place<'_> {
 }
 
 /// What the run was given.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Given<'a> {
     /// The workload's name.
     pub workload: &'a str,
@@ -55,6 +55,8 @@ pub struct Given<'a> {
     pub stamps: &'a str,
     /// How operations were offered.
     pub load: &'a str,
+    /// What of that which the workload was told was not so: then it promised too much.
+    pub premises: Vec<String>,
     /// Where it was made.
     pub place: Place<'a>,
 }
@@ -163,7 +165,7 @@ fn quantities(row: &Row) -> impl Iterator<Item = (&str, &str, [String; 3])> {
 }
 
 /// Four significant digits; nothing if it is no number.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return String::new();
     }
@@ -199,6 +201,9 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
     let latency = row
         .latency
         .map_or_else(String::new, |[p50, p99, p999]| format!("; latency p50 {p50}, p99 {p99}, p99.9 {p999}"));
+    for premise in &given.premises {
+        text += &wrapped("premise  ", premise);
+    }
     text += &wrapped("done     ", &format!("{} {}{messages}{latency}", row.operations, row.operation));
     text += "\n";
     text +=
@@ -244,6 +249,7 @@ mod tests {
             seed: 7,
             stamps: "ntp",
             load: "open",
+            premises: Vec::new(),
             place: Place::VIRTUAL,
         };
         let row = Row {

@@ -9,9 +9,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("time", ""),
     ("names", ""),
     ("real", ""),
+    ("length", "time"),
     ("affine", "time"),
     ("ids", "names"),
-    ("topology", "time ids"),
+    ("topology", "time length ids"),
     ("model", "time affine ids topology real"),
     ("probe", "time affine ids"),
     ("clock", "time affine ids real probe"),
@@ -27,17 +28,23 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("checker", ""),
     ("stability", "names"),
     ("journal", "time affine ids topology model probe clock causal node order"),
-    ("analysis", "time affine ids topology model probe clock causal node order theory certify stability journal"),
-    ("report", "time ids theory stability order workload analysis"),
+    (
+        "analysis",
+        "time length affine ids topology model probe clock causal node order theory certify stability journal",
+    ),
+    ("report", "time length ids theory stability order workload analysis"),
     ("compare", "time ids model analysis"),
     (
         "sim",
-        "names time real affine ids topology model probe clock causal node order workload trial theory journal analysis",
+        "names time length real affine ids topology model probe clock causal node order workload trial theory journal \
+         analysis",
     ),
-    ("sweep", "time ids topology theory journal analysis report model sim"),
+    ("robustness", "names time ids model analysis node sim"),
+    ("sweep", "names time ids topology trial theory journal analysis report model sim"),
     (
         "host",
-        "time affine ids topology model probe clock causal node order workload trial theory stability journal analysis report",
+        "time length affine ids topology model probe clock causal node order workload trial theory stability journal \
+         analysis report",
     ),
 ];
 

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::chromium::Folder;
+use crate::folder::Folder;
 use crate::lab::{skewbench, table, text};
 
 const CALM: [&str; 6] = ["--seconds", "0.3", "--declared-eps", "100ms", "--declared-delay", "2s"];
@@ -19,7 +19,7 @@ fn order(flags: &[&str], out: &str) -> Output {
 /// Runs a workload and expects that no invariant broke and that something was done.
 fn holds(workload: &str, flags: &[&str]) {
     let folder = Folder::new(workload);
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let flags: Vec<&str> = [workload].iter().chain(flags).copied().collect();
     let output = order(&flags, out.to_str().expect("a path"));
     let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
@@ -57,7 +57,7 @@ fn every_way_to_know_stability_orders_alike_on_agents() {
 #[test]
 fn total_order_by_the_engine_is_saturated_and_then_run_at_half_of_that() {
     let folder = Folder::new("total-order");
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let output = order(&["total-order", "--seconds", "0.3", "--clock", "hlc,free"], out.to_str().expect("a path"));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let rows = table(&out.join("ordering.csv"));
@@ -93,7 +93,7 @@ fn generals_on_agents_agree_although_one_lies() {
 #[test]
 fn clocks_that_nobody_synchronises_break_commit_wait() {
     let folder = Folder::new("free");
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let flags = ["commit-wait", "--seconds", "0.5", "--declared-eps", "1us", "--clock", "free", "--rate", "200"];
     let output = order(&flags, out.to_str().expect("a path"));
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
@@ -105,7 +105,7 @@ fn clocks_that_nobody_synchronises_break_commit_wait() {
 #[test]
 fn an_agent_that_is_killed_is_reported_and_nothing_is_made_up() {
     let folder = Folder::new("killed");
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let flags = ["order", "state-machine", "--seconds", "30", "--clock", "ntp", "--rate", "100", "--out"];
     let mut run =
         skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
@@ -124,4 +124,25 @@ fn an_agent_that_is_killed_is_reported_and_nothing_is_made_up() {
     let rows = table(&out.join("ordering.csv"));
     assert!(rows.iter().filter(|row| row["relation"] == "never").all(|row| row["measured"] == "0"));
     assert!(rows.iter().any(|row| row["quantity"] == "commands not delivered everywhere"), "it is told, not judged");
+}
+
+#[test]
+fn an_agent_that_stands_still_for_a_while_breaks_nothing_but_latencies() {
+    let folder = Folder::new("slow");
+    let out = folder.join("out");
+    let flags = ["order", "mutex", "--seconds", "3", "--clock", "hlc", "--rate", "30", "--out"];
+    let mut run =
+        skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let mut errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    let mut said = || errors.next().expect("a line").expect("a readable line");
+    let pid = Pid::from_raw(said().rsplit_once(": ").expect("a process").1.parse().expect("a number"));
+    while !said().contains("operations/s") {}
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    kill(pid, Signal::SIGSTOP).expect("it runs");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    kill(pid, Signal::SIGCONT).expect("it stands");
+    let output = run.wait_with_output().expect("the program");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let rows = table(&out.join("ordering.csv"));
+    assert!(rows.iter().all(|row| row["violations"] == "0"));
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use skewbench::host::program::{self, Malformed};
+use skewbench::sweep::price::Varying;
 use skewbench::time::Nanos;
 use skewbench::trial::{Clock, Workload};
 
@@ -63,10 +64,15 @@ pub struct Args {
     /// Seed of every draw
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Run it at many values of one term, and draw measured beside predicted: eps, declared-eps, delay, jitter, rate or nodes
+    /// (values as for sweep: 100us..20ms, or 1ms,5ms,20ms)
+    #[arg(long, value_name = "TERM=VALUES", requires = "simulated")]
+    over: Option<Varying>,
     /// Give up what the workload stands on, to see what breaks
     #[arg(long, requires = "simulated")]
     ablate: bool,
-    /// Where ordering.csv goes [default: skewbench-out/<start time>], or ordering-sim.csv [default: it is not written]
+    /// Where ordering.csv goes [default: skewbench-out/<start time>], or ordering-sim.csv and, with --over, price.html
+    /// [default: they are not written]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write to DIR even if it holds files
@@ -82,6 +88,7 @@ Examples:
   skewbench order mutex --simulated
   skewbench order commit-wait --simulated --eps 7ms --declared-eps 3ms     later commits are stamped earlier
   skewbench order total-order --simulated --ablate                         channels that do not keep their order
+  skewbench order commit-wait --simulated --over eps=100us..20ms --out price    what each eps costs: price/price.html
   skewbench order all --simulated --out order-sim";
 
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::model::oscillator;
 use skewbench::order::report::{Load, Phase, PhaseReport, StampSource};
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 use skewbench::report::workload::{self, Given, Place};
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
@@ -99,10 +99,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Plays a workload with every clock that makes a difference to it.
     fn measure(&mut self, workload: Workload, clocks: &[Clock]) -> Result<()> {
-        let mut clocks = clocks.to_vec();
-        if !workload.uses_stamps() {
-            clocks.dedup_by_key(|clock| clock.algorithm());
-        }
+        let clocks = differing(workload, clocks);
         // Where agents are killed, each clock needs new ones.
         let at_once = if workload == Workload::RealTime { 1 } else { clocks.len() };
         for clocks in clocks.chunks(at_once.max(1)) {
@@ -263,6 +260,7 @@ impl Session<'_> {
             row.excuse_unfinished();
         }
         let terms = &world.terms;
+        let declared = self.terms(workload, clock, 1.0)?;
         let given = Given {
             workload: workload.name(),
             broken: None,
@@ -276,6 +274,7 @@ impl Session<'_> {
             seed: terms.seed,
             stamps: clock.name(),
             load,
+            premises: premises(&declared, terms),
             place: Place {
                 transport: "tcp loopback",
                 cores: Some(facts::cores()),
@@ -320,6 +319,31 @@ fn delivered_per_s(reports: &[(NodeId, PhaseReport)]) -> f64 {
     delivered as f64 * 1e9 / duration_ns as f64
 }
 
+/// What of that which the workload was told was not so.
+fn premises(declared: &Terms, seen: &Terms) -> Vec<String> {
+    let mut broken = Vec::new();
+    if seen.eps > declared.declared {
+        broken.push(format!("clocks were up to {} apart, {} were declared", seen.eps, declared.declared));
+    }
+    if seen.longest_delay() > declared.longest_delay() {
+        let (took, declared) = (seen.longest_delay(), declared.longest_delay());
+        broken.push(format!("a message took up to {took}, {declared} were declared"));
+    }
+    broken
+}
+
+/// Those clocks that make a difference to the workload, each once.
+fn differing(workload: Workload, clocks: &[Clock]) -> Vec<Clock> {
+    let mut found = Vec::new();
+    for clock in clocks {
+        let clock = if workload.uses_stamps() { *clock } else { Clock::Physical(clock.algorithm()) };
+        if !found.contains(&clock) {
+            found.push(clock);
+        }
+    }
+    found
+}
+
 fn listed(company: &Company) -> String {
     let one = |(node, process): (NodeId, Option<u32>)| process.map(|process| format!("{node}: {process}"));
     company.process_ids().into_iter().filter_map(one).collect::<Vec<_>>().join(", ")
@@ -331,6 +355,7 @@ fn plan(args: &Args, dir: &Path, clocks: &[Clock]) -> Result<Plan> {
         jitter: args.jitter.unwrap_or_default(),
         loss: 0.0,
         mu: Nanos::ZERO,
+        distance: None,
     };
     let topology = Topology::full(args.nodes, settings);
     let drift = Ppb::from_ppm(DRIFT);

@@ -18,7 +18,7 @@ use crate::ids::Algorithms;
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
 use crate::order::report::Phase;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 pub use company::{Company, EndedEarly, Outcome as TrialOutcome};
