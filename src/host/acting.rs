@@ -51,7 +51,7 @@ impl<'a> Acting<'a> {
         let me = self.mesh.me();
         // Before it has begun it is not settled.
         self.count(Count { scene: number, ..Count::default() });
-        let Some((began, base, end)) = self.begin(number)? else { return Ok(()) };
+        let Some(Beginning { began, base, end }) = self.begin(number)? else { return Ok(()) };
         let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();
         let path = self.scenes.traces.join(trace_name(number, me));
         let trace = File::create(&path).with_context(|| format!("trace `{}` cannot be made", path.display()))?;
@@ -80,9 +80,8 @@ impl<'a> Acting<'a> {
         self.say(Done::Played { scene: number, cpu_ns })
     }
 
-    /// Says that the agent is ready, and waits for the scene to begin: when that is, what a clock without offset shows then,
-    /// and when it ends. None if nobody will begin it.
-    fn begin(&mut self, number: u16) -> Result<Option<(Time<Raw>, Time<Synced>, Time<Raw>)>> {
+    /// Says that the agent is ready, and waits for the scene to begin. None if nobody will begin it.
+    fn begin(&mut self, number: u16) -> Result<Option<Beginning>> {
         let now = self.thread.clocks.now(Some(self.trial.algorithm));
         let (raw_ns, reading_ns) = (now.raw.as_nanos(), now.physical.as_nanos());
         self.say(Done::Ready { scene: number, raw_ns, reading_ns })?;
@@ -90,7 +89,8 @@ impl<'a> Acting<'a> {
             if let Order::Cue(Cue::Begin { scene, raw_ns, base_ns, end_ns }) = order
                 && scene == number
             {
-                return Ok(Some((Time::from_nanos(raw_ns), Time::from_nanos(base_ns), Time::from_nanos(end_ns))));
+                let (began, end) = (Time::from_nanos(raw_ns), Time::from_nanos(end_ns));
+                return Ok(Some(Beginning { began, base: Time::from_nanos(base_ns), end }));
             }
         }
         Ok(None)
@@ -105,6 +105,14 @@ impl<'a> Acting<'a> {
         let _ = self.thread.results.blocking_send(Ok(done));
         Ok(())
     }
+}
+
+/// When a scene begins and ends.
+struct Beginning {
+    began: Time<Raw>,
+    /// What a clock without offset shows then.
+    base: Time<Synced>,
+    end: Time<Raw>,
 }
 
 /// Plays until the scene is over by itself or by its cue, or nobody is there to give one.
