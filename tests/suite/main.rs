@@ -44,5 +44,6 @@ mod strangers;
 mod streamed;
 mod swarm;
 mod sweeps;
+mod trials;
 mod verify;
 mod yardstick;

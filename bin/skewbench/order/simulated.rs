@@ -79,7 +79,10 @@ fn page(varying: &Varying, runs: &[Run]) -> String {
     let label = |value| varying.term.unit().label(value);
     let over = Over { name: varying.term.name(), label: &label };
     let values = varying.values.iter().cycle();
-    price::page(over, &values.zip(runs).map(|(value, (given, row))| (*value, *given, row.clone())).collect::<Vec<_>>())
+    price::page(
+        over,
+        &values.zip(runs).map(|(value, (given, row))| (*value, given.clone(), row.clone())).collect::<Vec<_>>(),
+    )
 }
 
 /// The same terms, if a run of them is none of minutes.
@@ -137,11 +140,12 @@ fn given(workload: Workload, terms: &Terms) -> Given<'static> {
         declared_eps: terms.declared,
         delay: terms.delay,
         jitter: terms.jitter,
-        rate_per_s: terms.rate,
+        rate_per_s: Some(terms.rate),
         span: terms.span,
         seed: terms.seed,
         stamps: terms.stamps.name(),
         load: "open",
+        premises: Vec::new(),
         place: Place::VIRTUAL,
     }
 }
