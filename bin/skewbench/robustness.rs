@@ -27,7 +27,8 @@ in their stamps alike; their own clocks are not judged. eps is the largest diffe
   before      eps before the disturbance, from poll 200 on: median over time; median over seeds
   worst       largest eps from the disturbance's beginning on, of any seed
   recovered   from the disturbance's end to the first ten polls from which on, until the run ends, the median of eps over \
-any ten polls is at most twice the median before; the latest of any seed. A step of the frequency ends when it happens. \
+any ten polls is at most twice the median before, or the largest median over ten polls before if that is more; the latest \
+of any seed. A step of the frequency ends when it happens. \
 `3 of 5` says that only three seeds recovered within the run; the CSV's cell is then empty
   held        share of the time from poll 200 on in which the clock's own bound held the reference's clock (its host's, \
 while the reference is dead); no cell: it states no bound. chrony's own bound held in 97 % of its update intervals where \

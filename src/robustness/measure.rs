@@ -9,7 +9,7 @@ use crate::analysis::track::Track;
 use crate::ids::{Algorithm, NodeId};
 use crate::time::Nanos;
 
-/// Within so many times its median before the disturbance, eps counts as what it was...
+/// Within so many times its median before the disturbance, or within what it was over ten polls then, eps counts as what it was...
 const TWICE: i64 = 2;
 /// ...if its median over so many polls is: one late message makes a spike that is no relapse.
 const POLLS: i64 = 10;
@@ -21,8 +21,8 @@ pub struct Measured {
     pub before: Nanos,
     /// Largest eps from the disturbance's beginning on.
     pub worst: Nanos,
-    /// From the disturbance's end to the instant from which the median of eps over ten polls stays within twice the median
-    /// before, until the run ends; to a poll. `None` if it does not.
+    /// From the disturbance's end to the instant from which the median of eps over ten polls stays, until the run ends, within
+    /// twice the median before, or within the largest such median before if that is more; to a poll. `None` if it does not.
     pub recovered: Option<Nanos>,
     /// Node-time from settling on in which a clock stated a bound that held, in ns.
     pub covered: f64,
@@ -49,11 +49,14 @@ pub fn of(algorithm: Algorithm, lives: &Lives, disturbance: Disturbance) -> Opti
     };
     let (quiet, after) = (eps(settled, begins), eps(begins, over));
     let before = weighted(&quiet, PerMille::P50)?;
+    let poll = ns(disturbance.poll());
+    let usual = medians(&quiet, (settled, begins), poll).into_iter().flatten().max()?;
+    let limit = before.times(TWICE).max(usual);
     let claims = claims(algorithm, lives, &is_honest, (settled, over));
     Some(Measured {
         before,
         worst: largest(&after)?,
-        recovered: recovered(&after, before.times(TWICE), (ends, over), ns(disturbance.poll())),
+        recovered: recovered(&after, limit, (ends, over), poll),
         covered: claims.covered,
         stated: claims.stated,
         claim: weighted(&claims.bounds, PerMille::P50),
@@ -61,17 +64,20 @@ pub fn of(algorithm: Algorithm, lives: &Lives, disturbance: Disturbance) -> Opti
     })
 }
 
-/// From the beginning of `span` to that of the first ten polls from which on no ten polls in it have a median above `limit`.
-fn recovered(eps: &[Stretch], limit: Nanos, span: (f64, f64), poll: f64) -> Option<Nanos> {
+/// The median of eps over each ten polls between two instants, a poll apart from each other.
+fn medians(eps: &[Stretch], span: (f64, f64), poll: f64) -> Vec<Option<Nanos>> {
     let width = poll * POLLS as f64;
     let windows = ((span.1 - span.0 - width) / poll) as usize + 1;
     let start = |index: usize| span.0 + index as f64 * poll;
-    let exceeds = |index: &usize| {
-        let within = clipped(eps, start(*index), start(*index) + width);
-        weighted(&within, PerMille::P50).is_none_or(|median| median > limit)
-    };
-    let first = (0..windows).rev().find(exceeds).map_or(0, |last| last + 1);
-    (first < windows).then(|| Nanos((start(first) - span.0) as i64))
+    (0..windows).map(|index| weighted(&clipped(eps, start(index), start(index) + width), PerMille::P50)).collect()
+}
+
+/// From the beginning of `span` to that of the first ten polls from which on no ten polls in it have a median above `limit`.
+fn recovered(eps: &[Stretch], limit: Nanos, span: (f64, f64), poll: f64) -> Option<Nanos> {
+    let medians = medians(eps, span, poll);
+    let exceeds = |median: &Option<Nanos>| median.is_none_or(|median| median > limit);
+    let first = medians.iter().rposition(exceeds).map_or(0, |last| last + 1);
+    (first < medians.len()).then(|| Nanos((first as f64 * poll) as i64))
 }
 
 /// What of eps lies between two instants.
