@@ -37,6 +37,7 @@ pub mod compare;
 pub mod host;
 pub mod ids;
 pub mod journal;
+pub mod length;
 pub mod model;
 pub mod names;
 pub mod node;

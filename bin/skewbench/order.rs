@@ -6,9 +6,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use skewbench::host::program::{self, Malformed};
 use skewbench::order::report::StampSource;
+use skewbench::report::html::price::{self, Over};
 use skewbench::report::workload::{self, Given};
 use skewbench::sim::workload::{Premise, Terms, Workload};
+use skewbench::sweep::price::Varying;
+use skewbench::sweep::values::Varied;
 use skewbench::time::Nanos;
+use skewbench::workload::Row;
 
 use crate::{folder, out};
 
@@ -16,6 +20,8 @@ use crate::{folder, out};
 const MOST_MESSAGES: f64 = 1e6;
 /// Heartbeats a second of a process to each other one.
 const BEATS_PER_S: f64 = 50.0;
+/// A measured quantity is as predicted within this share, and four times what chance does.
+const SLACK: f64 = 0.05;
 
 /// Run workloads whose order depends on clocks, and put their price beside its prediction.
 ///
@@ -62,10 +68,14 @@ pub struct Args {
     /// Where stamps come from: ntp (synchronised physical clocks), hlc or lamport-logical
     #[arg(long, value_name = "SOURCE", default_value = "ntp", value_parser = stamps)]
     stamps: StampSource,
+    /// Run it at many values of one term, and draw measured beside predicted: eps, declared-eps, delay, jitter, rate or nodes
+    /// (values as for sweep: 100us..20ms, or 1ms,5ms,20ms)
+    #[arg(long, value_name = "TERM=VALUES")]
+    over: Option<Varying>,
     /// Give up what the workload stands on, to see what breaks
     #[arg(long)]
     ablate: bool,
-    /// Where ordering-sim.csv goes [default: it is not written]
+    /// Where ordering-sim.csv goes, and with --over price.html [default: nothing is written]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write to DIR even if it holds files
@@ -78,6 +88,7 @@ Examples:
   skewbench order mutex --simulated
   skewbench order commit-wait --simulated --eps 7ms --declared-eps 3ms     later commits are stamped earlier
   skewbench order total-order --simulated --ablate                         channels that do not keep their order
+  skewbench order commit-wait --simulated --over eps=100us..20ms --out price    what each eps costs: price/price.html
   skewbench order all --simulated --out order-sim";
 
 #[derive(Clone, Copy, Debug)]
@@ -125,34 +136,83 @@ pub fn run(args: &Args) -> Result<u8> {
         Chosen::One(workload) => vec![workload],
         Chosen::All => Workload::ALL.to_vec(),
     };
-    let mut runs = Vec::new();
-    for workload in workloads {
-        let (given, row) = (given(workload, &terms), workload.run(&terms));
-        let gap = if runs.is_empty() { "" } else { "\n" };
-        out::put(&format!("{gap}{}", workload::text(&given, &row)))?;
-        runs.push((given, row));
-    }
+    let runs = match &args.over {
+        Some(varying) => at_each(varying, &workloads, args, terms)?,
+        None => at_once(&workloads, &terms)?,
+    };
     if let Some(dir) = &args.out {
         let dir = folder::prepare(Some(dir), args.force)?;
-        let file = dir.join("ordering-sim.csv");
-        fs::write(&file, workload::csv(&runs)).with_context(|| format!("{}: cannot write", file.display()))?;
+        let write = |name: &str, bytes: &[u8]| {
+            let file = dir.join(name);
+            fs::write(&file, bytes).with_context(|| format!("{}: cannot write", file.display()))
+        };
+        write("ordering-sim.csv", &workload::csv(&runs))?;
+        if let Some(varying) = &args.over {
+            write("price.html", page(varying, &runs).as_bytes())?;
+        }
         out::put(&format!("{}\n", dir.display()))?;
     }
     let broken = runs.iter().any(|(_, row)| row.broken() > 0);
     Ok(if broken { program::VIOLATED } else { program::WITHIN })
 }
 
-fn terms(args: &Args) -> Result<Terms> {
-    let messages = (args.rate + BEATS_PER_S) * f64::from(args.seconds) * f64::from(args.nodes).powi(2);
+fn at_once(workloads: &[Workload], terms: &Terms) -> Result<Vec<(Given<'static>, Row)>> {
+    let mut runs = Vec::new();
+    for workload in workloads {
+        let (given, row) = (given(*workload, terms), workload.run(terms));
+        let gap = if runs.is_empty() { "" } else { "\n" };
+        out::put(&format!("{gap}{}", workload::text(&given, &row)))?;
+        runs.push((given, row));
+    }
+    Ok(runs)
+}
+
+/// Each workload at each value, with a line a run: how many quantities are as predicted.
+fn at_each(varying: &Varying, workloads: &[Workload], args: &Args, terms: Terms) -> Result<Vec<(Given<'static>, Row)>> {
+    let at = |value: &f64| affordable(varying.term.set(*value, terms, args.declared_eps));
+    let all = varying.values.iter().map(at).collect::<Result<Vec<Terms>>>()?;
+    let mut runs = Vec::new();
+    for workload in workloads {
+        for (value, terms) in varying.values.iter().zip(&all) {
+            let (given, row) = (given(*workload, terms), workload.run(terms));
+            let as_predicted = row.checks.iter().filter(|check| check.agrees(SLACK)).count();
+            out::put(&format!(
+                "{workload}, {} {}: {as_predicted} of {} as predicted, {} violations\n",
+                varying.term.name(),
+                varying.term.unit().label(*value),
+                row.checks.len(),
+                row.broken()
+            ))?;
+            runs.push((given, row));
+        }
+    }
+    Ok(runs)
+}
+
+fn page(varying: &Varying, runs: &[(Given<'_>, Row)]) -> String {
+    let label = |value| varying.term.unit().label(value);
+    let over = Over { name: varying.term.name(), label: &label };
+    let values = varying.values.iter().cycle();
+    price::page(over, &values.zip(runs).map(|(value, (given, row))| (*value, *given, row.clone())).collect::<Vec<_>>())
+}
+
+/// The same terms, if a run of them is none of minutes.
+fn affordable(terms: Terms) -> Result<Terms> {
+    let seconds = terms.span.as_seconds();
+    let messages = (terms.rate + BEATS_PER_S) * seconds * f64::from(terms.nodes).powi(2);
     if messages > MOST_MESSAGES {
         let text = format!(
             "--rate {} for --seconds {} among --nodes {} may be {messages:.0} messages: choose less, up to {MOST_MESSAGES} \
              ((rate + {BEATS_PER_S}) x seconds x nodes^2)",
-            args.rate, args.seconds, args.nodes
+            terms.rate, seconds, terms.nodes
         );
         return Err(Malformed(text).into());
     }
-    Ok(Terms {
+    Ok(terms)
+}
+
+fn terms(args: &Args) -> Result<Terms> {
+    affordable(Terms {
         nodes: args.nodes,
         eps: args.eps,
         declared: args.declared_eps.unwrap_or(args.eps),
@@ -166,7 +226,7 @@ fn terms(args: &Args) -> Result<Terms> {
     })
 }
 
-fn given<'a>(workload: Workload, terms: &Terms) -> Given<'a> {
+fn given(workload: Workload, terms: &Terms) -> Given<'static> {
     Given {
         workload: workload.name(),
         broken: (terms.premise == Premise::Broken).then(|| workload.ablation()),

@@ -31,13 +31,15 @@ clients and seeds are pooled.
   T100us      first second from which |offset| <= 100 us for 300 s, median over clients and seeds
   bound, held the clock's own bound (median), and the share of time in which the truth was within
   sd, off/sd  the clock's own standard error (median), and the rms of offset / standard error
-  /chrony     rms over that of chrony; /limit: over that of a filter that knows the whole model";
+  /chrony     rms over that of chrony; /limit: over that of a filter that knows the whole model
+
+ntp-poll is ntp with the poll control of RFC 5905: its loop may use as few as one exchange in sixteen.";
 
 /// Measure clocks where truth is known, beside what chrony and NTPsec reach in the same network
 #[derive(clap::Args)]
 #[command(after_help = MORE)]
 pub struct Args {
-    /// Only this clock: ntp, regression, corridor or limit; may be given again [default: the first three]
+    /// Only this clock: ntp, regression, corridor, ntp-poll or limit; may be given again [default: the first three]
     #[arg(long, value_name = "NAME")]
     clock: Vec<Contender>,
     /// Only the conditions of this name; may be given again [default: lan and wan, or all strange ones]

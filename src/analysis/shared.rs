@@ -19,16 +19,16 @@ pub fn config(spans: &BTreeMap<NodeId, Span<'_>>) -> Option<RunConfig> {
     Some(RunConfig { nodes, arcs, topology, ..first })
 }
 
-/// Every arc that any agent knows of. Its receiver knows best what is configured for it.
+/// Every arc that any agent knows of. Its receiver knows best what is configured for it; of two distances the shorter is
+/// taken, so that what is certified from it is true if either is.
 fn union(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<(Arc, Impairment)> {
     let mut arcs = BTreeMap::new();
     for (node, span) in spans {
         for (arc, settings) in &span.run.header.run.arcs {
-            if arc.to == *node {
-                arcs.insert(*arc, *settings);
-            } else {
-                arcs.entry(*arc).or_insert(*settings);
-            }
+            let known: &mut Impairment = arcs.entry(*arc).or_insert(*settings);
+            let distance = [known.distance, settings.distance].into_iter().flatten().min();
+            let best = if arc.to == *node { *settings } else { *known };
+            *known = Impairment { distance, ..best };
         }
     }
     arcs.into_iter().collect()

@@ -163,11 +163,21 @@ pub struct Summary {
     pub counters: BTreeMap<NodeId, BTreeMap<String, u64>>,
     /// What a reader must know: what was cut, damaged, broken.
     pub notes: Vec<String>,
-    /// Whether the Lamport clocks kept the safe bound.
+    /// Whether the Lamport clocks kept the safe bound: by true eps where that is known, else by what is proved.
     pub verdict: Verdict,
 }
 
 impl Summary {
+    /// Whether true time is known, and with it eps.
+    pub const fn knows_truth(&self) -> bool {
+        self.warm_up.is_some()
+    }
+
+    /// What is proved, where the verdict stands on that.
+    pub fn decided_by_proof(&self) -> Option<&Proved> {
+        self.proved.as_ref().filter(|_| !self.knows_truth())
+    }
+
     /// The row of `algorithm`.
     pub fn row(&self, algorithm: Algorithm) -> Option<&Row> {
         self.rows.iter().find(|row| row.algorithm == algorithm)

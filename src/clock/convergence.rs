@@ -14,7 +14,7 @@
 //! at first: as long as fewer than n − f clocks are within Delta of the own, a round takes the midpoint of Welch and Lynch
 //! ([`super::welch_lynch`]), which converges from anywhere; once the honest ones are within Delta, liars cannot bring that back.
 
-use super::ensemble::{Ensemble, corrected};
+use super::ensemble::Ensemble;
 use super::welch_lynch::midpoint;
 use super::{Change, Clock, Reading, Settings};
 use crate::ids::Algorithm;
@@ -24,9 +24,7 @@ use crate::time::{Local, Nanos, Time};
 /// The clock of Lamport and Melliar-Smith.
 #[derive(Clone, Debug)]
 pub struct Convergence {
-    reading: Reading,
     clocks: usize,
-    faults: usize,
     ensemble: Ensemble,
 }
 
@@ -34,18 +32,18 @@ impl Convergence {
     /// A clock that tolerates as many liars as its mesh can bear.
     pub fn new(settings: &Settings) -> Self {
         let ensemble = Ensemble::new(Algorithm::Convergence, settings);
-        Self { reading: Reading::LOCAL, clocks: settings.peers as usize + 1, faults: settings.faults(), ensemble }
+        Self { clocks: settings.peers as usize + 1, ensemble }
     }
+}
 
-    /// What a round moves the clock by.
-    fn correction(&self, differences: Vec<Nanos>, error: Nanos) -> Option<Nanos> {
-        let threshold = precision(self.clocks, self.faults, error, self.ensemble.drift()) + error;
-        let near = differences.iter().filter(|difference| difference.abs() <= threshold).count();
-        if near + self.faults < self.clocks {
-            return midpoint(differences, self.faults);
-        }
-        Some(egocentric_mean(&differences, self.clocks, threshold))
+/// What a round moves the clock by that is one of `clocks`.
+fn correction(clocks: usize, ensemble: &Ensemble, differences: Vec<Nanos>, error: Nanos) -> Option<Nanos> {
+    let threshold = precision(clocks, ensemble.faults(), error, ensemble.drift()) + error;
+    let near = differences.iter().filter(|difference| difference.abs() <= threshold).count();
+    if near + ensemble.faults() < clocks {
+        return midpoint(differences, ensemble.faults());
     }
+    Some(egocentric_mean(&differences, clocks, threshold))
 }
 
 /// delta = 2n(eps + rho R)/(n − 3f), where n > 3f.
@@ -68,7 +66,7 @@ impl Clock for Convergence {
     }
 
     fn reading(&self) -> &Reading {
-        &self.reading
+        self.ensemble.reading()
     }
 
     fn on_exchange(&mut self, _: Time<Local>, exchange: &Exchange) -> Option<Change> {
@@ -77,13 +75,8 @@ impl Clock for Convergence {
     }
 
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
-        if !self.ensemble.is_over(&self.reading, at) {
-            return None;
-        }
-        let (differences, error) = self.ensemble.close(&self.reading, at, self.faults);
-        let by = self.correction(differences, error).filter(|by| *by != Nanos::ZERO)?;
-        self.reading = corrected(&self.reading, at, by);
-        Some(Change { reading: self.reading, stepped: true, bound: None, event: None })
+        let clocks = self.clocks;
+        self.ensemble.turn(at, |ensemble, differences, error| correction(clocks, ensemble, differences, error))
     }
 }
 
@@ -111,7 +104,7 @@ mod tests {
         round(honest, threshold, |i| honest[i] + if honest[i] > middle { threshold } else { -threshold })
     }
 
-    /// theory, of clocks that tolerate faults: n = 4, f = 1, honest {0, 1, 2}·a, Delta = delta = 2a: the contraction factor 3f/n = 3/4.
+    /// docs/theory.md, section 6: n = 4, f = 1, honest {0, 1, 2}·a, Delta = delta = 2a: the contraction factor 3f/n = 3/4.
     #[test]
     fn a_round_contracts_the_skew_to_three_quarters_at_worst() {
         for a in [1.0, 7.5, 1_000.0] {
@@ -121,7 +114,7 @@ mod tests {
         }
     }
 
-    /// theory, of clocks that tolerate faults: n = 4, f = 1, no drift, no reading error, Delta = 10: 2 f Delta/(n − f) = 6.67.
+    /// docs/theory.md, section 6: n = 4, f = 1, no drift, no reading error, Delta = 10: 2 f Delta/(n − f) = 6.67.
     #[test]
     fn a_generous_threshold_destroys_the_guarantee() {
         let mut clocks = [0.0, 1.0, 2.0];
@@ -154,10 +147,10 @@ mod tests {
 
     #[test]
     fn clocks_that_are_far_apart_at_first_are_brought_together_by_the_midpoint() {
-        let clock = Convergence::new(&crate::clock::testing::settings(0, 3));
+        let ensemble = Ensemble::new(Algorithm::Convergence, &crate::clock::testing::settings(0, 3));
         let far = [0, 1_000_000_000, 2_000_000_000, 3_000_000_000].map(Nanos).to_vec();
-        assert_eq!(clock.correction(far, Nanos(1_000)), Some(Nanos(1_500_000_000)));
+        assert_eq!(correction(4, &ensemble, far, Nanos(1_000)), Some(Nanos(1_500_000_000)));
         let near = [0, 1_000, 2_000, 3_000_000_000].map(Nanos).to_vec();
-        assert_eq!(clock.correction(near, Nanos(1_000)), Some(Nanos(750)));
+        assert_eq!(correction(4, &ensemble, near, Nanos(1_000)), Some(Nanos(750)));
     }
 }

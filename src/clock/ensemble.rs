@@ -1,4 +1,5 @@
-//! What the averaging clocks have in common: rounds, and what was measured of every peer's clock in the present one.
+//! What the averaging clocks have in common: rounds, what was measured of every peer's clock in the present one, and the
+//! reading that is corrected when it ends.
 //!
 //! A round ends when the own clock passes a multiple of eight polls: clocks that nearly agree end it nearly together. Of
 //! each peer the exchange with the least delay counts, since its reading error is at most half of that delay; what was
@@ -6,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reading, Settings};
+use super::{Change, Reading, Settings};
 use crate::affine::{Line, offset};
 use crate::ids::{Algorithm, NodeId};
 use crate::probe::Exchange;
@@ -15,10 +16,12 @@ use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 /// So many polls make a round.
 const POLLS: i64 = 8;
 
-/// The readings of one round.
+/// A clock among others of its kind: what it shows, and the readings of one round.
 #[derive(Clone, Debug)]
 pub struct Ensemble {
     algorithm: Algorithm,
+    reading: Reading,
+    faults: usize,
     period: Nanos,
     kappa: Ppb,
     round: Option<i64>,
@@ -35,10 +38,22 @@ pub struct Seen {
 }
 
 impl Ensemble {
-    /// The readings of the clocks of `algorithm`, of which there are none yet.
+    /// A clock that shows its local clock and has read no other clock of `algorithm` yet. It tolerates as many liars as
+    /// its mesh can bear.
     pub fn new(algorithm: Algorithm, settings: &Settings) -> Self {
-        let period = settings.poll.max(Nanos(1)).times(POLLS);
-        Self { algorithm, period, kappa: settings.kappa.abs(), round: None, seen: BTreeMap::new() }
+        let (period, kappa) = (settings.poll.max(Nanos(1)).times(POLLS), settings.kappa.abs());
+        let (reading, faults) = (Reading::LOCAL, settings.faults());
+        Self { algorithm, reading, faults, period, kappa, round: None, seen: BTreeMap::new() }
+    }
+
+    /// What the clock shows.
+    pub const fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// How many liars it tolerates.
+    pub const fn faults(&self) -> usize {
+        self.faults
     }
 
     /// Takes note of an exchange.
@@ -51,23 +66,39 @@ impl Ensemble {
         }
     }
 
-    /// Whether the clock with this reading passes the end of a round at `at`.
-    pub fn is_over(&mut self, reading: &Reading, at: Time<Local>) -> bool {
-        let round = reading.at(at).as_nanos().div_euclid(self.period.0);
+    /// At the end of a round, moves the clock by what `correction` makes of the differences peer − own of the round, the
+    /// own 0 first, and of a limit to reading errors. The next round begins.
+    pub fn turn(
+        &mut self,
+        at: Time<Local>,
+        correction: impl FnOnce(&Self, Vec<Nanos>, Nanos) -> Option<Nanos>,
+    ) -> Option<Change> {
+        if !self.is_over(at) {
+            return None;
+        }
+        let (differences, error) = self.close(at);
+        let by = correction(self, differences, error).filter(|by| *by != Nanos::ZERO)?;
+        let line: Line<Local, Synced> = Line { start: at, value: self.reading.at(at) + by, rate: Rate::ZERO };
+        self.reading = Reading { line, then: None };
+        Some(Change { reading: self.reading, stepped: true, bound: None, event: None })
+    }
+
+    /// Whether the clock passes the end of a round at `at`.
+    fn is_over(&mut self, at: Time<Local>) -> bool {
+        let round = self.reading.at(at).as_nanos().div_euclid(self.period.0);
         let is_later = self.round.is_some_and(|last| round > last);
         self.round = self.round.max(Some(round));
         is_later
     }
 
-    /// The differences peer − own of the round, the own 0 first, and no reading error larger than this: the one with
-    /// rank `faults` among the errors, so that no liar sets it, and what two clocks can drift apart in a round. The next
-    /// round begins.
-    pub fn close(&mut self, reading: &Reading, at: Time<Local>, faults: usize) -> (Vec<Nanos>, Nanos) {
-        let own = offset(reading.at(at), at);
+    /// The differences of the round that ends, and no reading error larger than this: the one with rank `faults` among
+    /// the errors, so that no liar sets it, and what two clocks can drift apart in a round.
+    fn close(&mut self, at: Time<Local>) -> (Vec<Nanos>, Nanos) {
+        let own = offset(self.reading.at(at), at);
         let seen = std::mem::take(&mut self.seen);
         let mut errors: Vec<Nanos> = seen.values().map(|seen| seen.error).collect();
         errors.sort_unstable_by(|one, other| other.cmp(one));
-        let error = errors.get(faults).copied().unwrap_or(Nanos::ZERO) + self.drift().times(2);
+        let error = errors.get(self.faults).copied().unwrap_or(Nanos::ZERO) + self.drift().times(2);
         (std::iter::once(Nanos::ZERO).chain(seen.values().map(|seen| seen.ahead - own)).collect(), error)
     }
 
@@ -75,12 +106,6 @@ impl Ensemble {
     pub fn drift(&self) -> Nanos {
         Rate::from_ppb(self.kappa).over(self.period)
     }
-}
-
-/// The reading moved by `by` at `at`, from then on as fast as the local clock.
-pub fn corrected(reading: &Reading, at: Time<Local>, by: Nanos) -> Reading {
-    let line: Line<Local, Synced> = Line { start: at, value: reading.at(at) + by, rate: Rate::ZERO };
-    Reading { line, then: None }
 }
 
 #[cfg(test)]
@@ -104,24 +129,37 @@ mod tests {
         for (peer, ahead, delay) in [(1, 500, 100), (1, 70, 20), (1, 900, 60), (2, -30, 1_000)] {
             ensemble.add(&exchange(peer, ahead, delay));
         }
-        let (found, error) = ensemble.close(&Reading::LOCAL, Time::ZERO, 0);
+        let (found, error) = ensemble.close(Time::ZERO);
         assert_eq!(found, [0, 70, -30].map(Nanos));
         let expected = 500..=800_500;
         assert!(
             error.0 > 800_480 && expected.contains(&error.0),
             "half of 1000 ns and 2 · 50 ppm of eight seconds: {error:?}"
         );
-        assert_eq!(ensemble.close(&Reading::LOCAL, Time::ZERO, 0).0, [Nanos::ZERO], "a new round knows nobody");
+        assert_eq!(ensemble.close(Time::ZERO).0, [Nanos::ZERO], "a new round knows nobody");
     }
 
     #[test]
     fn a_round_is_eight_polls_of_the_own_clock() {
         let mut ensemble = Ensemble::new(Algorithm::WelchLynch, &settings(0, 2));
-        let over =
-            |ensemble: &mut Ensemble, s: i64| ensemble.is_over(&Reading::LOCAL, Time::ZERO + Nanos::from_seconds(s));
+        let over = |ensemble: &mut Ensemble, s: i64| ensemble.is_over(Time::ZERO + Nanos::from_seconds(s));
         assert_eq!(
             [3, 7, 8, 9, 16, 31, 15].map(|s| over(&mut ensemble, s)),
             [false, false, true, false, true, true, false]
         );
+    }
+
+    #[test]
+    fn a_round_moves_the_clock_once_and_by_what_the_correction_says() {
+        let mut ensemble = Ensemble::new(Algorithm::WelchLynch, &settings(0, 2));
+        let at = |s: i64| Time::ZERO + Nanos::from_seconds(s);
+        ensemble.add(&exchange(1, 500, 100));
+        let by_the_first = |_: &Ensemble, differences: Vec<Nanos>, _: Nanos| differences.get(1).copied();
+        assert_eq!(ensemble.turn(at(7), by_the_first), None, "no round has ended");
+        let change = ensemble.turn(at(9), by_the_first).expect("the end of a round");
+        assert_eq!((change.reading.at(at(9)), change.stepped), (Time::from_nanos(9_000_000_500), true));
+        assert_eq!(ensemble.turn(at(10), by_the_first), None);
+        assert_eq!(ensemble.turn(at(17), by_the_first), None, "nobody was read in the second round");
+        assert_eq!(*ensemble.reading(), change.reading);
     }
 }

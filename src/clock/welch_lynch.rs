@@ -13,7 +13,7 @@
 //! at local time T^i, so that a delay's known part needs no assumption; a clock that was not read in a round is left out,
 //! and with 2f readings or fewer nothing is done.
 
-use super::ensemble::{Ensemble, corrected};
+use super::ensemble::Ensemble;
 use super::{Change, Clock, Reading, Settings};
 use crate::ids::Algorithm;
 use crate::probe::Exchange;
@@ -22,16 +22,13 @@ use crate::time::{Local, Nanos, Time};
 /// The clock of Welch and Lynch.
 #[derive(Clone, Debug)]
 pub struct WelchLynch {
-    reading: Reading,
-    faults: usize,
     ensemble: Ensemble,
 }
 
 impl WelchLynch {
     /// A clock that tolerates as many liars as its mesh can bear.
     pub fn new(settings: &Settings) -> Self {
-        let ensemble = Ensemble::new(Algorithm::WelchLynch, settings);
-        Self { reading: Reading::LOCAL, faults: settings.faults(), ensemble }
+        Self { ensemble: Ensemble::new(Algorithm::WelchLynch, settings) }
     }
 }
 
@@ -48,7 +45,7 @@ impl Clock for WelchLynch {
     }
 
     fn reading(&self) -> &Reading {
-        &self.reading
+        self.ensemble.reading()
     }
 
     fn on_exchange(&mut self, _: Time<Local>, exchange: &Exchange) -> Option<Change> {
@@ -57,13 +54,7 @@ impl Clock for WelchLynch {
     }
 
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
-        if !self.ensemble.is_over(&self.reading, at) {
-            return None;
-        }
-        let (differences, _) = self.ensemble.close(&self.reading, at, self.faults);
-        let by = midpoint(differences, self.faults).filter(|by| *by != Nanos::ZERO)?;
-        self.reading = corrected(&self.reading, at, by);
-        Some(Change { reading: self.reading, stepped: true, bound: None, event: None })
+        self.ensemble.turn(at, |ensemble, differences, _| midpoint(differences, ensemble.faults()))
     }
 }
 
@@ -77,7 +68,7 @@ mod tests {
         honest[i] + midpoint(differences, f).expect("enough readings").0
     }
 
-    /// theory, of clocks that tolerate faults: n = 4, f = 1; a liar tells each node what drives it furthest from the others.
+    /// docs/theory.md, section 6: n = 4, f = 1; a liar tells each node what drives it furthest from the others.
     #[test]
     fn a_round_halves_the_skew_whatever_a_two_faced_clock_tells() {
         let honest = [0, 1_000, 2_000];

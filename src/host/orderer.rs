@@ -11,7 +11,7 @@ use super::control::{AgentSetup, PeerAddress};
 use super::ordering::{self, Clocks, Mesh, MeshConfig, RawClock};
 use super::published::Published;
 use crate::order::report::{Phase, PhaseReport};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 /// How long an agent tries to reach all others.

@@ -13,7 +13,7 @@ use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::loops::Loop;
 use crate::analysis::ordering::OrderRow;
-use crate::analysis::parameters::{Parameter, Unit};
+use crate::analysis::parameters::{CertifiedBound, Parameter, Unit};
 use crate::analysis::proved::Proved;
 use crate::analysis::skew::Skew;
 use crate::analysis::summary::{Promise, Row};
@@ -36,7 +36,7 @@ const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duratio
     order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s";
 
 const CLAIM_COLUMNS: &str = "node,source,readings,synchronised_share,error_bound_p50_ns,error_bound_max_ns,\
-    offset_p50_ns,offset_max_ns,verdict,judged,refuted,worst_excess_ns";
+    offset_p50_ns,offset_max_ns,estimated_error_p50_ns,estimated_error_max_ns,verdict,judged,refuted,worst_excess_ns";
 
 /// `claims.csv`: one row for each host and source; offsets by their size.
 pub fn claims_csv(summary: &Summary) -> Vec<u8> {
@@ -55,6 +55,8 @@ fn claim_row(row: &ClaimRow) -> Vec<String> {
         ns(bound_max),
         ns(offset_p50),
         ns(offset_max),
+        ns(row.estimated_error.map(|error| error.0)),
+        ns(row.estimated_error.map(|error| error.1)),
         verdict_of(row).to_owned(),
         text(row.audit.map(|audit| audit.judged)),
         text(row.audit.map(|audit| audit.refuted)),
@@ -277,7 +279,8 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
         ns(certified.map(|certified| certified.eps_low)),
         ns(certified.and_then(|certified| certified.eps_high)),
     ];
-    fields.extend(promised(promise));
+    let proved = summary.decided_by_proof().and(summary.certified_bound.as_ref()).filter(|_| lamport);
+    fields.extend(promised(promise, proved));
     fields.push(row.coverage.map_or_else(String::new, share));
     fields.extend(observed(row, skew));
     fields.push(if lamport { summary.verdict.name().to_owned() } else { String::new() });
@@ -286,8 +289,10 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
     fields
 }
 
-fn promised(promise: Option<&Promise>) -> [String; 5] {
-    let bounds = promise.map(|promise| promise.bounds);
+/// The bounds that the verdict stands on: those of the premises that the run fulfilled, or, without truth, of those that
+/// stamps prove.
+fn promised(promise: Option<&Promise>, proved: Option<&CertifiedBound>) -> [String; 5] {
+    let bounds = promise.map(|promise| promise.bounds).or(proved.map(|bound| bound.bounds));
     [
         ns(bounds.map(|bounds| bounds.seed)),
         ns(bounds.map(|bounds| bounds.safe)),

@@ -107,7 +107,7 @@ fn quantities(row: &Row) -> impl Iterator<Item = (&str, &str, [String; 3])> {
 }
 
 /// Four significant digits; nothing if it is no number.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return String::new();
     }

@@ -165,7 +165,13 @@ fn refuse_runaway(nodes: u32, paths: &BTreeMap<Arc, Path>, links: &BTreeMap<Arc,
 }
 
 fn run_config(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> RunConfig {
-    let told = |link: &Link| Impairment { delay: link.delay, loss: link.loss_share, mu: link.mu, jitter: Nanos::ZERO };
+    let told = |link: &Link| Impairment {
+        delay: link.delay,
+        loss: link.loss_share,
+        mu: link.mu,
+        distance: link.distance,
+        jitter: Nanos::ZERO,
+    };
     RunConfig {
         cluster: 0,
         seed: Some(seed),

@@ -9,11 +9,16 @@ use super::limit::{Limit, Model};
 use crate::clock::{Clock, Corridor, Ntp, Regression, ntp};
 use crate::names::by_name;
 
+/// ntpd's own range: from 64 s (minpoll 6) to 1024 s (maxpoll 10).
+const MOST_EXPONENT: u8 = 4;
+
 /// A clock that can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Contender {
-    /// The NTP-style clock.
+    /// The NTP-style clock, updated by each poll.
     Ntp,
+    /// The NTP-style clock that controls how many polls its loop lets pass, up to sixteen.
+    NtpPoll,
     /// The chrony-style regression.
     Regression,
     /// The corridor clock.
@@ -26,12 +31,13 @@ impl Contender {
     /// The clocks that know nothing of the network.
     pub const CLOCKS: [Self; 3] = [Self::Ntp, Self::Regression, Self::Corridor];
     /// Everything that can be asked for.
-    pub const ALL: [Self; 4] = [Self::Ntp, Self::Regression, Self::Corridor, Self::Limit];
+    pub const ALL: [Self; 5] = [Self::Ntp, Self::NtpPoll, Self::Regression, Self::Corridor, Self::Limit];
 
     /// Its name in tables and flags.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ntp => "ntp",
+            Self::NtpPoll => "ntp-poll",
             Self::Regression => "regression",
             Self::Corridor => "corridor",
             Self::Limit => "limit",
@@ -43,6 +49,7 @@ impl Contender {
         let settings = ntp::Settings { node: node(client), reference: SERVER, poll: condition.poll };
         match self {
             Self::Ntp => Box::new(Ntp::new(settings)),
+            Self::NtpPoll => Box::new(Ntp::new(settings).with_poll_control(MOST_EXPONENT)),
             Self::Regression => Box::new(Regression::new(SERVER)),
             Self::Corridor => Box::new(Corridor::new(SERVER)),
             Self::Limit => Box::new(Limit::new(Model::of(condition), client)),

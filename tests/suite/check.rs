@@ -6,8 +6,9 @@ use std::process::{Command, Output};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::folder::Folder;
 use crate::hosts::{Mesh, Process, until};
-use crate::lab::{Folder, skewbench, text};
+use crate::lab::{skewbench, text};
 
 /// Three nodes 200 us apart, polled every 100 ms, whose clocks are up to 10 ms apart.
 const QUIET: &str = "duration = \"12s\"\ntau = \"100ms\"\ntopology = { shape = \"full\", nodes = 3 }\n\

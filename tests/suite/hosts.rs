@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::lab::{Folder, skewbench, text};
+use crate::folder::Folder;
+use crate::lab::{skewbench, text};
 
 /// The key of every mesh here.
 pub const KEY: [u8; 32] = [0x5a; 32];

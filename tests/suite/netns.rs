@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use super::lab::{Folder, table, text};
+use crate::folder::Folder;
+use crate::lab::{table, text};
 
 fn script(args: &[&str]) -> (u32, Output) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/netns-lab");

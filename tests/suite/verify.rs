@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::lab::{Folder, skewbench, text};
+use crate::folder::Folder;
+use crate::lab::{skewbench, text};
 
 const SCENARIO: &str = "duration = \"2s\"\ntau = \"50ms\"\n[topology]\nshape = \"full\"\nnodes = 3\n[oscillators]\n\
     offset_within = \"5ms\"\ndrift_within_ppm = 50\n[links]\ndelay = \"1ms\"\njitter = { kind = \"uniform\", limit = \"200us\" }\n";

@@ -2,8 +2,8 @@
 //!
 //! It estimates how far the reference node's clock is ahead of the local clock, and at what rate it runs away, and shows
 //! local time corrected by both. The reference is a configured node, of stratum one; it never corrects itself. The
-//! others follow the best of their peers ([`select`]) by its least-delayed samples ([`filter`]) in a phase-locked loop
-//! ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
+//! others follow the best of their peers ([`select`]) by its least-delayed samples ([`filter`]), averaged with those of its
+//! equals that agree with it ([`combine`]), in a phase-locked loop ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
 //!
 //! Inputs: messages (who is root, how old that news is) and exchanges (peer's clock − local clock, nanoseconds, positive
 //! when the peer is ahead). Outputs: a [`Reading`] of local time and an [`ErrorBound`] on its distance from the root's
@@ -21,14 +21,17 @@
 //! Everything of the mesh (root, age, election) is new. A peer may be switched to only if it is the root, or has
 //! fresher news of the root than we ever had: two nodes then never follow each other, and distances to a dead root do
 //! not count to infinity (as in AODV and DSDV; the RFC's check of the parent alone leaves a race). MINDISP, the floor
-//! of 5 ms under the claimed error, is left out: on a LAN it would make the claim say nothing. Cluster and combine
-//! (sections 11.2.2 and 11.2.3) are left out. See the parts for theirs.
+//! of 5 ms under the claimed error, is left out: on a LAN it would make the claim say nothing. Poll control ([`poll`])
+//! cannot change how often a mesh probes; it is off unless asked for ([`Ntp::with_poll_control`]): it trades accuracy for
+//! packets that are sent anyway. See the parts for their departures.
 
+pub mod combine;
 pub mod discipline;
 pub mod distance;
 pub mod election;
 pub mod filter;
 pub mod fit;
+pub mod poll;
 pub mod select;
 
 #[cfg(test)]
@@ -40,10 +43,11 @@ use super::{Change, Clock, ClockEvent, ErrorBound, Message, Reading};
 use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Rate, Time};
+use combine::{cluster, combine};
 use discipline::{Discipline, Outcome};
 use distance::Distance;
 use election::{Election, MAX_NEIGHBOURS, News, Role, Turn, age_limit};
-use filter::{Filter, Measurement, PHI, STAGES};
+use filter::{Filter, Measurement, Output, PHI, STAGES};
 use select::{Candidate, MAX_DISTANCE, MAX_STRATUM, truechimers};
 
 /// So many events wait to be reported at most.
@@ -108,6 +112,12 @@ impl Ntp {
             events: VecDeque::new(),
             stated: Statement::Due,
         }
+    }
+
+    /// The clock with a loop that may be updated as seldom as once in 2^`most` polls ([`poll`]).
+    pub fn with_poll_control(mut self, most: u8) -> Self {
+        self.discipline.control_poll(most);
+        self
     }
 
     /// The system peer: the node that this one follows.
@@ -175,20 +185,22 @@ impl Ntp {
         }
     }
 
-    /// Chooses the system peer anew.
-    fn choose(&mut self, now: Time<Local>) {
-        let Role::Under(root) = self.election.role() else { return };
+    /// Chooses the system peer anew. Gives the survivors of the vote among the truechimers of the smallest stratum.
+    fn choose(&mut self, now: Time<Local>) -> Vec<Candidate> {
+        let Role::Under(root) = self.election.role() else { return Vec::new() };
         let candidates: Vec<Candidate> =
             self.filters.iter().filter_map(|(peer, filter)| self.candidate(now, root, *peer, filter)).collect();
-        let chosen = truechimers(&candidates);
-        let Some(best) = chosen.first() else { return };
-        let kept = chosen.iter().find(|c| Some(c.peer) == self.system_peer() && c.stratum == best.stratum);
+        let mut chosen = truechimers(&candidates);
+        let Some(stratum) = chosen.first().map(|best| best.stratum) else { return chosen };
+        let kept = chosen.iter().find(|c| Some(c.peer) == self.system_peer() && c.stratum == stratum);
         if kept.is_none() {
             let better = chosen.iter().find(|c| self.may_follow(c.peer, root)).copied();
             if let Some(better) = better.filter(|better| Some(better.peer) != self.system_peer()) {
                 self.follow(root, better);
             }
         }
+        chosen.retain(|candidate| candidate.stratum == stratum);
+        cluster(chosen, self.system_peer())
     }
 
     /// A peer that may be followed: it is synchronised to our root, does not follow us, and was measured lately.
@@ -204,6 +216,7 @@ impl Ntp {
             stratum: news.stratum,
             offset: self.discipline.residual(now, &output.best),
             distance: near,
+            jitter: output.jitter,
         })
     }
 
@@ -235,22 +248,29 @@ impl Ntp {
         self.report(ClockEvent::Follows, chosen.peer);
     }
 
-    /// Lets the system peer's measurements into the loop.
-    fn synchronise(&mut self, now: Time<Local>) -> Outcome {
+    /// Lets the system peer's measurements, averaged with those of the other survivors, into the loop.
+    fn synchronise(&mut self, now: Time<Local>, survivors: &[Candidate]) -> Outcome {
         let frequency = self.discipline.frequency();
-        let Some(peer) = self.system_peer() else { return Outcome::Waited };
+        let Some(peer) = self.system_peer().filter(|_| self.discipline.is_turn(now)) else { return Outcome::Waited };
         let Some(filter) = self.filters.get_mut(&peer) else { return Outcome::Waited };
         let fresh = filter.take(now, frequency, self.settings.poll);
         let due = if self.discipline.is_due() { filter.output(now, frequency) } else { fresh };
         let (Some(output), Some(news)) = (due, self.election.news(peer)) else { return Outcome::Waited };
+        let combined = combine(survivors, peer);
+        let output = Output { jitter: combined.jitter_with(output.jitter), ..output };
         let distance = Distance::by_way_of(now, news, &output);
-        let outcome = self.discipline.update(now, &output.best);
+        let average = Measurement { offset: output.best.offset + combined.shift, ..output.best };
+        let residual = self.discipline.residual(now, &average);
+        let outcome = self.discipline.update(now, &average);
         if outcome != Outcome::Waited {
-            let residual = self.discipline.residual(now, &output.best);
-            self.distance = Some(distance.with_residual(residual));
+            // On its way to the average the clock is no further from the system peer than at either end.
+            let apart = self.discipline.residual(now, &output.best).abs().max(combined.shift.abs());
+            self.distance = Some(distance.with_residual(apart));
         }
-        if outcome == Outcome::Disciplined {
-            self.report(ClockEvent::Disciplined, self.settings.node);
+        match outcome {
+            Outcome::Disciplined => self.report(ClockEvent::Disciplined, self.settings.node),
+            Outcome::Steered => self.discipline.pace(residual, output.jitter),
+            Outcome::Waited | Outcome::Stepped => {}
         }
         outcome
     }
@@ -351,8 +371,8 @@ impl Clock for Ntp {
         }
         self.filters.entry(exchange.peer).or_default().push(sample);
         self.elect(at);
-        self.choose(at);
-        let outcome = self.synchronise(at);
+        let survivors = self.choose(at);
+        let outcome = self.synchronise(at, &survivors);
         self.change(at, outcome)
     }
 

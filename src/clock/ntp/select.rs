@@ -20,6 +20,8 @@ pub struct Candidate {
     pub offset: Nanos,
     /// Root distance: the reference is no further than this from the peer's reading as we know it.
     pub distance: Nanos,
+    /// psi: the jitter of the peer's filter.
+    pub jitter: Nanos,
 }
 
 impl Candidate {
@@ -88,8 +90,8 @@ fn sweep<'a>(edges: impl Iterator<Item = &'a (Nanos, Edge)>, entering: Edge, wan
     None
 }
 
-/// The truechimers, best first: candidates whose midpoint lies in the intersection. RFC 5905's cluster and combine
-/// algorithms would thin and average this list; here its first entry is the system peer.
+/// The truechimers, best first: candidates whose midpoint lies in the intersection. The first entry is to be the system
+/// peer; [`super::combine`] thins and averages those of its stratum.
 pub fn truechimers(candidates: &[Candidate]) -> Vec<Candidate> {
     let Some(truth) = intersection(candidates) else { return Vec::new() };
     let inside = |candidate: &&Candidate| (truth.low..=truth.high).contains(&candidate.offset);
@@ -108,6 +110,7 @@ mod tests {
             stratum: 1,
             offset: Nanos((low + high) * 5),
             distance: Nanos((high - low) * 5),
+            jitter: Nanos(1),
         };
         ends.iter().enumerate().map(candidate).collect()
     }

@@ -17,7 +17,7 @@ use crate::ids::Algorithms;
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
 use crate::order::report::Phase;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 /// How long a child may take to open its sockets or its connections.

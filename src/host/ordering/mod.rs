@@ -22,7 +22,7 @@ mod tests;
 
 use crate::ids::NodeId;
 use crate::order::report::{Phase, PhaseReport};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 pub use clocks::{Clocks, Now};

@@ -120,6 +120,7 @@ impl Draw {
             loss_share: if self.one_in(2) { self.share(0.4) } else { 0.0 },
             duplicate_share: if self.one_in(3) { self.share(0.3) } else { 0.0 },
             mu: [Nanos::ZERO, known.over(2), known - known.over(1_000) - Nanos(1)][self.0.below(3) as usize],
+            distance: None,
         }
     }
 
@@ -136,6 +137,7 @@ impl Draw {
             loss_share: Some(self.share(0.8)),
             duplicate_share: None,
             mu: Some(common.mu.over(2)),
+            distance: None,
         }
     }
 

@@ -87,6 +87,20 @@ fn in_a_line_each_hop_is_one_stratum_more() {
     }
 }
 
+/// Four nodes next to the root, and one next to those: its claim holds for the average as for one of them.
+#[test]
+fn a_node_below_four_equals_keeps_its_claim() {
+    let links: Vec<(usize, usize)> = (1..5).flat_map(|parent| [(0, parent), (parent, 5)]).collect();
+    for seed in 0..6 {
+        let mut world = World::new(seed, 6, 0, &links, Delays::Jittery);
+        run(&mut world, START_UP.times(4));
+        assert_eq!(world.stratum(5), 3, "seed {seed}");
+        let seen = watch(&mut world, 5, 0, Nanos::from_seconds(30));
+        assert!(share_covered(&seen) >= 0.99, "seed {seed}: {}", share_covered(&seen));
+        assert!(mean(&seen) < 250_000 && world.nodes[5].steps == 1, "seed {seed}: {}", mean(&seen));
+    }
+}
+
 #[test]
 fn on_a_jittery_network_it_still_converges_and_never_steps_twice() {
     for seed in 0..8 {

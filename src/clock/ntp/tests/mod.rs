@@ -1,4 +1,5 @@
 //! Whole meshes of NTP-style clocks in virtual time.
 
+mod average;
 mod mesh;
 mod world;
