@@ -1,8 +1,8 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
 use super::cost::sentences;
-use super::ruling;
 use super::loops;
+use super::ruling;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
