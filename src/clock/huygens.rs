@@ -16,7 +16,7 @@
 //!
 //! Departures: probes have no coded pairs, by which the paper finds messages that met no queue; the margin does that, more
 //! slowly. The margin is hard and vertical: where no line fits, the older half of the samples is forgotten. Windows are
-//! [`WINDOW`] exchanges, not two seconds. Assumed: rates are constant within a window, nobody lies, asymmetries are none or
+//! 24 exchanges, not two seconds. Assumed: rates are constant within a window, nobody lies, asymmetries are none or
 //! differ by link. A link that is asymmetric still moves its ends, by less. Cost: an exchange some 60 passes over 48 numbers,
 //! about 5 µs; 2 kB a peer.
 
@@ -104,6 +104,17 @@ struct Link {
     claimed: Option<(Nanos, Rate, Nanos)>,
 }
 
+/// What a link says of this clock.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    /// The reference − the local clock, and its rate.
+    ahead: Nanos,
+    rate: Rate,
+    /// How far that may be off, in ns, and how fast that grows.
+    bound: f64,
+    open: f64,
+}
+
 /// A Huygens clock.
 #[derive(Clone, Debug)]
 pub struct Huygens {
@@ -158,15 +169,15 @@ impl Huygens {
         self.settings.node == self.settings.reference
     }
 
-    /// What every link says of this clock at `at`: the offset to the reference, its rate, how far that may be off, and how
-    /// fast that grows.
-    fn told(&self, at: Time<Local>) -> Vec<(Nanos, Rate, f64, f64)> {
+    /// What every link says of this clock at `at`.
+    fn told(&self, at: Time<Local>) -> Vec<Told> {
         let stale = self.settings.poll.times(STALE_WINDOWS * WINDOW as i64);
         let told = |link: &Link| {
             let ((line, farthest, open), (ahead, rate, bound)) = (link.line?, link.claimed?);
             let age = at - line.start;
             let ahead = offset(line.at(at), at) + ahead + rate.over(age);
-            (age <= stale).then_some((ahead, line.rate + rate, (farthest + bound).0 as f64 + open * age.0 as f64, open))
+            let bound = (farthest + bound).0 as f64 + open * age.0 as f64;
+            (age <= stale).then_some(Told { ahead, rate: line.rate + rate, bound, open })
         };
         self.links.values().filter_map(told).collect()
     }
@@ -175,18 +186,17 @@ impl Huygens {
     fn settle(&self, at: Time<Local>) -> Option<(Line<Local, Synced>, ErrorBound)> {
         let told = self.told(at);
         let count = i128::try_from(told.len()).ok().filter(|count| *count > 0)?;
-        let mean = |of: &dyn Fn(&(Nanos, Rate, f64, f64)) -> i64| {
-            (told.iter().map(|told| i128::from(of(told))).sum::<i128>() / count) as i64
-        };
-        let (ahead, rate) = (Nanos(mean(&|told| told.0.0)), Rate(mean(&|told| told.1.0)));
-        let share = |of: &dyn Fn(&(Nanos, Rate, f64, f64)) -> f64| told.iter().map(of).sum::<f64>() / count as f64;
+        let mean =
+            |of: &dyn Fn(&Told) -> i64| (told.iter().map(|told| i128::from(of(told))).sum::<i128>() / count) as i64;
+        let (ahead, rate) = (Nanos(mean(&|told| told.ahead.0)), Rate(mean(&|told| told.rate.0)));
+        let share = |of: &dyn Fn(&Told) -> f64| told.iter().map(of).sum::<f64>() / count as f64;
         let direct =
             self.links.get(&self.settings.reference).and_then(|link| link.line).map(|(line, farthest, open)| {
                 let grown = open * (at - line.start).0 as f64;
                 (offset(line.at(at), at) - ahead).abs().0 as f64 + farthest.0 as f64 + grown
             });
-        let bound = share(&|told| told.2).min(direct.unwrap_or(f64::INFINITY));
-        let growth = Rate::from_ratio(share(&|told| told.3) + MAX_CLOCK_ERROR);
+        let bound = share(&|told| told.bound).min(direct.unwrap_or(f64::INFINITY));
+        let growth = Rate::from_ratio(share(&|told| told.open) + MAX_CLOCK_ERROR);
         let line = Line { start: at, value: shifted(at, ahead), rate: rate.clamp_to(slew::MAX_RATE) };
         Some((line, ErrorBound { initial: Nanos((bound + GRAIN).ceil() as i64), growth }))
     }
