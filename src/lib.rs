@@ -53,5 +53,6 @@ pub mod sweep;
 pub mod theory;
 pub mod time;
 pub mod topology;
+pub mod trial;
 pub mod workload;
 pub mod yardstick;

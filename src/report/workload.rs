@@ -6,6 +6,27 @@ use super::text::{line, wrapped};
 use crate::time::Nanos;
 use crate::workload::{Check, Relation, Row};
 
+/// Where a run was made.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Place<'a> {
+    /// What carried the messages.
+    pub transport: &'a str,
+    /// Cores of the host.
+    pub cores: Option<u32>,
+    /// Most messages in one write.
+    pub batch: Option<u32>,
+    /// Bytes of each operation beside what the algorithm says.
+    pub payload_bytes: Option<u32>,
+    /// CPU time of the threads that played the processes, in all.
+    pub cpu: Option<Nanos>,
+}
+
+impl Place<'_> {
+    /// A simulator, in which nothing costs time but what is said to.
+    pub const VIRTUAL: Self =
+        Self { transport: "virtual time", cores: None, batch: None, payload_bytes: None, cpu: None };
+}
+
 /// What the run was given.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Given<'a> {
@@ -31,9 +52,13 @@ pub struct Given<'a> {
     pub seed: u64,
     /// Where stamps came from.
     pub stamps: &'a str,
+    /// How operations were offered.
+    pub load: &'a str,
+    /// Where it was made.
+    pub place: Place<'a>,
 }
 
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 31] = [
     "workload",
     "premise",
     "nodes",
@@ -52,6 +77,14 @@ const COLUMNS: [&str; 23] = [
     "latency_ns_p99",
     "latency_ns_p999",
     "violations",
+    "load",
+    "operations_per_s",
+    "throughput_is",
+    "payload_bytes",
+    "batch",
+    "cores",
+    "transport",
+    "cpu_ns_per_operation",
     "quantity",
     "relation",
     "measured",
@@ -94,13 +127,30 @@ fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
         latency(1),
         latency(2),
         row.broken().to_string(),
+        given.load.to_owned(),
+        number(row.operations as f64 / given.span.as_seconds()),
+        format!("{} done a second", row.operation),
+        whole(given.place.payload_bytes),
+        whole(given.place.batch),
+        whole(given.place.cores),
+        given.place.transport.to_owned(),
+        cpu_each(given, row).map_or_else(String::new, |cpu| cpu.to_string()),
     ]
+}
+
+fn whole(value: Option<u32>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// CPU time in ns of all processes for each operation, whatever scenes it was spent in.
+fn cpu_each(given: &Given<'_>, row: &Row) -> Option<i64> {
+    given.place.cpu.filter(|_| row.operations > 0).map(|cpu| cpu.0 / row.operations.min(1 << 62) as i64)
 }
 
 /// Name, relation, and the numbers: measured, predicted, chance.
 fn quantities(row: &Row) -> impl Iterator<Item = (&str, &str, [String; 3])> {
-    let never = |count: &u64| [count.to_string(), "0".to_owned(), String::new()];
-    let broken = row.violations.iter().map(move |(name, count)| (*name, "never", never(count)));
+    let never = |count: u64| [count.to_string(), "0".to_owned(), String::new()];
+    let broken = row.never().map(move |(name, count)| (name, "never", never(count)));
     let numbers = |check: &Check| [check.measured, check.predicted, check.chance].map(number);
     let checks = row.checks.iter().map(move |check| (check.quantity, check.relation.name(), numbers(check)));
     broken.chain(checks)
@@ -119,10 +169,14 @@ pub fn number(value: f64) -> String {
 /// The report that people read.
 pub fn text(given: &Given<'_>, row: &Row) -> String {
     let Given { nodes, eps, declared_eps, delay, jitter, rate_per_s, span, seed, stamps, .. } = given;
+    let place = match given.place.cores {
+        Some(cores) => format!("{} on {cores} cores", given.place.transport),
+        None => given.place.transport.to_owned(),
+    };
     let mut text = wrapped(
         "workload ",
         &format!(
-            "{}: {nodes} processes in virtual time, eps {eps} (declared {declared_eps}), stamps {stamps}, delay {delay} + up to \
+            "{}: {nodes} processes in {place}, eps {eps} (declared {declared_eps}), stamps {stamps}, delay {delay} + up to \
              {jitter}, {rate_per_s} operations/s for {span}, seed {seed}",
             given.workload
         ),
@@ -154,7 +208,7 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
         ]);
     }
     text += "\n";
-    for (name, count) in &row.violations {
+    for (name, count) in row.never() {
         text += &line(&[("never: ", -7), (name, -53), (&count.to_string(), 8)]);
     }
     let verdict = match row.broken() {
@@ -181,6 +235,8 @@ mod tests {
             span: Nanos::from_seconds(2),
             seed: 7,
             stamps: "ntp",
+            load: "open",
+            place: Place::VIRTUAL,
         };
         let row = Row {
             operations: 20,
@@ -188,6 +244,7 @@ mod tests {
             messages: 120,
             latency: Some([Nanos(10), Nanos(20), Nanos(30)]),
             violations: vec![("two holders", 1)],
+            unfinished: Vec::new(),
             checks: vec![Check::about("messages per entry", 6.0, 6.0), Check::alone("share", 0.123_456)],
         };
         (given, row)
@@ -198,7 +255,7 @@ mod tests {
         let csv = String::from_utf8(csv(&[run()])).unwrap();
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines.len(), 4, "{csv}");
-        let given = "mutex,kept,3,1000,2000,5,0,10,2,7,ntp,20,120,6.000,10,20,30,1";
+        let given = "mutex,kept,3,1000,2000,5,0,10,2,7,ntp,20,120,6.000,10,20,30,1,open,10.00,entries done a second,,,,virtual time,";
         assert_eq!(lines[1], format!("{given},two holders,never,1,0,"));
         assert_eq!(lines[2], format!("{given},messages per entry,about,6.000,6.000,"));
         assert_eq!(lines[3], format!("{given},share,,0.1235,,"));

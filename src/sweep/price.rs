@@ -7,8 +7,8 @@ use super::key::Unit;
 use super::values::{self, Varied};
 use crate::names::by_name;
 use crate::sim::scenario::Refused;
-use crate::sim::workload::Terms;
 use crate::time::Nanos;
+use crate::trial::Terms;
 
 /// A term of a workload's run that can be varied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -104,6 +104,8 @@ pub struct Row {
     pub latency: Option<[Nanos; 3]>,
     /// How often each invariant broke.
     pub violations: Vec<(&'static str, u64)>,
+    /// What was begun and did not end: broken as well, unless somebody died who was needed for it.
+    pub unfinished: Vec<(&'static str, u64)>,
     /// What was measured beside what was predicted.
     pub checks: Vec<Check>,
 }
@@ -116,7 +118,18 @@ impl Row {
 
     /// How often any invariant broke.
     pub fn broken(&self) -> u64 {
-        self.violations.iter().map(|(_, count)| count).sum()
+        self.never().map(|(_, count)| count).sum()
+    }
+
+    /// What should never happen, and how often it did.
+    pub fn never(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.violations.iter().chain(&self.unfinished).copied()
+    }
+
+    /// Nobody is to blame for what did not end: it is told, and no invariant is broken by it.
+    pub fn excuse_unfinished(&mut self) {
+        let excused = self.unfinished.drain(..).map(|(name, count)| Check::alone(name, count as f64));
+        self.checks.extend(excused);
     }
 
     /// The check of a quantity.

@@ -9,6 +9,8 @@
 use std::collections::BTreeSet;
 
 use super::airline::{Airline, Answer, Reserve};
+use super::heartbeat::Heartbeat;
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper, TotalOrder};
@@ -34,6 +36,9 @@ pub enum Event {
     Refused(NodeId),
 }
 
+wire!(enum Message { 0 = Command(stamp, command); 1 = Heartbeat(stamp); });
+wire!(enum Event { 0 = Issued(stamp); 1 = Applied(stamp, answer); 2 = Refused(from); });
+
 type Act = Actions<Message, Event>;
 
 /// One replica with its user.
@@ -44,8 +49,7 @@ pub struct Replica {
     stamper: Stamper,
     order: TotalOrder<Reserve>,
     machine: Airline,
-    heartbeat: Nanos,
-    beat: Time<Synced>,
+    heartbeat: Heartbeat,
     /// Readings that its own clock must reach before commands that came are stable here.
     ahead: BTreeSet<Time<Synced>>,
 }
@@ -61,16 +65,7 @@ impl Replica {
         heartbeat: Nanos,
     ) -> Self {
         let order = TotalOrder::new(nodes as usize, 16);
-        Self {
-            me,
-            nodes,
-            stamper,
-            order,
-            machine,
-            heartbeat: heartbeat.max(Nanos(1)),
-            beat: first,
-            ahead: BTreeSet::new(),
-        }
+        Self { me, nodes, stamper, order, machine, heartbeat: Heartbeat::new(first, heartbeat), ahead: BTreeSet::new() }
     }
 
     fn issue(&mut self, at: Time<Synced>, command: Reserve, act: &mut Act) {
@@ -102,12 +97,9 @@ impl Replica {
     }
 
     fn beat(&mut self, at: Time<Synced>, act: &mut Act) {
-        if self.beat <= at {
+        if self.heartbeat.is_due(at) {
             let promise = self.stamper.promise(at);
             act.send_to_others(self.me, self.nodes, &Message::Heartbeat(promise));
-        }
-        while self.beat <= at {
-            self.beat += self.heartbeat;
         }
     }
 
@@ -137,7 +129,12 @@ impl Process for Replica {
     }
 
     fn wake(&self) -> Time<Synced> {
-        self.ahead.first().map_or(self.beat, |due| self.beat.min(*due))
+        let beat = self.heartbeat.wake();
+        self.ahead.first().map_or(beat, |due| beat.min(*due))
+    }
+
+    fn is_settled(&self) -> bool {
+        (0..self.nodes as usize).all(|source| self.order.waiting(source) == 0)
     }
 }
 
@@ -166,11 +163,11 @@ pub fn check(log: &Log<Event>) -> Findings {
     let mut issued = std::collections::BTreeMap::new();
     let mut sequences: Vec<Vec<(Stamp, Answer)>> = vec![Vec::new(); log.nodes as usize];
     let mut previous: Option<Stamp> = None;
-    for (entry, event) in log.events() {
+    for (entry, event, intended) in log.answers() {
         match event {
             Event::Issued(stamp) => {
                 found.issued += 1;
-                issued.insert(*stamp, entry.at);
+                issued.insert(*stamp, intended);
                 if let Some(before) = previous.replace(*stamp).filter(|before| before.node != stamp.node) {
                     found.neighbours += 1;
                     found.inversions += u64::from(*stamp < before);

@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
     ("workload", "time ids order"),
+    ("trial", "names time real ids model order workload"),
     ("theory", "names time ids topology"),
     ("certify", "time affine ids"),
     ("replay", "names time affine ids probe clock yardstick causal certify"),
@@ -35,13 +36,15 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("compare", "time ids model analysis"),
     (
         "sim",
-        "names time length real affine ids topology model probe clock causal node order workload theory journal analysis",
+        "names time length real affine ids topology model probe clock causal node order workload trial theory journal \
+         analysis",
     ),
     ("robustness", "names time ids model analysis node sim"),
-    ("sweep", "names time ids topology theory journal analysis report model sim"),
+    ("sweep", "names time ids topology trial theory journal analysis report model sim"),
     (
         "host",
-        "time length affine ids topology model probe clock causal node order theory stability journal analysis report",
+        "time length affine ids topology model probe clock causal node order workload trial theory stability journal \
+         analysis report",
     ),
 ];
 

@@ -130,6 +130,7 @@ fn table(over: Over<'_>, runs: &[At<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::workload::Place;
     use crate::time::Nanos;
 
     fn run(workload: &'static str, eps_ms: i64) -> At<'static> {
@@ -146,6 +147,8 @@ mod tests {
             span: Nanos::from_seconds(2),
             seed: 7,
             stamps: "ntp",
+            load: "open",
+            place: Place::VIRTUAL,
         };
         let measured = eps.as_seconds() * 1e3;
         let row = Row {
@@ -154,6 +157,7 @@ mod tests {
             messages: 120,
             latency: None,
             violations: vec![("two holders", u64::from(eps_ms > 50))],
+            unfinished: Vec::new(),
             checks: vec![Check::about("wait, ms", measured, measured), Check::alone("share", 0.5)],
         };
         (eps.0 as f64, given, row)
