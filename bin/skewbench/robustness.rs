@@ -14,7 +14,7 @@ use crate::progress::Progress;
 
 const MORE: &str = "\
 Examples:
-  skewbench robustness                              every disturbance, every clock, seeds 1 to 5: a minute
+  skewbench robustness                              every disturbance, every clock, seeds 1 to 3: half a minute
   skewbench robustness --disturbance two-faced --disturbance two-faced-of-three
   skewbench robustness --clock ntp --clock interval --out robustness.csv
   skewbench robustness --scenario partition > partition.toml     to look at one with skewbench sim
@@ -26,9 +26,9 @@ in their stamps alike; their own clocks are not judged. eps is the largest diffe
 
   before      eps before the disturbance, from poll 200 on: median over time; median over seeds
   worst       largest eps from the disturbance's beginning on, of any seed
-  recovered   from the disturbance's end to the first ten polls from which on, until the run ends, the median of eps over \
-any ten polls is at most twice the median before; the latest of any seed. A step of the frequency ends when it happens. \
-`3 of 5` says that only three seeds recovered within the run; the CSV's cell is then empty
+  recovered   from the disturbance's end to the first ten polls from which on, for a hundred polls on end, the median of eps \
+over any ten polls is at most twice the median before; the latest of any seed. A step of the frequency ends when it happens. \
+`2 of 3` says that only two seeds recovered within the run; the CSV's cell is then empty
   held        share of the time from poll 200 on in which the clock's own bound held the reference's clock (its host's, \
 while the reference is dead); no cell: it states no bound. chrony's own bound held in 97 % of its update intervals where \
 frequencies step at 64 s polls
@@ -48,7 +48,7 @@ pub struct Args {
     /// Show only this clock; may be given again [default: all]
     #[arg(long, value_name = "NAME")]
     clock: Vec<Algorithm>,
-    /// Only this seed; may be given again [default: 1 to 5]
+    /// Only this seed; may be given again [default: 1 to 3]
     #[arg(long)]
     seed: Vec<u64>,
     /// Also write every number to this CSV file

@@ -215,8 +215,8 @@ mod tests {
     #[test]
     fn every_disturbance_is_a_world_with_its_liars_and_its_instants() {
         for disturbance in Disturbance::ALL {
-            let scenario = disturbance.scenario(3).expect(disturbance.name());
-            let world = World::new(&scenario, 3).expect(disturbance.name());
+            let scenario = disturbance.scenario(3).expect("a scenario");
+            let world = World::new(&scenario, 3).expect("a world");
             let liars: Vec<u32> =
                 (0..).zip(&world.hosts).filter(|(_, host)| !host.lies.is_empty()).map(|l| l.0).collect();
             assert_eq!(liars, disturbance.liars(), "{disturbance}");

@@ -293,8 +293,7 @@ impl Session<'_> {
 
     /// After every run, so that none is lost.
     fn write(&self) -> Result<()> {
-        let file = self.dir.join("ordering.csv");
-        fs::write(&file, workload::csv(&self.runs)).with_context(|| format!("{}: cannot write", file.display()))
+        folder::write(self.dir, &[("ordering.csv", workload::csv(&self.runs))])
     }
 
     fn conclude(self) -> Result<u8> {

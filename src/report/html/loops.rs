@@ -7,7 +7,7 @@ use crate::analysis::loops::Loop;
 use crate::report::loops::sentence;
 
 /// More loops than this are in the CSV only.
-const MOST_LOOPS: usize = 30;
+const MOST_LOOPS: usize = 12;
 
 /// The sentence, and the loops, those that are certainly asymmetric first.
 pub fn section(summary: &Summary) -> String {
