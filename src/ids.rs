@@ -92,6 +92,10 @@ algorithms! {
     WelchLynch = 9, "welch-lynch";
     /// Interactive convergence of Lamport and Melliar-Smith (1985).
     Convergence = 10, "convergence";
+    /// A feed-forward clock on the least-delayed exchanges with a reference that the node is linked to (Veitch, Ridoux and Korada, 2009).
+    Radclock = 11, "radclock";
+    /// Rounds by agreement of Srikanth and Toueg (1987), said on the grid of probes.
+    SrikanthToueg = 12, "srikanth-toueg";
 }
 
 impl Algorithm {
