@@ -49,8 +49,8 @@ fn the_committed_figures_meet_what_is_asked() {
         assert!(rms("corridor") < 1.6 * rms("published limit"), "{name:?}");
         assert!(rms("radclock") < 1.1 * rms(CHRONY), "{name:?}");
         for clock in ["corridor", "regression", "radclock"] {
-            // Of a network whose jitter is ten times 100 us, chance decides.
-            let most = if clock == "radclock" { 1.3 } else { 1.0 } * time(&clocks[CHRONY]);
+            // Within a tenth where jitter is ten times the 100 us that are to be reached (wan at 64 s).
+            let most = if clock == "radclock" { 1.1 } else { 1.0 } * time(&clocks[CHRONY]);
             assert!(time(&clocks[clock]) <= most, "{clock}: {name:?}");
             assert_eq!(number(&clocks[clock], "bound_coverage"), 1.0, "{clock}: {name:?}");
         }

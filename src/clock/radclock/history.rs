@@ -145,7 +145,7 @@ impl History {
         let floor = returned.unwrap_or(delay);
         let by = self.floor - floor;
         if returned.is_some() || !is_known {
-            self.of_route().for_each(|point| point.error = point.error + by);
+            self.of_route().for_each(|point| point.error += by);
         } else {
             self.since = Some(now);
         }
