@@ -1,16 +1,22 @@
 //! What certificates cost: pairwise intervals in exchanges a second, eps of a pair in changes a second, and the window of
 //! a grid in messages and queries a second. `cargo bench --bench certify`; the whole graph is `--bench whole_graph`.
 
+use std::collections::BTreeMap;
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use skewbench::affine::Line;
 use skewbench::certify::pairwise::Pair;
-use skewbench::certify::{Aging, Cell, Course, Delay, Graph, Interval, Message, Queries, Reach, Sight, feasible};
+use skewbench::certify::{
+    Aging, Cell, Course, Delay, Graph, Interval, Message, Observation, Queries, Reach, Sight, Window, feasible,
+};
+use skewbench::ids::NodeId;
 use skewbench::model::{Purpose, Rng};
 use skewbench::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 
-#[allow(dead_code, reason = "shared with the whole-graph bench")]
 #[path = "certify_world.rs"]
 mod world;
+
+use world::{KAPPA, World};
 
 const EXCHANGES: i64 = 100_000;
 
@@ -77,10 +83,24 @@ fn eps(c: &mut Criterion) {
     group.finish();
 }
 
+fn observation(world: &World) -> Observation {
+    let kappas: BTreeMap<NodeId, Ppb> = (0..world.nodes).map(|node| (NodeId(node), KAPPA)).collect();
+    Observation::new(&kappas, &BTreeMap::new(), world.messages(), Nanos(1))
+}
+
+/// What every node saw within a second of true time `second`.
+fn window(world: &World, second: i64) -> Window {
+    let about = |node| {
+        let at = world.reading(node, second);
+        at - Nanos::from_seconds(1)..=at + Nanos::from_seconds(1)
+    };
+    Window((0..world.nodes).map(about).collect())
+}
+
 fn windows(c: &mut Criterion) {
-    let world = world::World { nodes: 20, degree: 6, seconds: 4, jitter_ns: 100_000 };
-    let observation = world.observation();
-    let window = world.window(2, Nanos::from_seconds(2));
+    let world = World { nodes: 20, degree: 6, seconds: 4, jitter_ns: 100_000 };
+    let observation = observation(&world);
+    let window = window(&world, 2);
     let messages: usize = observation.traffic().iter().map(|traffic| window.messages(traffic).count()).sum();
     let mut group = c.benchmark_group("certify");
     group.sample_size(10).throughput(Throughput::Elements(messages as u64));

@@ -1,11 +1,9 @@
 //! A regular graph of nodes that probe each other ten times a second, as messages without journals.
 
-use std::collections::BTreeMap;
-
-use skewbench::certify::{Message, Observation, Window};
+use skewbench::certify::Message;
 use skewbench::ids::{Arc, NodeId};
 use skewbench::model::{Purpose, Rng};
-use skewbench::time::{Local, Nanos, Ppb, Time};
+use skewbench::time::{Local, Ppb, Time};
 
 /// The limit on every clock's rate.
 pub const KAPPA: Ppb = Ppb(50_000);
@@ -32,13 +30,6 @@ impl World {
 
     pub fn reading(&self, node: u32, second: i64) -> Time<Local> {
         self.local(node, second * SECOND)
-    }
-
-    pub fn window(&self, second: i64, length: Nanos) -> Window {
-        let half = length.over(2);
-        Window(
-            (0..self.nodes).map(|node| self.reading(node, second) - half..=self.reading(node, second) + half).collect(),
-        )
     }
 
     /// Each node asks each neighbour every 100 ms and is answered at once.
@@ -68,10 +59,5 @@ impl World {
             messages.push((arc, message(request, self.local(from, sent), self.local(to, asked))));
             messages.push((arc.reversed(), message(reply, self.local(to, asked + 5_000), self.local(from, answered))));
         }
-    }
-
-    pub fn observation(&self) -> Observation {
-        let kappas: BTreeMap<NodeId, Ppb> = (0..self.nodes).map(|node| (NodeId(node), KAPPA)).collect();
-        Observation::new(&kappas, &BTreeMap::new(), self.messages(), Nanos(1))
     }
 }

@@ -10,7 +10,7 @@ use skewbench::host::clock::raw_now;
 use skewbench::host::published::Published;
 use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::node::{Config, Input, Node};
-use skewbench::probe::wire::{KEY_BYTES, Key};
+use skewbench::probe::key::{KEY_BYTES, Key};
 use skewbench::probe::{Claim, Claims, Codec, Exchange, Kind, Point, Probe, Source, Stamp};
 use skewbench::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 

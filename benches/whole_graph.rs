@@ -17,7 +17,6 @@ use skewbench::node::{Mark, Received, Record};
 use skewbench::probe::Claims;
 use skewbench::time::{Local, Nanos, Rate, Synced, Time};
 
-#[allow(dead_code, reason = "shared with the other bench")]
 #[path = "certify_world.rs"]
 mod world;
 

@@ -48,7 +48,8 @@ impl fmt::Display for Arc {
 macro_rules! algorithms {
     ($($(#[$doc:meta])* $arm:ident = $code:literal, $name:literal;)*) => {
         /// The rows of every table: one list, shared by flags, wire, journal and reports. The number is the one on the wire.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
         #[repr(u8)]
         pub enum Algorithm {
             $($(#[$doc])* $arm = $code,)*
@@ -96,6 +97,8 @@ algorithms! {
     Radclock = 11, "radclock";
     /// Rounds by agreement of Srikanth and Toueg (1987), said on the grid of probes.
     SrikanthToueg = 12, "srikanth-toueg";
+    /// Huygens: robust lines between the messages of every link, and the network effect over all links.
+    Huygens = 13, "huygens";
 }
 
 impl Algorithm {
@@ -116,6 +119,20 @@ impl Algorithm {
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl From<Algorithm> for String {
+    fn from(algorithm: Algorithm) -> Self {
+        algorithm.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for Algorithm {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

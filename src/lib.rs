@@ -21,10 +21,12 @@
 //! 7. [`certify`]: what can be said without any common clock, from stamps and assumptions alone; [`checker`] is a second
 //!    opinion on it.
 //! 8. [`sim`]: the same nodes in virtual time, where truth is known.
-//! 9. [`sweep`]: a grid of simulated runs, and where its answers bend.
-//! 10. [`host`]: everything that touches the operating system, and nothing else does.
+//! 9. [`robustness`]: what every clock does while the world is disturbed.
+//! 10. [`sweep`]: a grid of simulated runs, and where its answers bend.
+//! 11. [`host`]: everything that touches the operating system, and nothing else does.
 //!
-//! [`ids`], [`topology`], [`real`] and [`model`] are shared by all: names, graphs, functions, and declared worlds.
+//! [`ids`], [`length`], [`topology`], [`real`] and [`model`] are shared by all: names, distances, graphs, functions, and
+//! declared worlds.
 
 pub mod affine;
 pub mod analysis;
@@ -36,6 +38,7 @@ pub mod compare;
 pub mod host;
 pub mod ids;
 pub mod journal;
+pub mod length;
 pub mod model;
 pub mod names;
 pub mod node;
@@ -44,11 +47,13 @@ pub mod probe;
 pub mod real;
 pub mod replay;
 pub mod report;
+pub mod robustness;
 pub mod sim;
 pub mod stability;
 pub mod sweep;
 pub mod theory;
 pub mod time;
 pub mod topology;
+pub mod trial;
 pub mod workload;
 pub mod yardstick;

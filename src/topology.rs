@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Arc, NodeId};
+use crate::length::Length;
 use crate::time::Nanos;
 
 /// What is configured for one arc: what a lab does to its messages on their arrival, and what is known of it.
@@ -21,12 +22,15 @@ pub struct Impairment {
     /// Known minimum delay that every message is credited with (the base of mu_m). An over-estimate makes clocks run
     /// away.
     pub mu: Nanos,
+    /// How far apart both ends are, where somebody said so: no message is faster than light. It never raises `mu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distance: Option<Length>,
 }
 
 impl Impairment {
     /// Whether messages pass untouched.
     pub fn is_none(&self) -> bool {
-        *self == Self { mu: self.mu, ..Self::default() }
+        *self == Self { mu: self.mu, distance: self.distance, ..Self::default() }
     }
 }
 
@@ -78,8 +82,8 @@ impl Topology {
         Self { name: name.to_owned(), nodes, arcs }
     }
 
-    /// Reads a topology from text, one arc a line: `from,to[,delay[,jitter[,loss[,mu]]]]`. Lines that are empty, start with
-    /// `#` or with the header `from` are skipped. What a line leaves out is taken from `default`; an arc whose reverse
+    /// Reads a topology from text, one arc a line: `from,to[,delay[,jitter[,loss[,mu[,distance]]]]]`. Lines that are
+    /// empty, start with `#` or with the header `from` are skipped. What a line leaves out is taken from `default`; an arc whose reverse
     /// is given but which is not given itself is a copy of it.
     ///
     /// # Errors
@@ -179,8 +183,9 @@ fn farthest(next: &[Vec<usize>], start: usize) -> Option<u32> {
 
 fn parse_arc(line: &str, nodes: u32, default: Impairment) -> Result<(Arc, Impairment), String> {
     let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-    if !(2..=6).contains(&fields.len()) {
-        return Err(format!("`{line}` has {} fields: write from,to[,delay[,jitter[,loss[,mu]]]]", fields.len()));
+    if !(2..=7).contains(&fields.len()) {
+        let form = "from,to[,delay[,jitter[,loss[,mu[,distance]]]]]";
+        return Err(format!("`{line}` has {} fields: write {form}", fields.len()));
     }
     let node = |key: &str, text: &str| match text.parse::<u32>() {
         Ok(id) if id < nodes => Ok(NodeId(id)),
@@ -209,6 +214,10 @@ fn parse_arc(line: &str, nodes: u32, default: Impairment) -> Result<(Arc, Impair
             },
         },
         mu: span("mu", 5, default.mu)?,
+        distance: match fields.get(6) {
+            None | Some(&"") => default.distance,
+            Some(text) => Some(text.parse().map_err(|why| format!("distance {why}"))?),
+        },
     };
     Ok((arc, impairment))
 }
@@ -252,14 +261,21 @@ mod tests {
 
     #[test]
     fn a_file_may_give_each_direction_its_own_delay() {
-        let text = "from,to,delay,jitter,loss\n0,1,5ms,1ms,0.1,9ns # there\n1,0,7ms\n\n1,2\n";
+        let text = "from,to,delay,jitter,loss\n0,1,5ms,1ms,0.1,9ns,120km # there\n1,0,7ms\n\n1,2\n";
         let topology = Topology::parse("x", text, 3, Impairment::default()).unwrap();
         let found: BTreeMap<_, _> = topology.arcs().collect();
         let arc = |from, to| Arc { from: NodeId(from), to: NodeId(to) };
         assert_eq!(
             found[&arc(0, 1)],
-            Impairment { delay: Nanos::from_millis(5), jitter: Nanos::from_millis(1), loss: 0.1, mu: Nanos(9) }
+            Impairment {
+                delay: Nanos::from_millis(5),
+                jitter: Nanos::from_millis(1),
+                loss: 0.1,
+                mu: Nanos(9),
+                distance: "120km".parse().ok()
+            }
         );
+        assert!(found[&arc(0, 1)].distance.is_some() && found[&arc(1, 2)].distance.is_none());
         assert_eq!(found[&arc(1, 0)].delay, Nanos::from_millis(7));
         assert_eq!(found.len(), 4, "the reverse of 1,2 is implied");
     }
@@ -270,6 +286,7 @@ mod tests {
             ("0,9", ["line 1", "`9`", "0 to 2"]),
             ("0,1\n1,2,5parsecs", ["line 2", "5parsecs", "100ms"]),
             ("0,1,1ms,0,1.5", ["line 1", "`1.5`", "below 1"]),
+            ("0,1,1ms,0,0,0,120", ["line 1", "distance `120`", "120km"]),
             ("0,1", ["topology x", "3 nodes", "add links"]),
             ("0,0", ["line 1", "0->0", "two nodes"]),
         ] {

@@ -1,6 +1,8 @@
 //! `skewbench check`: are these clocks close enough for what somebody needs?
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,7 +13,8 @@ use skewbench::host::program::{Malformed, UNKNOWN};
 use skewbench::host::reporting::config::Settings;
 use skewbench::host::reporting::gather::{self, Why};
 use skewbench::host::{key, results, settings};
-use skewbench::ids::Algorithm;
+use skewbench::ids::{Algorithm, NodeId};
+use skewbench::length::{Length, NotALength};
 use skewbench::report::target::{Answer, Question};
 use skewbench::time::{Nanos, Ppb};
 
@@ -53,6 +56,10 @@ pub struct Args {
     /// Assume that no message takes less than this, one way: messages may refute it, and cannot prove it [default: 0]
     #[arg(long, value_name = "SPAN")]
     min_delay: Option<Nanos>,
+    /// Assume that two nodes are this far apart, so that no message between them is faster than light, such as
+    /// 0-1=120km; may be given for several pairs [default: what the journals state]
+    #[arg(long, value_name = "A-B=LENGTH")]
+    distance: Vec<Apart>,
     /// Certify at instants this far apart: a finer grid costs time and narrows the interval [default: an eightieth of
     /// the run, from 125ms to 1s]
     #[arg(long, value_name = "SPAN")]
@@ -135,8 +142,14 @@ impl Args {
         if let Some(warm_up) = self.warm_up.filter(|warm_up| *warm_up < Nanos::ZERO) {
             return Err(refuse("warm-up", warm_up, "choose 0 or more"));
         }
+        let mut distances = BTreeMap::new();
+        for Apart { pair, length } in &self.distance {
+            if distances.insert(*pair, *length).is_some() {
+                return Err(refuse("distance", format!("{}-{}", pair.0, pair.1), "give each pair of nodes once"));
+            }
+        }
         let source = if self.without_truth { Source::MessagesAlone } else { Source::Truth };
-        Ok(Assumed { kappa, least_delay, grid: self.grid, warm_up: self.warm_up, source })
+        Ok(Assumed { kappa, least_delay, distances, grid: self.grid, warm_up: self.warm_up, source })
     }
 
     fn limits(&self) -> Result<Vec<Limit>> {
@@ -187,6 +200,7 @@ impl Args {
             Why::Asked => eprintln!("check: told to stop: what has arrived is kept and checked"),
         }
         if results::has_journals(&plan.dir)? {
+            results::write_manifest(std::slice::from_ref(&plan.dir), &plan.dir, &[])?;
             return Ok(Some(vec![plan.dir]));
         }
         eprintln!(
@@ -211,6 +225,27 @@ impl Args {
             return Err(refuse("clock", clock, &mend));
         }
         Ok((clock, None))
+    }
+}
+
+/// Two nodes, the lower first, and how far they are apart: `A-B=LENGTH`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Apart {
+    pair: (NodeId, NodeId),
+    length: Length,
+}
+
+impl FromStr for Apart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (nodes, length) = text.split_once('=').ok_or("write two nodes and a distance, such as 0-1=120km")?;
+        let ends =
+            nodes.split_once('-').and_then(|(one, other)| Some((one.trim().parse().ok()?, other.trim().parse().ok()?)));
+        let (one, other): (u32, u32) =
+            ends.filter(|(one, other)| one != other).ok_or("write two different nodes, such as 0-1=120km")?;
+        let length = length.parse().map_err(|why: NotALength| why.to_string())?;
+        Ok(Self { pair: (NodeId(one.min(other)), NodeId(one.max(other))), length })
     }
 }
 

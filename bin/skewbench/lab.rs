@@ -13,8 +13,9 @@ use skewbench::host::program::{Malformed, UNKNOWN, asked_to_stop, random_bytes};
 use skewbench::host::{clock, results};
 use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
+use skewbench::length::Length;
 use skewbench::model::oscillator;
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 
@@ -57,7 +58,7 @@ pub struct Args {
     /// Offsets are spread evenly over [-x, +x] milliseconds and dealt to the agents by the seed
     #[arg(long, default_value_t = 10.0, value_name = "MS", allow_hyphen_values = true)]
     offset_ms: f64,
-    /// full, ring, line, or a file with one arc a line: from,to[,delay[,jitter[,loss[,mu]]]]
+    /// full, ring, line, or a file with one arc a line: from,to[,delay[,jitter[,loss[,mu[,distance]]]]]
     #[arg(long, default_value = "full", value_name = "SHAPE|FILE")]
     topology: String,
     /// Hold every message back by this much on its arrival
@@ -72,6 +73,10 @@ pub struct Args {
     /// Minimum delay that Lamport's clock credits every message with; more than the true delay makes clocks run away
     #[arg(long, default_value = "0ms", value_name = "SPAN", allow_hyphen_values = true)]
     mu: Nanos,
+    /// How far apart the ends of each link are, such as 120km: certificates then know that no message is faster than light;
+    /// it holds nothing back, and no message is credited with it
+    #[arg(long, value_name = "LENGTH")]
+    distance: Option<Length>,
     /// The agent that NTP-style clocks follow
     #[arg(long, default_value_t = 0, value_name = "NODE")]
     reference: u32,
@@ -139,7 +144,13 @@ impl Args {
         if self.reference >= self.nodes {
             return refuse("reference", self.reference.to_string(), &format!("agents are 0 to {}", self.nodes - 1));
         }
-        let settings = Impairment { delay: self.delay, jitter: self.jitter, loss: self.loss, mu: self.mu };
+        let settings = Impairment {
+            delay: self.delay,
+            jitter: self.jitter,
+            loss: self.loss,
+            mu: self.mu,
+            distance: self.distance,
+        };
         match self.topology.as_str() {
             "full" => Ok(Topology::full(self.nodes, settings)),
             "ring" => Ok(Topology::ring(self.nodes, settings)),
@@ -238,7 +249,7 @@ fn conclude(plan: &Plan, outcome: &fleet::Outcome, volume: Volume) -> Result<u8>
     let (exit_code, text) = match (outcome.spools, outcome.exit_code) {
         (Spools::Shipped, Some(code)) => {
             fs::remove_dir_all(&spool).with_context(|| format!("{}", spool.display()))?;
-            results::write_manifest(std::slice::from_ref(&plan.dir), &plan.dir)?;
+            results::write_manifest(std::slice::from_ref(&plan.dir), &plan.dir, &[])?;
             (code, outcome.text.clone())
         }
         _ => {

@@ -13,6 +13,7 @@ mod order;
 mod out;
 mod progress;
 mod replay;
+mod robustness;
 mod sim;
 mod stability;
 mod stream;
@@ -52,6 +53,7 @@ Examples:
   skewbench order mutex --simulated               what order costs on clocks that disagree
   skewbench compare BASE HEAD                     two runs side by side; exit code 1 if HEAD is worse
   skewbench yardstick                             the clocks beside chrony and NTPsec, in their network
+  skewbench robustness                            the clocks among liars, losses, partitions, and after them
   skewbench replay stamps.csv                     the clocks on timestamps of your own, or a daemon's logs
 
 Exit codes: 0 the bound held, or the target is SAFE, 1 it was violated, or the target is UNSAFE, or HEAD is worse than
@@ -84,6 +86,8 @@ enum Command {
     Order(order::Args),
     /// Measure clocks where truth is known, beside what chrony and NTPsec reach in the same network
     Yardstick(yardstick::Args),
+    /// Disturb the network of every clock: what does each do, how soon does it recover, does its own bound hold?
+    Robustness(robustness::Args),
     /// Lead every clock through timestamps that you bring, or that chronyd or ntpd wrote down
     Replay(replay::Args),
     /// Run one agent, as skewbench-agent does
@@ -108,6 +112,7 @@ fn main() -> ExitCode {
         Command::Stability(args) => stability::run(&args),
         Command::Order(args) => order::run(&args),
         Command::Yardstick(args) => yardstick::run(&args),
+        Command::Robustness(args) => robustness::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Agent(args) => agent::main(&args),
         Command::Collector(args) => reporting::main(&args),

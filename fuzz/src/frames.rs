@@ -4,7 +4,7 @@
 use hmac::Mac;
 use skewbench::journal::columns::Layout;
 use skewbench::journal::frame::MAGIC;
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 
 use crate::Bytes;
 

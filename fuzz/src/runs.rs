@@ -112,7 +112,8 @@ impl Maker<'_, '_> {
         let source = ClaimSource::ALL[usize::from(self.bytes.pick(4))];
         let (at_ns, error_bound) = (self.bytes.number(self.now), self.bytes.span(1_000));
         let offset = self.bytes.coin().then(|| self.bytes.span(0));
-        HostClaim { at_ns, source, synchronised: self.bytes.coin(), error_bound, offset }
+        let estimated_error = self.bytes.coin().then(|| self.bytes.span(1_000));
+        HostClaim { at_ns, source, synchronised: self.bytes.coin(), error_bound, offset, estimated_error }
     }
 
     fn time(&mut self) -> Time<Local> {

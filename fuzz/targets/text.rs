@@ -12,7 +12,7 @@ use skewbench::model::Oscillator;
 use skewbench::model::oscillator::Declaration;
 use skewbench::order::report::Phase;
 use skewbench::order::schedule::Schedule;
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 use skewbench::replay::{self, Format, table};
 use skewbench::sim::Scenario;
 use skewbench::time::{Nanos, Ppb, Time};

@@ -86,6 +86,8 @@ pub struct ClaimRow {
     pub error_bound: Option<(Nanos, Nanos)>,
     /// Sizes of the offsets in those answers, clock − true time: median and largest.
     pub offset: Option<(Nanos, Nanos)>,
+    /// Estimates of its error in those answers, which promise nothing: median and largest.
+    pub estimated_error: Option<(Nanos, Nanos)>,
     /// How it fared against the mesh; none as long as nothing certain is known of the offsets.
     pub audit: Option<Audit>,
 }
@@ -117,6 +119,9 @@ fn row(node: NodeId, source: ClaimSource, claims: &[&HostClaim]) -> ClaimRow {
         synchronised_share: promised.len() as f64 / claims.len() as f64,
         error_bound: sizes(promised.iter().map(|claim| claim.error_bound.0).collect()),
         offset: sizes(promised.iter().filter_map(|claim| claim.offset).map(|offset| offset.abs().0).collect()),
+        estimated_error: sizes(
+            promised.iter().filter_map(|claim| claim.estimated_error).map(|error| error.0).collect(),
+        ),
         audit: None,
     }
 }
@@ -180,7 +185,8 @@ mod tests {
         let mut run = journal(0, 2, 0);
         for (at_ns, error, synchronised) in [(1, 50, true), (2, 70, true), (3, 9_999, false), (4, 60, true)] {
             let (source, offset) = (ClaimSource::Chrony, Some(Nanos(-error)));
-            let claim = HostClaim { at_ns, source, synchronised, error_bound: Nanos(error), offset };
+            let (error_bound, estimated_error) = (Nanos(error), (at_ns > 1).then_some(Nanos(at_ns)));
+            let claim = HostClaim { at_ns, source, synchronised, error_bound, offset, estimated_error };
             run.entries.push(Entry::Note(Note::Claim(claim)));
         }
         let runs = [run];
@@ -188,6 +194,7 @@ mod tests {
         assert_eq!((found.len(), found[0].readings, found[0].synchronised_share), (1, 4, 0.75));
         assert_eq!(found[0].error_bound, Some((Nanos(60), Nanos(70))));
         assert_eq!(found[0].offset, Some((Nanos(60), Nanos(70))));
+        assert_eq!(found[0].estimated_error, Some((Nanos(2), Nanos(4))), "of 2 and 4");
         assert_eq!(rows(&choose(&mesh(&[0, 1])).0), []);
     }
 }

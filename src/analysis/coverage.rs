@@ -13,15 +13,21 @@ pub fn of_claims(tracks: &[Track], claims: &[Claims], reference: usize, from: f6
     let peer = tracks.get(reference)?;
     for (index, (track, claims)) in tracks.iter().zip(claims).enumerate() {
         if index != reference {
-            let found = one(track, peer, claims, from, to);
+            let found = time_of_claims(track, peer, claims, from, to);
             (covered, stated) = (covered + found.0, stated + found.1);
         }
     }
     (stated > 0.0).then(|| (covered / stated).min(1.0))
 }
 
-/// Covered and stated time of one clock, in ns.
-fn one(track: &Track, reference: &Track, claims: &Claims, from: f64, to: f64) -> (f64, f64) {
+/// Time of one clock between `from` and `to` in which what it states is true, and in which it states something, in ns.
+pub fn time_of_claims(
+    track: &Track,
+    reference: &Track,
+    claims: &[(f64, Option<Leg>)],
+    from: f64,
+    to: f64,
+) -> (f64, f64) {
     if claims.iter().all(|(_, claim)| claim.is_none()) {
         return (0.0, 0.0);
     }

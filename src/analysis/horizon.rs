@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::run::{End, Span};
+use super::run::{End, Span, sender};
 use super::truth::Truth;
 use crate::ids::{Arc, NodeId};
 use crate::node::{Mark, Record};
@@ -64,9 +64,7 @@ pub fn alive(spans: &BTreeMap<NodeId, Span<'_>>) -> BTreeMap<Arc, LocalSpan> {
     for (node, span) in spans {
         for record in span.run.records() {
             let Record::Received(received) = record else { continue };
-            let Some(peer) = spans.get(&received.from).filter(|peer| peer.run.header.boot == received.boot) else {
-                continue;
-            };
+            let Some(peer) = sender(spans, received) else { continue };
             let last = if peer.end == End::Silence { span.ended.max(received.at) } else { received.at };
             let known = alive.entry(Arc { from: *node, to: received.from }).or_insert(received.at..=last);
             *known = *known.start()..=last.max(*known.end());

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`run`] (what goes in), [`horizon`] (which span of true time is judged), [`track`] (each clock as
 //! straight pieces of true time), [`envelope`] (exact eps), [`timely`] (the premises that the run itself fulfilled),
-//! [`optimum`] (what the best algorithm could have promised), [`parameters`] (what stamps alone show), [`summary`] (what comes out). Times inside are nanoseconds of true time since the run's start, as `f64`: exact to far
+//! [`optimum`] (what the best algorithm could have promised), [`parameters`] (what stamps alone show), [`loops`] (what loops of links show of asymmetry), [`summary`] (what comes out). Times inside are nanoseconds of true time since the run's start, as `f64`: exact to far
 //! below a nanosecond for a hundred days, and able to hold the instant at which two lines cross.
 
 pub mod arcs;
@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod events;
 pub mod facts;
 pub mod horizon;
+pub mod loops;
 pub mod optimum;
 pub mod ordering;
 pub mod parameters;
@@ -21,6 +22,7 @@ pub mod premise;
 pub mod proved;
 pub mod quantile;
 pub mod reading;
+pub mod ruling;
 pub mod run;
 pub mod series;
 pub mod shared;

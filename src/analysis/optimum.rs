@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn two_nodes_have_half_the_round_trip_and_half_the_range_of_delays() {
-        // docs/theory.md §2 for n = 2: u/2; §2.2: half of the two least one-way delays, which come from different exchanges.
+        // docs/theory.md §2 for n = 2: u/2; and half of the two least one-way delays, which come from different exchanges.
         let mut runs = mesh(&[0, 30_000]);
         for (slot, (forth, back)) in [(10_000, 40_000), (25_000, 16_000), (30_000, 40_000)].into_iter().enumerate() {
             exchange(&mut runs[0], (1, 30_000), (slot as i64 + 1) * 100 * MS, (forth, back), None);

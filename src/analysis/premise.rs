@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::arcs::ArcRow;
 use super::envelope::Stretch;
 use super::reading::{GRAIN, Readings};
-use super::run::Span;
+use super::run::{Span, sender};
 use super::track::Track;
 use crate::ids::{Algorithm, Arc, NodeId};
 use crate::journal::RunConfig;
@@ -60,8 +60,9 @@ pub fn told(spans: &BTreeMap<NodeId, Span<'_>>, readings: &BTreeMap<NodeId, Read
         for record in span.run.records() {
             let Record::Received(received) = record else { continue };
             let told = received.claims.of(Algorithm::Lamport);
-            let sender = spans.get(&received.from).filter(|sender| sender.run.header.boot == received.boot);
-            let (Some(told), Some(_), Some(own)) = (told, sender, readings.get(&received.from)) else { continue };
+            let (Some(told), Some(_), Some(own)) = (told, sender(spans, received), readings.get(&received.from)) else {
+                continue;
+            };
             let own = own.physical(Algorithm::Lamport);
             let (before, after) = (own.before(received.sent), own.at(received.sent));
             let excess = (told.reading - after).max(before - told.reading);

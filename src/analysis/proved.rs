@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::audit::{Compared, audit};
-use super::certificate::{Certificate, Certified, PairCell, Parameters, certificate, statement};
+use super::certificate::{Certificate, Certified, PairCell, Parameters, Schedule, certificate, statement};
 use super::horizon::Horizon;
+use super::parameters::real::longest;
+use super::parameters::{CertifiedBound, Label, Symbol};
+use super::ruling::Ruling;
 use super::run::{AgentRun, Span, choose};
-use super::summarise::SETTLING;
-use super::summary::{Summary, Verdict};
+use super::shared;
+use super::summary::Summary;
+use super::target::Evidence;
 use super::truth::Truth;
 use crate::ids::{Algorithm, NodeId};
 use crate::journal::{ClaimSource, HostClaim, Note};
@@ -17,12 +21,6 @@ use crate::time::{Local, Nanos, Ppb, Time};
 const MOST_NODES: usize = 32;
 /// Likewise with more entries in the journals.
 const MOST_ENTRIES: usize = 4_000_000;
-/// The grid takes so many steps in a run, if they are no shorter than [`FINEST`] and no longer than [`COARSEST`].
-const STEPS: i64 = 80;
-const FINEST: Nanos = Nanos::from_millis(125);
-const COARSEST: Nanos = Nanos::from_seconds(10);
-/// Windows are no shorter.
-const SHORTEST_WINDOW: Nanos = Nanos::from_seconds(2);
 /// A claim that is older than this says nothing any more.
 const CLAIM_AGE: Nanos = Nanos::from_seconds(64);
 /// How much a claim loosens with age: a kernel slews by no more, and its own maxerror grows so.
@@ -37,9 +35,8 @@ pub struct Proved {
     pub grid: Nanos,
     /// The length of its windows.
     pub window: Nanos,
-    /// Whether Lamport's clocks kept the bound that the stamps certify: within if they cannot have been further apart,
-    /// violated if they must have been.
-    pub verdict: Verdict,
+    /// Whether Lamport's clocks kept the bound that the stamps certify.
+    pub ruling: Ruling,
     /// Each instant of the grid, in seconds since the run's start.
     pub at_s: Vec<f64>,
 }
@@ -58,45 +55,47 @@ impl Proved {
 }
 
 impl Summary {
-    /// Adds what is proved without a common clock: eps between limits, and how the hosts' own claims stand against it.
-    /// Assumed are each node's declared kappa and the configured least delays, nothing else. Cost: that of
-    /// [`certificate`]; runs with very many nodes or entries are left out with a note.
+    /// Adds what is proved without a common clock: eps between limits, whether Lamport's clocks kept the bound that stamps
+    /// certify, and how the hosts' own claims stand against it. Where true time is unknown the verdict of the run is that
+    /// one. Assumed are each node's declared kappa, and the configured least delays and distances, nothing else. Cost: that
+    /// of [`certificate`]; runs with very many nodes or entries are left out with a note.
     pub fn certify(&mut self, runs: &[AgentRun]) {
+        let (spans, _) = choose(runs);
+        let Some(config) = shared::config(&spans) else { return };
         let entries: usize = runs.iter().map(|run| run.entries.len()).sum();
         if self.facts.agents as usize > MOST_NODES || entries > MOST_ENTRIES {
             self.notes.push("eps is not certified here: too many nodes or entries for every report".to_owned());
             return;
         }
-        let (spans, _) = choose(runs);
         let given = self.assumed(runs);
         let certificate = certificate(runs, &given, |_| ());
         let at_s = instants(&certificate, &spans);
         self.judge_claims(&certificate, &spans);
         self.notes
             .extend(certificate.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>());
-        let verdict = self.certified_verdict(&certificate);
-        self.proved = Some(Proved { certificate, grid: given.grid, window: given.window, verdict, at_s });
-    }
-
-    fn certified_verdict(&self, certificate: &Certificate) -> Verdict {
-        let eps = certificate.of(Algorithm::Lamport);
-        let Some((eps, bound)) = eps.zip(self.certified_bound.as_ref()) else { return Verdict::Unknown };
-        let all = certificate.nodes.len() as u64 >= u64::from(self.facts.nodes);
-        match eps.eps_high {
-            Some(_) if eps.eps_low > bound.bounds.safe => Verdict::Violated,
-            Some(high) if all && high <= bound.bounds.safe => Verdict::Within,
-            _ => Verdict::Unknown,
+        let evidence = Evidence::seen(&certificate, &given, &config, &spans, None);
+        let ruling = Ruling::of(evidence, self.certified_bound.as_ref(), &self.parameters);
+        if !self.knows_truth() {
+            self.verdict = ruling.verdict;
         }
+        self.proved = Some(Proved { certificate, grid: given.grid, window: given.window, ruling, at_s });
     }
 
     /// What [`Self::certify`] assumes.
     fn assumed(&self, runs: &[AgentRun]) -> Parameters {
-        let length = self.duration.unwrap_or(Nanos::ZERO);
-        let holds_from = self.certified_bound.as_ref().map_or(Nanos::ZERO, |bound| bound.holds_from);
-        let warm_up = self.warm_up.unwrap_or(SETTLING.min(length.over(3))).max(holds_from);
-        let grid = length.over(STEPS).clamp(FINEST, COARSEST);
-        let window = SHORTEST_WINDOW.max(grid.times(4));
-        Parameters { grid, window, warm_up, ..Parameters::stated(runs).with_configured_mu(runs) }
+        let mut schedule = Schedule::of(self.duration.unwrap_or(Nanos::ZERO), self.facts.tau);
+        let holds_from = self.certified_bound.as_ref().map_or(Nanos::ZERO, |bound| self.begins_to_hold(bound));
+        schedule.warm_up = self.warm_up.unwrap_or(schedule.warm_up).max(holds_from);
+        schedule.apply(Parameters::stated(runs).with_configured_delays(runs))
+    }
+
+    /// When the bound holds for certain, on any clock, since the first instant of the grid. Instants are as near to each
+    /// other as messages carry the time from node to node, so that the first one may come so much before all nodes were
+    /// there.
+    fn begins_to_hold(&self, bound: &CertifiedBound) -> Nanos {
+        let delays = self.parameters.iter().filter(|row| row.symbol == Symbol::Nu && row.label == Label::Certified);
+        let slowest = Nanos(delays.filter_map(|row| row.high).max().unwrap_or(0));
+        longest(bound.holds_from + slowest.times(i64::from(bound.premises.diameter)), bound.premises.kappa)
     }
 
     /// The certificate of the pair of Lamport clocks that may have been furthest apart, at the instant at which the two may
@@ -185,7 +184,8 @@ mod tests {
 
     fn claim(at_ms: i64, bound: i64, synchronised: bool) -> HostClaim {
         let source = ClaimSource::Kernel;
-        HostClaim { at_ns: at_ms * 1_000_000, source, synchronised, error_bound: Nanos(bound), offset: None }
+        let (offset, estimated_error) = (None, None);
+        HostClaim { at_ns: at_ms * 1_000_000, source, synchronised, error_bound: Nanos(bound), offset, estimated_error }
     }
 
     #[test]
@@ -208,6 +208,6 @@ mod tests {
         let none = super::super::summarise("run", &[]);
         let mut nothing = none.clone();
         nothing.certify(&[]);
-        assert_eq!(nothing.proved.unwrap_or_default().at_s, Vec::<f64>::new());
+        assert_eq!(nothing, none);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::NodeId;
 use crate::journal::{Entry, Header, Journal, Journals, Note};
-use crate::node::{Mark, Record};
+use crate::node::{Mark, Received, Record};
 use crate::time::{Local, Time};
 use crate::topology::MAX_NODES;
 
@@ -114,6 +114,11 @@ impl<'a> Span<'a> {
             .unwrap_or((run.covers_until, End::Silence));
         Self { run, began, ended, end }
     }
+}
+
+/// The chosen span of who sent a message: `None` if another boot of that node sent it, or a node that has none.
+pub fn sender<'s, 'a>(spans: &'s BTreeMap<NodeId, Span<'a>>, received: &Received) -> Option<&'s Span<'a>> {
+    spans.get(&received.from).filter(|sender| sender.run.header.boot == received.boot)
 }
 
 /// One span for each node, and notes on what was left out. A node that restarted has several boots; its longest span is

@@ -19,16 +19,16 @@ pub fn config(spans: &BTreeMap<NodeId, Span<'_>>) -> Option<RunConfig> {
     Some(RunConfig { nodes, arcs, topology, ..first })
 }
 
-/// Every arc that any agent knows of. Its receiver knows best what is configured for it.
+/// Every arc that any agent knows of. Its receiver knows best what is configured for it; of two distances the shorter is
+/// taken, so that what is certified from it is true if either is.
 fn union(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<(Arc, Impairment)> {
     let mut arcs = BTreeMap::new();
     for (node, span) in spans {
         for (arc, settings) in &span.run.header.run.arcs {
-            if arc.to == *node {
-                arcs.insert(*arc, *settings);
-            } else {
-                arcs.entry(*arc).or_insert(*settings);
-            }
+            let known: &mut Impairment = arcs.entry(*arc).or_insert(*settings);
+            let distance = [known.distance, settings.distance].into_iter().flatten().min();
+            let best = if arc.to == *node { *settings } else { *known };
+            *known = Impairment { distance, ..best };
         }
     }
     arcs.into_iter().collect()
@@ -115,6 +115,23 @@ mod tests {
         let credited = config.arcs.iter().filter(|(_, settings)| settings.mu == Nanos(7));
         assert!(credited.map(|(arc, _)| arc.to).eq([NodeId(1), NodeId(1)]), "the receiver's word counts");
         assert_eq!(disagreements(&config, &spans), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_distance_is_known_if_either_end_tells_it_and_of_two_the_shorter_counts() {
+        let mut runs = line(3);
+        let mut tell = |node: usize, length: &str| {
+            runs[node].header.run.arcs.iter_mut().for_each(|(_, settings)| settings.distance = length.parse().ok());
+        };
+        tell(0, "120km");
+        tell(1, "90km");
+        let (spans, _) = choose(&runs);
+        let found = config(&spans).unwrap();
+        assert!(found.arcs.iter().all(|(_, settings)| settings.distance == "90km".parse().ok()), "{:?}", found.arcs);
+        runs[1].header.run.arcs.iter_mut().for_each(|(_, settings)| settings.distance = None);
+        let (spans, _) = choose(&runs);
+        let known = config(&spans).unwrap().arcs.into_iter().filter(|(_, settings)| settings.distance.is_some());
+        assert!(known.map(|(arc, _)| arc.from.0 + arc.to.0).eq([1, 1]), "the link of nodes 0 and 1, both ways");
     }
 
     #[test]

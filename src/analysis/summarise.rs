@@ -9,10 +9,12 @@ use super::envelope::sweep;
 use super::events::{self, MOST_EVENTS, Watched};
 use super::facts;
 use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
+use super::loops;
 use super::optimum::Optimum;
 use super::ordering::{self, OrderRow, Reports};
 use super::parameters;
 use super::premise;
+use super::reading::Readings;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
 use super::summary::{Promise, Row, Summary, Verdict};
@@ -27,7 +29,9 @@ use crate::theory::Premises;
 use crate::time::{Local, Nanos, Ppb, Time};
 
 /// The part of the warm-up that does not depend on the premises: 3 s, or a third of a shorter run.
-pub(super) const SETTLING: Nanos = Nanos::from_seconds(3);
+pub(super) fn settling(run: Nanos) -> Nanos {
+    Nanos::from_seconds(3).min(run.over(3))
+}
 
 /// Recomputes every result of a run from its journals, one for each (node, boot). The same journals in any order give the
 /// same summary.
@@ -47,6 +51,7 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     summary.notes.extend(measured.notes);
     (summary.parameters, summary.certified_bound) = (measured.parameters, measured.certified);
     summary.residual_bound = measured.residual;
+    summary.loops = loops::measure(&spans);
     summary.notes.extend(shared::partly_run(&spans));
     let run = Run { config: &config, spans: &spans };
     match Truth::rebuild(&spans).and_then(|truth| Some((Horizon::of(&spans, &truth)?, truth))) {
@@ -64,13 +69,15 @@ struct Run<'a, 'b> {
 impl<'a> Run<'a, '_> {
     fn without_truth(&self, summary: &mut Summary) {
         summary.notes.push(
-            "true time is unknown, and with it eps and the verdict: only the agents of a lab, on one host, declare their \
-             oscillators, and none may claim to cover far more time than its entries account for"
+            "true time is unknown, and with it eps: the verdict stands on what stamps alone prove; only the agents of a \
+             lab, on one host, declare their oscillators, and none may claim to cover far more time than its entries \
+             account for"
                 .to_owned(),
         );
         summary.notes.extend(shared::kernels(self.spans));
         summary.notes.extend(system::set(self.spans));
         summary.notes.extend(cuts(self.spans, None));
+        summary.notes.extend(self.broken_rules());
         let within = own_spans(self.spans);
         let length = |span: &LocalSpan| *span.end() - *span.start();
         let duration = within.values().map(length).min().unwrap_or(Nanos::ZERO).max(Nanos::ZERO);
@@ -109,6 +116,15 @@ impl<'a> Run<'a, '_> {
         summary.ordering = self.ordering(|reports| clocks.eps_of_phase(reports));
         summary.notes.extend(cuts(self.spans, Some((truth, horizon))));
         self.conclude(summary, &clocks, window.1);
+    }
+
+    /// What journals alone show of nodes that did not follow Lamport's rule.
+    fn broken_rules(&self) -> Vec<String> {
+        let readings: BTreeMap<_, _> = self.spans.iter().map(|(node, span)| (*node, Readings::of(span.run))).collect();
+        let mut failed = premise::told(self.spans, &readings);
+        failed.extend(premise::set_back(&readings));
+        failed.extend(premise::ignored(self.spans, &readings));
+        failed
     }
 
     fn events(&self, summary: &mut Summary, since: &dyn Fn(NodeId, Time<Local>) -> Option<f64>) {
@@ -162,7 +178,7 @@ impl<'a> Run<'a, '_> {
 
     fn warm_up(&self, run: Nanos, premises: Option<&Premises>) -> Nanos {
         let planned = self.config.measured.unwrap_or(run).max(Nanos::ZERO);
-        SETTLING.min(planned.over(3)).max(premises.map_or(Nanos::ZERO, Premises::warm_up))
+        settling(planned).max(premises.map_or(Nanos::ZERO, Premises::warm_up))
     }
 
     fn ordering(&self, eps: impl Fn(&Reports<'a>) -> Option<(Nanos, Nanos)>) -> Vec<OrderRow> {

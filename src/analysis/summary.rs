@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::arcs::ArcRow;
 use super::audit::ClaimRow;
 use super::events::Event;
+use super::loops::Loops;
 use super::optimum::Optimum;
 use super::ordering::OrderRow;
 use super::parameters::{CertifiedBound, Parameter};
@@ -140,6 +141,8 @@ pub struct Summary {
     pub residual_bound: Option<CertifiedBound>,
     /// What is proved without a common clock, where it was asked for.
     pub proved: Option<Proved>,
+    /// What loops of links reveal of the asymmetry of delays.
+    pub loops: Loops,
     /// What the best algorithm could have promised.
     pub optimum: Optimum,
     /// One row for each algorithm.
@@ -160,11 +163,28 @@ pub struct Summary {
     pub counters: BTreeMap<NodeId, BTreeMap<String, u64>>,
     /// What a reader must know: what was cut, damaged, broken.
     pub notes: Vec<String>,
-    /// Whether the Lamport clocks kept the safe bound.
+    /// Whether the Lamport clocks kept the safe bound: by true eps where that is known, else by what is proved.
     pub verdict: Verdict,
 }
 
 impl Summary {
+    /// Whether true time is known, and with it eps.
+    pub const fn knows_truth(&self) -> bool {
+        self.warm_up.is_some()
+    }
+
+    /// What is proved, where the verdict stands on that.
+    pub fn decided_by_proof(&self) -> Option<&Proved> {
+        self.proved.as_ref().filter(|_| !self.knows_truth())
+    }
+
+    /// The bounds that the verdict stands on: under the premises that the run fulfilled, or where only stamps decide,
+    /// under those that stamps prove.
+    pub fn bounds(&self) -> Option<Bounds> {
+        let certified = || Some(self.decided_by_proof().and(self.certified_bound.as_ref())?.bounds);
+        self.promise.map(|promise| promise.bounds).or_else(certified)
+    }
+
     /// The row of `algorithm`.
     pub fn row(&self, algorithm: Algorithm) -> Option<&Row> {
         self.rows.iter().find(|row| row.algorithm == algorithm)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::horizon::LocalSpan;
-use super::run::Span;
+use super::run::{Span, sender};
 use super::timely::Timed;
 use super::truth::Truth;
 use crate::affine::offset;
@@ -109,8 +109,7 @@ impl<'a> Collector<'a, '_> {
     }
 
     fn add_received(&self, arc: Arc, received: &Received, traffic: &mut Traffic<'a>) {
-        let same_boot = |span: &Span<'_>| span.run.header.boot == received.boot;
-        if !self.spans.get(&arc.from).is_some_and(same_boot) {
+        if sender(self.spans, received).is_none() {
             return;
         }
         if self.judges(arc, received.sent) {

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(clock.reading().at(Time::from_nanos(200)).as_nanos(), 230, "it never goes back");
     }
 
-    /// docs/theory.md, section 6: n = 4, f = 1, kappa = 1e-3, one fast honest clock and a message over every arc a second.
+    /// docs/theory.md §6: n = 4, f = 1, kappa = 1e-3, one fast honest clock and a message over every arc a second.
     #[test]
     fn one_fast_honest_clock_is_followed_by_nobody() {
         let mut clocks: Vec<Largest> = (0..4).map(|node| Largest::new(&settings(node, 3))).collect();

@@ -7,6 +7,7 @@ pub mod convergence;
 pub mod corridor;
 pub mod ensemble;
 pub mod free;
+pub mod huygens;
 pub mod interval;
 pub mod lamport;
 pub mod largest;
@@ -28,6 +29,7 @@ use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 pub use convergence::Convergence;
 pub use corridor::Corridor;
 pub use free::Free;
+pub use huygens::Huygens;
 pub use interval::IntervalClock;
 pub use lamport::Lamport;
 pub use largest::Largest;
@@ -170,6 +172,7 @@ pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> 
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
         Algorithm::Lamport => Box::new(Lamport::default()),
         Algorithm::Convergence => Box::new(Convergence::new(settings)),
+        Algorithm::Huygens => Box::new(Huygens::new(settings)),
         Algorithm::Corridor => Box::new(Corridor::new(reference)),
         Algorithm::Radclock => Box::new(Radclock::new(reference)),
         Algorithm::Regression => Box::new(Regression::new(reference)),

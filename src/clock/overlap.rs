@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(most_covered(&[]), None);
     }
 
-    /// docs/theory.md, section 6: f = 1 and truth 1.
+    /// docs/theory.md §6: f = 1 and truth 1.
     #[test]
     fn what_the_most_sources_cover_may_miss_the_truth_that_the_hull_contains() {
         let intervals = of([(0, 10), (0, 10), (8, 9)]);

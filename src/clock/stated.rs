@@ -87,7 +87,7 @@ fn deviation(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// docs/theory.md, section 6: 20 µs to be slewed, 30 µs of dispersion, 100 µs of delay, at 50 ppm for 16 s: 100 µs + 800 µs.
+    /// docs/theory.md §6: 20 µs to be slewed, 30 µs of dispersion, 100 µs of delay, at 50 ppm for 16 s: 100 µs + 800 µs.
     #[test]
     fn clock_bound_adds_correction_dispersion_and_half_the_delay_and_ages() {
         let us = Nanos::from_micros;

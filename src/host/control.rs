@@ -10,11 +10,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
-use crate::ids::{Algorithms, NodeId};
+use super::ordering::player::Count;
+use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
-use crate::order::report::Phase;
+use crate::order::report::{Phase, PhaseReport};
 use crate::time::{Nanos, Ppb};
+use crate::trial::{Terms, Workload};
 
 /// Longest line of the protocol. A topology of a thousand nodes fits.
 const LINE_BYTES: u64 = 64 << 20;
@@ -63,6 +65,53 @@ pub struct PeerAddress {
     pub order: SocketAddr,
 }
 
+/// A trial as all agents are told to play it: each makes of it the same scenes.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Trial {
+    /// What is played.
+    pub workload: Workload,
+    /// On which terms.
+    pub terms: Terms,
+    /// The clock that processes read.
+    pub algorithm: Algorithm,
+    /// Most messages in one write.
+    pub batch: u32,
+    /// Whether there is more to it than its first scene.
+    pub scenes: Scenes,
+}
+
+/// Which scenes of a trial are played.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenes {
+    /// All of them.
+    All,
+    /// The first alone, the main one; of the others nothing happens.
+    First,
+}
+
+/// When a scene begins and ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cue {
+    /// It begins.
+    Begin {
+        /// Which scene.
+        scene: u16,
+        /// CLOCK_MONOTONIC_RAW at its beginning.
+        raw_ns: i64,
+        /// What a clock without offset shows then.
+        base_ns: i64,
+        /// CLOCK_MONOTONIC_RAW at which it is over whatever happens.
+        end_ns: i64,
+    },
+    /// It is over.
+    Curtain {
+        /// Which scene.
+        scene: u16,
+    },
+}
+
 /// From lab to agent.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,6 +131,12 @@ pub enum ToAgent {
     Connect,
     /// Run an ordering phase.
     Phase(Phase),
+    /// Play a trial.
+    Trial(Box<Trial>),
+    /// Begin or end a scene of it.
+    Cue(Cue),
+    /// Say how far the scene is.
+    Count,
     /// Stop probing, ship the rest and end.
     Stop,
 }
@@ -102,10 +157,27 @@ pub enum FromAgent {
     /// The ordering connections are open.
     Connected,
     /// An ordering phase is over.
-    PhaseDone {
-        /// Commands delivered in its time.
-        delivered_in_time: u64,
+    PhaseDone(Box<PhaseReport>),
+    /// The agent is ready for a scene.
+    Ready {
+        /// Which scene.
+        scene: u16,
+        /// CLOCK_MONOTONIC_RAW now.
+        raw_ns: i64,
+        /// What the trial's clock shows now.
+        reading_ns: i64,
     },
+    /// How far the scene is.
+    Counted(Count),
+    /// A scene is over and its trace is written.
+    Played {
+        /// Which scene.
+        scene: u16,
+        /// CPU time of the thread that played it, in ns.
+        cpu_ns: u64,
+    },
+    /// A trial is over.
+    Tried,
     /// Everything is written and shipped as far as it could be.
     Stopped {
         /// Frames that the collector has not acknowledged.

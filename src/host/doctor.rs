@@ -240,7 +240,7 @@ fn late_wake_up() -> Nanos {
 }
 
 fn cores() -> Finding {
-    let cores = facts::gather(true).cores;
+    let cores = facts::cores();
     let subject = "cores";
     if cores >= 4 {
         Finding::good(subject, format!("{cores}"))

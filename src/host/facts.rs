@@ -11,13 +11,18 @@ pub fn gather(kernel_stamps: bool) -> HostFacts {
     let line =
         |path: &str| fs::read_to_string(path).map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned());
     HostFacts {
-        cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
+        cores: cores(),
         kernel: format!("Linux {}", line("/proc/sys/kernel/osrelease")),
         clock_source: line("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         kernel_boot_id: line("/proc/sys/kernel/random/boot_id"),
         timer_slack_ns: obtained_timer_slack(),
         kernel_stamps,
     }
+}
+
+/// Cores that this process may use; zero if the system does not tell.
+pub fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32)
 }
 
 /// The timer slack that a thread gets that asks for the least, as the probe thread does.

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::control::KEY_VARIABLE;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 
 /// How to make a key file.
 pub const MAKE: &str = "make one, the same for all hosts: (umask 077; head -c 32 /dev/urandom | od -An -tx1 | \

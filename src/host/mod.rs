@@ -1,6 +1,7 @@
 //! Real input and output: the only place that touches the operating system.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the room where the outside world is")]
 
+mod acting;
 pub mod agent;
 pub mod claims;
 pub mod clock;

@@ -1,17 +1,21 @@
 //! The ordering thread: it orders and transports commands and does nothing else, so that its CPU time is their cost.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use super::acting::Acting;
 use super::clock::LocalClock;
-use super::control::{AgentSetup, PeerAddress};
+use super::control::{AgentSetup, Cue, PeerAddress, Trial};
+use super::ordering::player::Count;
 use super::ordering::{self, Clocks, Mesh, MeshConfig, RawClock};
 use super::published::Published;
 use crate::order::report::{Phase, PhaseReport};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 /// How long an agent tries to reach all others.
@@ -40,17 +44,38 @@ pub enum Done {
     Connected,
     /// A phase is over.
     Phase(Box<PhaseReport>),
+    /// It waits for a scene to begin.
+    Ready {
+        /// Which scene.
+        scene: u16,
+        /// CLOCK_MONOTONIC_RAW then.
+        raw_ns: i64,
+        /// What the trial's clock showed.
+        reading_ns: i64,
+    },
+    /// A scene is over.
+    Played {
+        /// Which scene.
+        scene: u16,
+        /// CPU time of the thread meanwhile, in ns.
+        cpu_ns: u64,
+    },
+    /// A trial is over.
+    Tried,
 }
 
-enum Order {
+pub(super) enum Order {
     Connect,
     Run(Phase),
+    Try(Box<Trial>),
+    Cue(Cue),
 }
 
 /// The handle of the ordering thread. Dropping it ends the thread, at the end of its phase.
 pub struct Orderer {
     orders: mpsc::Sender<Order>,
     results: mpsc::Receiver<Result<Done>>,
+    count: Arc<Mutex<Count>>,
 }
 
 impl Orderer {
@@ -61,18 +86,20 @@ impl Orderer {
         let listener = setup.listener.into_std()?;
         let config = mesh_config(&setup.setup, setup.key, &setup.peers);
         let clocks = Clocks { local: setup.clock, published: setup.published };
+        let (count, traces) = (Arc::<Mutex<Count>>::default(), setup.setup.spool);
+        let counted = Arc::clone(&count);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let failed = match runtime {
-                Ok(runtime) => runtime.block_on(serve(config, listener, clocks, receiver, &sender)).err(),
-                Err(why) => Some(why.into()),
-            };
-            if let Some(why) = failed {
+            let failed = runtime.map_err(Into::into).and_then(|runtime| {
+                let mut thread = Thread { runtime, clocks, orders: receiver, results: sender.clone() };
+                thread.serve(config, listener, Scenes { next: 0, traces, count: counted })
+            });
+            if let Err(why) = failed {
                 // Nobody listens any more if the agent is ending.
                 let _ = sender.blocking_send(Err(why));
             }
         });
-        Ok(Self { orders, results })
+        Ok(Self { orders, results, count })
     }
 
     /// Asks for the connections to be opened.
@@ -85,6 +112,21 @@ impl Orderer {
         let _ = self.orders.send(Order::Run(phase)).await;
     }
 
+    /// Asks for a trial to be played.
+    pub async fn play(&self, trial: Box<Trial>) {
+        let _ = self.orders.send(Order::Try(trial)).await;
+    }
+
+    /// Begins or ends a scene of it.
+    pub async fn cue(&self, cue: Cue) {
+        let _ = self.orders.send(Order::Cue(cue)).await;
+    }
+
+    /// How far the scene is.
+    pub fn count(&self) -> Count {
+        self.count.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// What is done next, or why nothing will be. Waits for ever while nothing is asked for.
     ///
     /// # Errors
@@ -94,32 +136,56 @@ impl Orderer {
     }
 }
 
-async fn serve(
-    config: MeshConfig,
-    listener: std::net::TcpListener,
-    mut clocks: Clocks,
-    mut orders: mpsc::Receiver<Order>,
-    results: &mpsc::Sender<Result<Done>>,
-) -> Result<()> {
-    let mut unconnected = Some((config, TcpListener::from_std(listener)?));
-    let mut mesh = None;
-    while let Some(order) = orders.recv().await {
-        let done = match order {
-            Order::Connect => {
-                let (config, listener) = unconnected.take().context("the ordering connections are open already")?;
-                mesh = Some(Mesh::connect(config, listener).await?);
-                Done::Connected
+/// What a trial needs beside the connections, from one scene to the next.
+pub(super) struct Scenes {
+    /// Number of the next scene.
+    pub(super) next: u16,
+    /// Where traces go.
+    pub(super) traces: PathBuf,
+    /// How far the present one is.
+    pub(super) count: Arc<Mutex<Count>>,
+}
+
+/// The thread itself.
+pub(super) struct Thread {
+    pub(super) runtime: Runtime,
+    pub(super) clocks: Clocks,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) results: mpsc::Sender<Result<Done>>,
+}
+
+impl Thread {
+    fn serve(&mut self, config: MeshConfig, listener: std::net::TcpListener, mut scenes: Scenes) -> Result<()> {
+        let (mut unconnected, mut mesh) = (Some((config, listener)), None);
+        while let Some(order) = self.orders.blocking_recv() {
+            let done = match order {
+                Order::Connect => {
+                    let (config, listener) = unconnected.take().context("the ordering connections are open already")?;
+                    let connecting = async { Mesh::connect(config, TcpListener::from_std(listener)?).await };
+                    mesh = Some(self.runtime.block_on(connecting)?);
+                    Done::Connected
+                }
+                Order::Run(phase) => {
+                    let report = self.runtime.block_on(connected(&mut mesh)?.run_phase(phase, &mut self.clocks))?;
+                    Done::Phase(Box::new(report))
+                }
+                Order::Try(trial) => {
+                    Acting::play(self, connected(&mut mesh)?, &mut scenes, &trial)?;
+                    Done::Tried
+                }
+                // It came when the scene was over.
+                Order::Cue(_) => continue,
+            };
+            if self.results.blocking_send(Ok(done)).is_err() {
+                break;
             }
-            Order::Run(phase) => {
-                let mesh = mesh.as_mut().context("the ordering connections are not open yet")?;
-                Done::Phase(Box::new(mesh.run_phase(phase, &mut clocks).await?))
-            }
-        };
-        if results.send(Ok(done)).await.is_err() {
-            break;
         }
+        Ok(())
     }
-    Ok(())
+}
+
+fn connected(mesh: &mut Option<Mesh>) -> Result<&mut Mesh> {
+    mesh.as_mut().context("the ordering connections are not open yet")
 }
 
 fn mesh_config(setup: &AgentSetup, key: Key, peers: &[PeerAddress]) -> MeshConfig {

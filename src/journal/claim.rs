@@ -52,4 +52,27 @@ pub struct HostClaim {
     /// What the source takes the clock to be off by: clock − true time; none where it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<Nanos>,
+    /// How far the source takes the clock to be off, give or take, without promising it: adjtimex's esterror. None where it
+    /// does not say, and in journals of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_error: Option<Nanos>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_of_before_the_estimated_error_was_kept_are_read() {
+        let old = r#"{"at_ns":5,"source":"kernel","synchronised":true,"error_bound":"7ns","offset":"-2ns"}"#;
+        let claim: HostClaim = serde_json::from_str(old).expect("an old claim");
+        let (source, offset) = (ClaimSource::Kernel, Some(Nanos(-2)));
+        let known =
+            HostClaim { at_ns: 5, source, synchronised: true, error_bound: Nanos(7), offset, estimated_error: None };
+        assert_eq!(claim, known);
+        assert_eq!(serde_json::to_string(&known).expect("text"), old, "what is not known takes no room");
+        let new = HostClaim { estimated_error: Some(Nanos(3)), ..known };
+        let text = serde_json::to_string(&new).expect("text");
+        assert_eq!(serde_json::from_str::<HostClaim>(&text).expect("a claim"), new);
+    }
 }

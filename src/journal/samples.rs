@@ -19,7 +19,8 @@ use crate::topology::Impairment;
 /// A header.
 pub fn header(node: u32, boot: u64) -> Header {
     let arc = Arc { from: NodeId(0), to: NodeId(1) };
-    let impairment = Impairment { delay: Nanos(5), jitter: Nanos(6), loss: 0.25, mu: Nanos(7) };
+    let impairment =
+        Impairment { delay: Nanos(5), jitter: Nanos(6), loss: 0.25, mu: Nanos(7), distance: "3km".parse().ok() };
     let run = RunConfig {
         cluster: u64::MAX,
         seed: Some(7),
@@ -147,12 +148,11 @@ pub fn record() -> BoxedStrategy<Record> {
 /// What a host may say of its clock.
 fn host_claim() -> impl Strategy<Value = HostClaim> {
     let source = (0..ClaimSource::ALL.len()).prop_map(|index| ClaimSource::ALL[index]);
-    (number(), source, any::<bool>(), number(), prop::option::of(number())).prop_map(
-        |(at_ns, source, synchronised, error, offset)| {
-            let (error_bound, offset) = (Nanos(error), offset.map(Nanos));
-            HostClaim { at_ns, source, synchronised, error_bound, offset }
-        },
-    )
+    let sizes = (number(), prop::option::of(number()), prop::option::of(number()));
+    (number(), source, any::<bool>(), sizes).prop_map(|(at_ns, source, synchronised, (error, offset, estimated))| {
+        let (error_bound, offset, estimated_error) = (Nanos(error), offset.map(Nanos), estimated.map(Nanos));
+        HostClaim { at_ns, source, synchronised, error_bound, offset, estimated_error }
+    })
 }
 
 /// Any entry.

@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn loss_and_delay_have_the_declared_size() {
         let arc = Arc { from: NodeId(1), to: NodeId(2) };
-        let impairment = Impairment { delay: Nanos(1_000), jitter: Nanos(500), loss: 0.25, mu: Nanos::ZERO };
+        let impairment = Impairment { delay: Nanos(1_000), jitter: Nanos(500), loss: 0.25, ..Impairment::default() };
         let fates: Vec<Fate> = (0..20_000).map(|n| fate(9, Purpose::Link, arc, n, &impairment)).collect();
         let held: Vec<i64> =
             fates.iter().filter_map(|f| if let Fate::Delivered(d) = f { Some(d.0) } else { None }).collect();

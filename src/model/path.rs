@@ -25,6 +25,8 @@ pub struct Path {
     pub routes: Vec<(Nanos, Nanos)>,
     /// When everything that is sent is lost: from, until.
     pub cuts: Vec<(Nanos, Nanos)>,
+    /// When more is lost, if it is more: from, until, share of copies.
+    pub losses: Vec<(Nanos, Nanos, f64)>,
 }
 
 impl Path {
@@ -40,6 +42,7 @@ impl Path {
             duplication: 0.0,
             routes: Vec::new(),
             cuts: Vec::new(),
+            losses: Vec::new(),
         }
     }
 
@@ -60,14 +63,21 @@ impl Path {
         let mut rng = Rng::stream(stream, Purpose::Link, id);
         let doubled = rng.unit() < self.duplication;
         let cut = self.cuts.iter().any(|(from, until)| (*from..*until).contains(&after));
+        let loss = self.loss_at(after);
         let base = self.minimum(after) + self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(stream, after));
         let mut fate = || {
-            let lost = rng.unit() < self.loss;
+            let lost = rng.unit() < loss;
             let delay = base + self.jitter.draw(&mut rng);
             (!lost && !cut).then_some(delay)
         };
         let first = fate();
         [first, if doubled { fate() } else { None }]
+    }
+
+    /// The share of copies that is lost of what is sent `after` the run's start.
+    fn loss_at(&self, after: Nanos) -> f64 {
+        let raised = self.losses.iter().filter(|(from, until, _)| (*from..*until).contains(&after));
+        raised.map(|(.., share)| *share).fold(self.loss, f64::max)
     }
 
     /// The minimum delay of a message sent `after` the run's start.
@@ -104,6 +114,15 @@ mod tests {
         let at = |after| path.deliveries(1, Nanos(after)).next();
         assert_eq!([at(9), at(10), at(20), at(30)], [Some(Nanos(1_000)), Some(Nanos(500)), None, Some(Nanos(500))]);
         assert_eq!(path.least(), Nanos(500));
+    }
+
+    #[test]
+    fn more_is_lost_while_more_is_lost() {
+        let path = Path { losses: vec![(Nanos(10), Nanos(20), 0.33)], loss: 0.1, ..path() };
+        let lost = |after| (0..20_000).filter(|id| path.deliveries(*id, Nanos(after)).next().is_none()).count();
+        for (after, share) in [(9, 0.1), (10, 0.33), (19, 0.33), (20, 0.1)] {
+            assert!((lost(after) as f64 / 20_000.0 - share).abs() < 0.015, "{after}: {}", lost(after));
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub enum Purpose {
     Swarm = 14,
     /// When the users of a workload want something, and what.
     Users = 15,
+    /// By how much a disturbed clock's frequency changes.
+    Disturbance = 16,
 }
 
 /// A SplitMix64 generator.

@@ -1,6 +1,7 @@
 //! The probe: what one authenticated datagram says, and the exchange that request and reply make together. Pure.
 
 pub mod exchange;
+pub mod key;
 pub mod wire;
 
 use smallvec::SmallVec;
@@ -9,6 +10,7 @@ use crate::ids::{Algorithm, Algorithms, BootId, NodeId};
 use crate::time::{Local, Nanos, Rate, Synced, Time};
 
 pub use exchange::{Exchange, Point};
+pub use key::Key;
 pub use wire::{Codec, Rejection};
 
 /// Where a stamp was taken: nearer to the wire is better.

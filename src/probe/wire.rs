@@ -17,10 +17,10 @@
 //! | then | claims, 53 bytes each: in version 1 up to byte 262 |
 //! | last 16 | HMAC-SHA-256 of everything before, cut to 16 bytes (RFC 2104, section 5) |
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
+use super::{Answer, Claim, Claims, Key, Kind, Probe, Source, Stamp};
 use crate::ids::{Algorithms, BootId, NodeId};
 use crate::time::{Nanos, Rate, Time};
 
@@ -32,8 +32,6 @@ pub const CHOSEN_VERSION: u8 = 2;
 pub const PROBE_BYTES: usize = FIXED_BYTES + Algorithms::USUAL.count() * CLAIM_BYTES + MAC_BYTES;
 /// Length of the longest probe in bytes.
 pub const MAX_PROBE_BYTES: usize = FIXED_BYTES + SET_BYTES + Algorithms::MOST * CLAIM_BYTES + MAC_BYTES;
-/// Length of a cluster's key in bytes.
-pub const KEY_BYTES: usize = 32;
 
 const MAGIC: [u8; 3] = *b"SKB";
 const FIXED_BYTES: usize = 103;
@@ -71,47 +69,6 @@ const fn layout(by: Algorithms) -> (u8, usize) {
         (VERSION, FIXED_BYTES + claims)
     } else {
         (CHOSEN_VERSION, FIXED_BYTES + SET_BYTES + claims)
-    }
-}
-
-/// A cluster's secret. It has no printable form, so that it is never logged.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key([u8; KEY_BYTES]);
-
-impl Key {
-    /// The key with these bytes.
-    pub const fn new(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads 64 hexadecimal digits; white space around them is ignored. `None` if the text is anything else.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        let digits = text.trim().as_bytes();
-        if digits.len() != 2 * KEY_BYTES {
-            return None;
-        }
-        let mut bytes = [0; KEY_BYTES];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |c: u8| char::from(c).to_digit(16);
-            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-        }
-        Some(Self(bytes))
-    }
-
-    /// The key as 64 hexadecimal digits, for handing it to a child process.
-    pub fn to_hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    /// HMAC-SHA-256 under this key, ready to take bytes.
-    pub fn hmac(&self) -> Hmac<Sha256> {
-        Hmac::new_from_slice(&self.0).expect("HMAC takes a key of any length")
-    }
-}
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Key(secret)")
     }
 }
 
@@ -343,8 +300,10 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::probe::key::KEY_BYTES;
 
     fn codec() -> Codec {
         Codec::new(7, &Key::new([3; KEY_BYTES]))
@@ -465,22 +424,6 @@ mod tests {
         let mut bytes = codec().encode(&probe()).to_vec();
         bytes[12] |= 0x80;
         assert_eq!(codec().decode(&sealed(bytes)), Err(Rejection::Field));
-    }
-
-    #[test]
-    fn keys_are_read_from_hex_and_never_printed() {
-        let key = Key::new([0xa5; KEY_BYTES]);
-        assert_eq!(
-            Key::from_hex(&format!(
-                " {}
-",
-                key.to_hex()
-            )),
-            Some(key.clone())
-        );
-        assert_eq!(Key::from_hex("a5"), None);
-        assert_eq!(Key::from_hex(&"g".repeat(64)), None);
-        assert!(!format!("{key:?}").contains("a5"));
     }
 
     proptest! {

@@ -11,13 +11,14 @@ use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
 use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
+use crate::analysis::loops::Loop;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::proved::Proved;
 use crate::analysis::skew::Skew;
-use crate::analysis::summary::{Promise, Row};
+use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
-use crate::theory::TauCeiling;
+use crate::theory::{Bounds, TauCeiling};
 use crate::time::{NANOS_PER_SECOND, Nanos};
 
 const SUMMARY_COLUMNS: &str = "run_id,git_commit,seed,nodes,diameter,tau_ns,duration_s,warmup_s,algorithm,\
@@ -35,7 +36,7 @@ const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duratio
     order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s";
 
 const CLAIM_COLUMNS: &str = "node,source,readings,synchronised_share,error_bound_p50_ns,error_bound_max_ns,\
-    offset_p50_ns,offset_max_ns,verdict,judged,refuted,worst_excess_ns";
+    offset_p50_ns,offset_max_ns,estimated_error_p50_ns,estimated_error_max_ns,verdict,judged,refuted,worst_excess_ns";
 
 /// `claims.csv`: one row for each host and source; offsets by their size.
 pub fn claims_csv(summary: &Summary) -> Vec<u8> {
@@ -54,6 +55,8 @@ fn claim_row(row: &ClaimRow) -> Vec<String> {
         ns(bound_max),
         ns(offset_p50),
         ns(offset_max),
+        ns(row.estimated_error.map(|error| error.0)),
+        ns(row.estimated_error.map(|error| error.1)),
         verdict_of(row).to_owned(),
         text(row.audit.map(|audit| audit.judged)),
         text(row.audit.map(|audit| audit.refuted)),
@@ -77,6 +80,28 @@ fn event_row(event: &Event) -> Vec<String> {
     let seen_by: Vec<String> = event.seen_by.iter().map(NodeId::to_string).collect();
     let (size, rate) = (ns(event.size), text(event.rate.map(|rate| rate.0)));
     vec![event.kind.name().to_owned(), text(node), text(from), text(to), t_s, duration_s, size, rate, seen_by.join(" ")]
+}
+
+const LOOP_COLUMNS: &str = "loop,links,windows,asymmetry_ns,low_ns,high_ns,seen,surplus_ns,closing_correction_ns";
+
+/// `loops.csv`: one row for each independent loop of links; its asymmetry is how much longer the least delays are in the order
+/// of the nodes than against it, its surplus half of that.
+pub fn loops_csv(summary: &Summary) -> Vec<u8> {
+    file(columns(LOOP_COLUMNS), summary.loops.rows.iter().map(loop_row))
+}
+
+fn loop_row(row: &Loop) -> Vec<String> {
+    vec![
+        row.name(),
+        row.nodes.len().to_string(),
+        row.windows.to_string(),
+        rounded(row.asymmetry_ns),
+        rounded(row.low_ns.floor()),
+        rounded(row.high_ns.ceil()),
+        if row.is_asymmetric() { "yes" } else { "no" }.to_owned(),
+        rounded(row.surplus_ns()),
+        rounded(row.correction_ns),
+    ]
 }
 
 const PARAMETER_COLUMNS: &str =
@@ -254,7 +279,8 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
         ns(certified.map(|certified| certified.eps_low)),
         ns(certified.and_then(|certified| certified.eps_high)),
     ];
-    fields.extend(promised(promise));
+    let tightness = promise.and_then(|promise| promise.tightness);
+    fields.extend(promised(summary.bounds().filter(|_| lamport), tightness));
     fields.push(row.coverage.map_or_else(String::new, share));
     fields.extend(observed(row, skew));
     fields.push(if lamport { summary.verdict.name().to_owned() } else { String::new() });
@@ -263,14 +289,13 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
     fields
 }
 
-fn promised(promise: Option<&Promise>) -> [String; 5] {
-    let bounds = promise.map(|promise| promise.bounds);
+fn promised(bounds: Option<Bounds>, tightness: Option<f64>) -> [String; 5] {
     [
         ns(bounds.map(|bounds| bounds.seed)),
         ns(bounds.map(|bounds| bounds.safe)),
         ns(bounds.map(|bounds| bounds.tight)),
         ns(bounds.map(|bounds| bounds.paper)),
-        promise.and_then(|promise| promise.tightness).map_or_else(String::new, share),
+        tightness.map_or_else(String::new, share),
     ]
 }
 

@@ -2,10 +2,13 @@
 //! [`Summary`](crate::analysis::Summary), and nothing else.
 
 pub mod adversary;
+pub mod cost;
 pub mod csv;
 pub mod html;
 pub mod json;
 pub mod live;
+pub mod loops;
+pub mod ruling;
 pub mod stability;
 pub mod target;
 pub mod terminal;

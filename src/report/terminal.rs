@@ -1,5 +1,8 @@
 //! The table that people read: facts first, then what was measured, then the limits, and last one sentence.
 
+use super::cost::sentences;
+use super::loops;
+use super::ruling;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::arcs::ArcRow;
@@ -30,6 +33,7 @@ pub fn report(summary: &Summary) -> String {
         ordering(summary),
         claims(summary),
         events(summary),
+        wrapped("loops    ", &format!("asymmetry of delays: {}", loops::sentence(&summary.loops, short))),
         notes(summary),
     ];
     let mut text = String::new();
@@ -77,15 +81,17 @@ pub fn sentence(summary: &Summary) -> String {
 
 /// The same with spans written by `span`.
 pub fn sentence_with(summary: &Summary, span: fn(Nanos) -> String) -> String {
-    let eps = summary.eps(Algorithm::Lamport);
-    let stayed = eps.map_or_else(
-        || "How far apart these clocks were is unknown".to_owned(),
-        |eps| format!("These clocks stayed within {}", span(eps)),
-    );
-    let promise = summary.promise.map_or_else(
-        || "no bound can be promised".to_owned(),
-        |promise| format!("the bound promises {}", span(promise.bounds.safe)),
-    );
+    let certified = summary.decided_by_proof().and_then(|proved| proved.of(Algorithm::Lamport)?.eps_high);
+    let stayed = match (summary.eps(Algorithm::Lamport), certified) {
+        (Some(eps), _) => format!("These clocks stayed within {}", span(eps)),
+        (None, Some(high)) => format!("These clocks stayed within {} (certified)", span(high)),
+        (None, None) => "How far apart these clocks were is unknown".to_owned(),
+    };
+    let promise = match (&summary.promise, summary.decided_by_proof().and(summary.certified_bound.as_ref())) {
+        (Some(promise), _) => format!("the bound promises {}", span(promise.bounds.safe)),
+        (None, Some(bound)) => format!("the bound promises {} (certified)", span(bound.bounds.safe)),
+        (None, None) => "no bound can be promised".to_owned(),
+    };
     let order = carried(summary).map_or_else(String::new, |order| format!(", {order}"));
     format!("{stayed}, {promise}{order}.")
 }
@@ -236,9 +242,8 @@ fn proved(summary: &Summary) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let verdict = proved.verdict.name();
     let mut text = wrapped("proved   ", &format!("eps without a common clock: {}", all.join(", ")));
-    text += &wrapped("         ", &format!("by stamps alone, the bound that they certify was kept: {verdict}"));
+    text += &wrapped("         ", &format!("by stamps alone {}", ruling::told(&proved.ruling)));
     for contradiction in &proved.certificate.contradictions {
         text += &wrapped("contra   ", &contradiction.to_string());
     }
@@ -323,6 +328,7 @@ fn ordering(summary: &Summary) -> String {
         ("agree", 6),
     ]);
     summary.ordering.iter().for_each(|row| text += &order(row));
+    sentences(summary, short).iter().for_each(|told| text += &wrapped("price    ", told));
     text
 }
 
@@ -356,7 +362,7 @@ fn notes(summary: &Summary) -> String {
 fn limits(summary: &Summary) -> String {
     let truth = match summary.warm_up {
         Some(_) => "eps is exact: every local clock is a declared function of one host clock",
-        None => "without a common clock neither eps nor delays are known",
+        None => "without a common clock eps is certified between limits, and delays are not known",
     };
     format!(
         "{truth}; eps and bounds hold for the window only; delays are between user-space readings, offset errors use \

@@ -6,8 +6,29 @@ use super::text::{line, wrapped};
 use crate::time::Nanos;
 use crate::workload::{Check, Relation, Row};
 
-/// What the run was given.
+/// Where a run was made.
 #[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Place<'a> {
+    /// What carried the messages.
+    pub transport: &'a str,
+    /// Cores of the host.
+    pub cores: Option<u32>,
+    /// Most messages in one write.
+    pub batch: Option<u32>,
+    /// Bytes of each operation beside what the algorithm says.
+    pub payload_bytes: Option<u32>,
+    /// CPU time of the threads that played the processes, in all.
+    pub cpu: Option<Nanos>,
+}
+
+impl Place<'_> {
+    /// A simulator, in which nothing costs time but what is said to.
+    pub const VIRTUAL: Self =
+        Self { transport: "virtual time", cores: None, batch: None, payload_bytes: None, cpu: None };
+}
+
+/// What the run was given.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Given<'a> {
     /// The workload's name.
     pub workload: &'a str,
@@ -24,16 +45,23 @@ pub struct Given<'a> {
     /// Most that is added to it.
     pub jitter: Nanos,
     /// Operations a second of all users.
-    pub rate_per_s: f64,
+    /// None if more was wanted than is carried.
+    pub rate_per_s: Option<f64>,
     /// How long they wanted something.
     pub span: Nanos,
     /// Of every draw.
     pub seed: u64,
     /// Where stamps came from.
     pub stamps: &'a str,
+    /// How operations were offered.
+    pub load: &'a str,
+    /// What of that which the workload was told was not so: then it promised too much.
+    pub premises: Vec<String>,
+    /// Where it was made.
+    pub place: Place<'a>,
 }
 
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 31] = [
     "workload",
     "premise",
     "nodes",
@@ -52,6 +80,14 @@ const COLUMNS: [&str; 23] = [
     "latency_ns_p99",
     "latency_ns_p999",
     "violations",
+    "load",
+    "operations_per_s",
+    "throughput_is",
+    "payload_bytes",
+    "batch",
+    "cores",
+    "transport",
+    "cpu_ns_per_operation",
     "quantity",
     "relation",
     "measured",
@@ -83,31 +119,53 @@ fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
         given.declared_eps.0.to_string(),
         given.delay.0.to_string(),
         given.jitter.0.to_string(),
-        given.rate_per_s.to_string(),
+        given.rate_per_s.map_or_else(String::new, rounded),
         given.span.as_seconds().to_string(),
         given.seed.to_string(),
         given.stamps.to_owned(),
         row.operations.to_string(),
-        row.messages.to_string(),
+        row.messages.map_or_else(String::new, |messages| messages.to_string()),
         row.messages_per_operation().map_or_else(String::new, |count| format!("{count:.3}")),
         latency(0),
         latency(1),
         latency(2),
         row.broken().to_string(),
+        given.load.to_owned(),
+        number(row.operations as f64 / given.span.as_seconds()),
+        format!("{} done a second", row.operation),
+        whole(given.place.payload_bytes),
+        whole(given.place.batch),
+        whole(given.place.cores),
+        given.place.transport.to_owned(),
+        cpu_each(given, row).map_or_else(String::new, |cpu| cpu.to_string()),
     ]
+}
+
+/// A number as it was given, or to four digits where it was worked out.
+fn rounded(value: f64) -> String {
+    if value.fract() == 0.0 { value.to_string() } else { number(value) }
+}
+
+fn whole(value: Option<u32>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// CPU time in ns of all processes for each operation, whatever scenes it was spent in.
+fn cpu_each(given: &Given<'_>, row: &Row) -> Option<i64> {
+    given.place.cpu.filter(|_| row.operations > 0).map(|cpu| cpu.0 / row.operations.min(1 << 62) as i64)
 }
 
 /// Name, relation, and the numbers: measured, predicted, chance.
 fn quantities(row: &Row) -> impl Iterator<Item = (&str, &str, [String; 3])> {
-    let never = |count: &u64| [count.to_string(), "0".to_owned(), String::new()];
-    let broken = row.violations.iter().map(move |(name, count)| (*name, "never", never(count)));
+    let never = |count: u64| [count.to_string(), "0".to_owned(), String::new()];
+    let broken = row.never().map(move |(name, count)| (name, "never", never(count)));
     let numbers = |check: &Check| [check.measured, check.predicted, check.chance].map(number);
     let checks = row.checks.iter().map(move |check| (check.quantity, check.relation.name(), numbers(check)));
     broken.chain(checks)
 }
 
 /// Four significant digits; nothing if it is no number.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return String::new();
     }
@@ -119,11 +177,19 @@ fn number(value: f64) -> String {
 /// The report that people read.
 pub fn text(given: &Given<'_>, row: &Row) -> String {
     let Given { nodes, eps, declared_eps, delay, jitter, rate_per_s, span, seed, stamps, .. } = given;
+    let offered = match rate_per_s {
+        None => "as many operations as are carried".to_owned(),
+        Some(rate) => format!("{} operations/s ({})", rounded(*rate), given.load),
+    };
+    let place = match given.place.cores {
+        Some(cores) => format!("on agents over {}, {cores} cores", given.place.transport),
+        None => format!("in {}", given.place.transport),
+    };
     let mut text = wrapped(
         "workload ",
         &format!(
-            "{}: {nodes} processes in virtual time, eps {eps} (declared {declared_eps}), stamps {stamps}, delay {delay} + up to \
-             {jitter}, {rate_per_s} operations/s for {span}, seed {seed}",
+            "{}: {nodes} processes {place}, eps {eps} (declared {declared_eps}), stamps {stamps}, delay {delay} + up to \
+             {jitter}, {offered} for {span}, seed {seed}",
             given.workload
         ),
     );
@@ -131,13 +197,14 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
         text += &wrapped("ablation ", broken);
     }
     let per = row.messages_per_operation().map_or_else(String::new, |count| format!(", {count:.2} each"));
+    let messages = row.messages.map_or_else(String::new, |messages| format!(", {messages} messages{per}"));
     let latency = row
         .latency
         .map_or_else(String::new, |[p50, p99, p999]| format!("; latency p50 {p50}, p99 {p99}, p99.9 {p999}"));
-    text += &wrapped(
-        "done     ",
-        &format!("{} {}, {} messages{per}{latency}", row.operations, row.operation, row.messages),
-    );
+    for premise in &given.premises {
+        text += &wrapped("premise  ", premise);
+    }
+    text += &wrapped("done     ", &format!("{} {}{messages}{latency}", row.operations, row.operation));
     text += "\n";
     text +=
         &line(&[("measured against prediction", -54), ("measured", 12), ("", 10), ("predicted", 12), ("chance", 12)]);
@@ -154,7 +221,7 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
         ]);
     }
     text += "\n";
-    for (name, count) in &row.violations {
+    for (name, count) in row.never() {
         text += &line(&[("never: ", -7), (name, -53), (&count.to_string(), 8)]);
     }
     let verdict = match row.broken() {
@@ -177,17 +244,21 @@ mod tests {
             declared_eps: Nanos(2_000),
             delay: Nanos(5),
             jitter: Nanos(0),
-            rate_per_s: 10.0,
+            rate_per_s: Some(10.0),
             span: Nanos::from_seconds(2),
             seed: 7,
             stamps: "ntp",
+            load: "open",
+            premises: Vec::new(),
+            place: Place::VIRTUAL,
         };
         let row = Row {
             operations: 20,
             operation: "entries",
-            messages: 120,
+            messages: Some(120),
             latency: Some([Nanos(10), Nanos(20), Nanos(30)]),
             violations: vec![("two holders", 1)],
+            unfinished: Vec::new(),
             checks: vec![Check::about("messages per entry", 6.0, 6.0), Check::alone("share", 0.123_456)],
         };
         (given, row)
@@ -198,7 +269,7 @@ mod tests {
         let csv = String::from_utf8(csv(&[run()])).unwrap();
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines.len(), 4, "{csv}");
-        let given = "mutex,kept,3,1000,2000,5,0,10,2,7,ntp,20,120,6.000,10,20,30,1";
+        let given = "mutex,kept,3,1000,2000,5,0,10,2,7,ntp,20,120,6.000,10,20,30,1,open,10.00,entries done a second,,,,virtual time,";
         assert_eq!(lines[1], format!("{given},two holders,never,1,0,"));
         assert_eq!(lines[2], format!("{given},messages per entry,about,6.000,6.000,"));
         assert_eq!(lines[3], format!("{given},share,,0.1235,,"));

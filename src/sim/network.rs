@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::queue::Queue;
 use super::recorder::Recorder;
-use super::scenario::{Stamping, Stamps};
+use super::scenario::{About, Stamping, Stamps};
 use super::world::{Host, Lie, World};
 use crate::affine::shifted;
 use crate::ids::{Algorithm, Arc, BootId, NodeId};
@@ -14,7 +14,7 @@ use crate::model::oscillator::{Declaration, Happening};
 use crate::model::{Oscillator, Path, Purpose, Rng};
 use crate::node::record::{Record, SystemSample};
 use crate::node::{Config, Input, Mark, Node, Output};
-use crate::probe::{Claim, Claims, Probe, Source, Stamp};
+use crate::probe::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
 use crate::time::{Nanos, Synced, Time, True};
 
 /// What can happen.
@@ -301,11 +301,25 @@ fn stamp(machine: &mut Machine, stamps: Stamps, at: Time<True>, noise: Nanos) ->
 
 /// Changes what a message says, if its sender lies to its receiver.
 fn lie(lies: &[Lie], after: Nanos, probe: &mut Probe) {
-    for lie in lies.iter().filter(|lie| (lie.from..lie.until).contains(&after) && lie.to.contains(&probe.to.0)) {
+    let to = probe.to.0;
+    for lie in lies.iter().filter(|lie| (lie.from..lie.until).contains(&after) && lie.to.contains(&to)) {
         let told = &probe.claims;
         probe.claims = Claims::made_by(told.by(), |algorithm| {
             let claim = told.of(algorithm).copied().unwrap_or_default();
             Claim { reading: claim.reading + lie.by, ..claim }
         });
+        if lie.about == About::Everything {
+            lie_in_stamps(lie.by, probe);
+        }
+    }
+}
+
+/// Adds `by` to every stamp of the sender's local clock, as if that clock were another.
+fn lie_in_stamps(by: Nanos, probe: &mut Probe) {
+    let moved = |stamp: Stamp| Stamp { at: stamp.at + by, ..stamp };
+    probe.sent += by;
+    probe.departed = probe.departed.map(|(sequence, stamp)| (sequence, moved(stamp)));
+    if let Kind::Reply(answer) = &mut probe.kind {
+        *answer = Answer { received: answer.received + by, arrived: answer.arrived.map(moved), ..*answer };
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scenario::{Event, Link, Refused, Runaway, Scale, Scenario, Stamps};
+use super::scenario::{About, Event, Link, Refused, Runaway, Scale, Scenario, Stamps};
 use super::shapes::Reach;
 use super::turns;
 use crate::ids::{Algorithms, Arc, NodeId};
@@ -59,6 +59,8 @@ pub struct Lie {
     pub to: Vec<u32>,
     /// What is added.
     pub by: Nanos,
+    /// To what it is added.
+    pub about: About,
 }
 
 impl World {
@@ -136,6 +138,9 @@ fn paths(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Result<
                 path.routes.push((*at, *delay));
                 path.routes.sort();
             }
+            Event::Loss { at, until, share } => {
+                paths.values_mut().for_each(|path| path.losses.push((*at, *until, *share)));
+            }
             _ => {}
         }
     }
@@ -160,7 +165,13 @@ fn refuse_runaway(nodes: u32, paths: &BTreeMap<Arc, Path>, links: &BTreeMap<Arc,
 }
 
 fn run_config(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> RunConfig {
-    let told = |link: &Link| Impairment { delay: link.delay, loss: link.loss_share, mu: link.mu, jitter: Nanos::ZERO };
+    let told = |link: &Link| Impairment {
+        delay: link.delay,
+        loss: link.loss_share,
+        mu: link.mu,
+        distance: link.distance,
+        jitter: Nanos::ZERO,
+    };
     RunConfig {
         cluster: 0,
         seed: Some(seed),
@@ -180,8 +191,9 @@ fn host(scenario: &Scenario, seed: u64, node: u32) -> Host {
     for event in &scenario.events {
         match event {
             Event::Crash { node: whose, at, restart } if *whose == node => crashes.push((*at, *restart)),
-            Event::TwoFacedClock { node: whose, at, until, lie, to } if *whose == node => {
-                lies.push(Lie { from: *at, until: until.unwrap_or(Nanos::MAX), to: to.clone(), by: *lie });
+            Event::TwoFacedClock { node: whose, at, until, lie, to, about } if *whose == node => {
+                let until = until.unwrap_or(Nanos::MAX);
+                lies.push(Lie { from: *at, until, to: to.clone(), by: *lie, about: *about });
             }
             _ => {}
         }

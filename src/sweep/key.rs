@@ -22,6 +22,22 @@ pub enum Unit {
     Ppm,
     /// Parts per billion per square root of a second.
     Walk,
+    /// Things a second.
+    Rate,
+}
+
+impl Unit {
+    /// A value as a page has it, with its unit.
+    pub fn label(self, value: f64) -> String {
+        match self {
+            Self::Span => words::tick(value),
+            Self::Count => words::plain(value),
+            Self::Share => format!("{}{GAP}%", words::plain(value * 1e2)),
+            Self::Ppm => format!("{}{GAP}ppm", words::plain(value)),
+            Self::Walk => format!("{}{GAP}ppb/√s", words::plain(value)),
+            Self::Rate => format!("{}/s", words::plain(value)),
+        }
+    }
 }
 
 /// A key that can be varied.
@@ -135,6 +151,7 @@ impl Key {
             Unit::Share => "_share",
             Unit::Ppm => "_ppm",
             Unit::Walk => "_ppb_per_sqrt_s",
+            Unit::Rate => "_per_s",
         };
         format!("{}{unit}", self.name().replace('-', "_"))
     }
@@ -161,13 +178,7 @@ impl Key {
 
     /// A value as a page has it, with its unit.
     pub fn label(self, value: f64) -> String {
-        match self.unit() {
-            Unit::Span => words::tick(value),
-            Unit::Count => words::plain(value),
-            Unit::Share => format!("{}{GAP}%", words::plain(value * 1e2)),
-            Unit::Ppm => format!("{}{GAP}ppm", words::plain(value)),
-            Unit::Walk => format!("{}{GAP}ppb/√s", words::plain(value)),
-        }
+        self.unit().label(value)
     }
 
     /// Reads one value.
@@ -193,6 +204,7 @@ impl Key {
             Unit::Share => number("choose a share from 0 to below 1, such as 0.01"),
             Unit::Ppm => number("choose a number of parts per million, such as 50"),
             Unit::Walk => number("choose a number of parts per billion per square root of a second, such as 5"),
+            Unit::Rate => number("choose a number a second, such as 50"),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`key`] (what can be varied), [`values`] (how values are written), [`grid`] (the points), [`measured`]
 //! (one run's numbers), [`point`] (a point's numbers over its seeds), [`mod@line`] (points that differ in one key), [`knee`]
-//! (where a line bends), [`csv`], [`answer`] and [`page`] (how it is told).
+//! (where a line bends), [`csv`], [`answer`] and [`page`] (how it is told). [`price`] is what can be varied of a workload.
 
 pub mod answer;
 pub mod csv;
@@ -14,6 +14,7 @@ pub mod line;
 pub mod measured;
 pub mod page;
 pub mod point;
+pub mod price;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod values;

@@ -3,17 +3,48 @@
 //! A range `a..b` holds both ends and what lies between: every whole number for counts, else 1, 3, 10, 30 … of every decade.
 //! `a..b:N` holds N values in equal ratios, rounded to three digits.
 
+use std::fmt;
+
 use super::key::{Key, Unit};
 use crate::sim::scenario::Refused;
 
 /// No key has more values.
 pub const MOST_VALUES: usize = 1_000;
 
+/// What can be given many values.
+pub trait Varied: Copy {
+    /// In what its values are measured.
+    fn unit(self) -> Unit;
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// Names the key, the value and the mend.
+    fn read(self, text: &str) -> Result<f64, Refused>;
+
+    /// The refusal of a value in the common form.
+    fn refuse(self, value: impl fmt::Display, mend: &str) -> Refused;
+}
+
+impl Varied for Key {
+    fn unit(self) -> Unit {
+        self.unit()
+    }
+
+    fn read(self, text: &str) -> Result<f64, Refused> {
+        self.read(text)
+    }
+
+    fn refuse(self, value: impl fmt::Display, mend: &str) -> Refused {
+        self.refuse(value, mend)
+    }
+}
+
 /// The values that a text names, ascending, each once.
 ///
 /// # Errors
 /// Names the key, the value and the mend.
-pub fn parse(key: Key, text: &str) -> Result<Vec<f64>, Refused> {
+pub fn parse<K: Varied>(key: K, text: &str) -> Result<Vec<f64>, Refused> {
     let mut values = Vec::new();
     for item in text.split(',') {
         match item.split_once("..") {
@@ -29,7 +60,7 @@ pub fn parse(key: Key, text: &str) -> Result<Vec<f64>, Refused> {
     Ok(values)
 }
 
-fn range(key: Key, item: &str, from: &str, to: &str) -> Result<Vec<f64>, Refused> {
+fn range<K: Varied>(key: K, item: &str, from: &str, to: &str) -> Result<Vec<f64>, Refused> {
     let (to, count) = match to.split_once(':') {
         Some((to, count)) => (to, Some(points(key, item, count)?)),
         None => (to, None),
@@ -52,7 +83,7 @@ fn range(key: Key, item: &str, from: &str, to: &str) -> Result<Vec<f64>, Refused
     Ok([low].into_iter().chain(inside).chain([high]).collect())
 }
 
-fn points(key: Key, item: &str, count: &str) -> Result<usize, Refused> {
+fn points<K: Varied>(key: K, item: &str, count: &str) -> Result<usize, Refused> {
     let count = count.trim().parse().ok().filter(|count| (2..=MOST_VALUES).contains(count));
     count.ok_or_else(|| key.refuse(item, &format!("the number of points after the colon is from 2 to {MOST_VALUES}")))
 }
@@ -71,7 +102,7 @@ fn ratios(low: f64, high: f64, count: usize) -> Vec<f64> {
 }
 
 /// Three digits; whole numbers where the unit has no parts.
-fn rounded(key: Key, value: f64) -> f64 {
+fn rounded<K: Varied>(key: K, value: f64) -> f64 {
     let short: f64 = format!("{value:.2e}").parse().unwrap_or(value);
     match key.unit() {
         Unit::Count => value.round(),

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::time::{Synced, Time};
@@ -68,6 +69,11 @@ pub enum Event {
     /// A majority said yes: the request has a seat.
     Booked(Reserve),
 }
+
+wire!(struct Reserve(number));
+wire!(enum Answer { 0 = Seat(seat); 1 = Full; });
+wire!(enum Message { 0 = Ask(request); 1 = Yes(request); });
+wire!(enum Event { 0 = Booked(request); });
 
 /// One voter with its user.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

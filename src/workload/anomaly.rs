@@ -4,6 +4,7 @@
 //! impossible if the nudge takes ν > (ε + g)/(1 − κ), with g the stamps' tick. Read the other way round: the slowest nudge
 //! that still shows an anomaly proves ε ≥ (1 − κ)ν − g, without any common clock.
 
+use super::wire::{Wire, wire};
 use super::{Actions, Input, Process};
 use crate::order::{Stamp, Stamper};
 use crate::time::{Nanos, Ppb, Synced, Time};
@@ -22,6 +23,19 @@ pub struct Stamped(pub Touch, pub Stamp);
 /// No process tells another anything: all that connects them is the side channel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Silence {}
+
+wire!(struct Touch(number));
+wire!(struct Stamped(touch, stamp));
+
+impl Wire for Silence {
+    fn put(&self, _: &mut Vec<u8>) {
+        match *self {}
+    }
+
+    fn take(_: &mut &[u8]) -> Option<Self> {
+        None
+    }
+}
 
 /// A process that stamps what happens to it.
 #[derive(Clone, Debug)]

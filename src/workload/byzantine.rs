@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::anomaly::Silence;
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::time::{Nanos, Synced, Time};
@@ -86,6 +87,10 @@ pub enum Event {
     /// A message came when its round was over.
     WrongRound,
 }
+
+wire!(enum Order { 0 = Attack; 1 = Retreat; });
+wire!(struct Told { path, order });
+wire!(enum Event { 0 = Decided(order); 1 = WrongRound; });
 
 type Act = Actions<Told, Event>;
 

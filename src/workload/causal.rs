@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use super::heartbeat::Heartbeat;
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -61,6 +63,10 @@ pub enum Event {
     Saw(u32, Stamp),
 }
 
+wire!(enum Command { 0 = Put(key); 1 = Get(key); });
+wire!(enum Message { 0 = Write { key, stamp, after }; 1 = Heartbeat(stamp); });
+wire!(enum Event { 0 = Wrote(key, stamp, dependencies); 1 = Visible(key, stamp); 2 = Saw(key, stamp); });
+
 type Act = Actions<Message, Event>;
 
 /// One data centre with its user.
@@ -69,8 +75,7 @@ pub struct Centre {
     me: NodeId,
     stamper: Stamper,
     visibility: Visibility,
-    heartbeat: Nanos,
-    beat: Time<Synced>,
+    heartbeat: Heartbeat,
     values: BTreeMap<u32, Stamp>,
     /// For each process the latest write of it that is visible here.
     visible: Vec<Stamp>,
@@ -90,14 +95,13 @@ impl Centre {
         first: Time<Synced>,
         heartbeat: Nanos,
     ) -> Self {
-        let beat = if visibility == Visibility::Stable { first } else { Time::MAX };
+        let first = if visibility == Visibility::Stable { first } else { Time::MAX };
         let none = vec![Stamp::START; nodes as usize];
         Self {
             me,
             stamper,
             visibility,
-            heartbeat: heartbeat.max(Nanos(1)),
-            beat,
+            heartbeat: Heartbeat::new(first, heartbeat),
             values: BTreeMap::new(),
             visible: none.clone(),
             heard: none,
@@ -169,12 +173,9 @@ impl Centre {
     }
 
     fn beat(&mut self, at: Time<Synced>, act: &mut Act) {
-        if self.beat <= at {
+        if self.heartbeat.is_due(at) {
             let promise = self.stamper.promise(at);
             act.send_to_others(self.me, self.heard.len() as u32, &Message::Heartbeat(promise));
-        }
-        while self.beat <= at {
-            self.beat += self.heartbeat;
         }
     }
 }
@@ -195,11 +196,16 @@ impl Process for Centre {
         self.reveal(at, act);
     }
 
+    fn is_settled(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     fn wake(&self) -> Time<Synced> {
         // Its own clock may be what a write waits for.
         let own = self.heard[self.me.0 as usize];
         let held = self.pending.keys().find(|stamp| **stamp > own).filter(|_| self.visibility == Visibility::Stable);
-        held.map_or(self.beat, |stamp| self.beat.min(Time::from_nanos(stamp.time.max(own.time)) + Nanos(1)))
+        let beat = self.heartbeat.wake();
+        held.map_or(beat, |stamp| beat.min(Time::from_nanos(stamp.time.max(own.time)) + Nanos(1)))
     }
 }
 
@@ -244,7 +250,7 @@ pub fn check(log: &Log<Event>) -> Findings {
     let mut upto = vec![vec![0_u32; nodes]; nodes];
     let mut values: Vec<BTreeMap<u32, Stamp>> = vec![BTreeMap::new(); nodes];
     let mut last: BTreeMap<u32, Stamp> = BTreeMap::new();
-    for (entry, event) in log.events() {
+    for (entry, event, intended) in log.answers() {
         let node = entry.node.0 as usize;
         let (Event::Wrote(key, stamp, _) | Event::Visible(key, stamp) | Event::Saw(key, stamp)) = event;
         match event {
@@ -254,7 +260,7 @@ pub fn check(log: &Log<Event>) -> Findings {
                 let before = past[node].clone();
                 past[node][node] += 1;
                 upto[node][node] += 1;
-                writes.insert(*stamp, Written { at: entry.at, number: past[node][node], past: before });
+                writes.insert(*stamp, Written { at: intended, number: past[node][node], past: before });
                 if let Some(rival) = last.insert(*key, *stamp).filter(|rival| rival.node != stamp.node) {
                     found.rivals += 1;
                     found.wrong_winners += u64::from(rival > *stamp);

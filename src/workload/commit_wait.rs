@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use super::anomaly::Silence;
+use super::wire::wire;
 use super::{Actions, Input, Process};
 use crate::ids::NodeId;
 use crate::order::stamp::{LATEST, Stamp};
@@ -22,6 +23,9 @@ pub struct Write(pub u64);
 /// The write is committed, with its stamp.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Committed(pub Write, pub Stamp);
+
+wire!(struct Write(number));
+wire!(struct Committed(write, stamp));
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Stage {

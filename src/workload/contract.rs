@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 
+use super::wire::Wire;
 use crate::ids::NodeId;
 use crate::time::{Synced, Time};
 
@@ -78,11 +79,11 @@ impl<M: Clone, E> Actions<M, E> {
 /// A deterministic process of a workload. Its name is its place among the processes, from zero.
 pub trait Process {
     /// What processes tell each other: plain values of bounded size, so that a wire form is a matter of encoding.
-    type Message: Clone + Debug;
+    type Message: Clone + Debug + Wire;
     /// What users want.
-    type Command: Clone + Debug;
+    type Command: Clone + Debug + Wire;
     /// What the log holds.
-    type Event: Clone + Debug;
+    type Event: Clone + Debug + Wire;
 
     /// Takes one input at the instant when the process's own clock shows `at`. Readings never go back.
     fn handle(
@@ -95,5 +96,10 @@ pub trait Process {
     /// The reading of its own clock at which it wants [`Input::Timer`]; [`Time::MAX`] if never.
     fn wake(&self) -> Time<Synced> {
         Time::MAX
+    }
+
+    /// Whether nothing that it was asked for is left to do here. Messages under way are not its business.
+    fn is_settled(&self) -> bool {
+        self.wake() == Time::MAX
     }
 }

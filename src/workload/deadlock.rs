@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -37,6 +38,10 @@ pub enum Event {
     /// It waits no more.
     Freed(Stamp),
 }
+
+wire!(struct Ask(of));
+wire!(enum Message { 0 = Request(stamp); 1 = Grant(stamp); });
+wire!(enum Event { 0 = Asked(to, stamp); 1 = Granted(to, stamp); 2 = Freed(stamp); });
 
 /// One process.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,11 +1,12 @@
 //! What mutual exclusion must do, by whatever algorithm, and what came of a run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
-use super::{Entry, Log};
+use super::wire::{Wire, wire};
+use super::{Entry, Log, What};
 use crate::ids::NodeId;
 use crate::order::Stamp;
-use crate::time::Nanos;
+use crate::time::{Nanos, Synced, Time, True};
 
 /// The one thing a user wants: to hold the resource once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -20,6 +21,43 @@ pub enum Event {
     Granted(Stamp),
     /// It holds it no more.
     Released,
+}
+
+impl Wire for Demand {
+    fn put(&self, _: &mut Vec<u8>) {}
+
+    fn take(_: &mut &[u8]) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+wire!(enum Event { 0 = Requested(stamp); 1 = Granted(stamp); 2 = Released; });
+
+/// Requests that wait for an answer, each until the clock reads so much.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Owed(BTreeSet<(Time<Synced>, Stamp)>);
+
+impl Owed {
+    /// None.
+    pub const fn none() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// A request that can be answered from the reading `due` on.
+    pub fn insert(&mut self, due: Time<Synced>, request: Stamp) {
+        self.0.insert((due, request));
+    }
+
+    /// Takes the next request that can be answered at `at`.
+    pub fn pop_due(&mut self, at: Time<Synced>) -> Option<Stamp> {
+        self.0.first().filter(|(due, _)| *due <= at)?;
+        self.0.pop_first().map(|(_, request)| request)
+    }
+
+    /// The reading from which the next request can be answered; [`Time::MAX`] if there is none.
+    pub fn wake(&self) -> Time<Synced> {
+        self.0.first().map_or(Time::MAX, |(due, _)| *due)
+    }
 }
 
 /// What came of a run.
@@ -41,6 +79,8 @@ pub struct Findings {
     pub against_causality: u64,
     /// From each request to its grant.
     pub waits: Vec<Nanos>,
+    /// From each instant at which a user wanted the resource to the grant: who waits in line at a process waits, too.
+    pub latencies: Vec<Nanos>,
 }
 
 impl Findings {
@@ -50,14 +90,31 @@ impl Findings {
     }
 }
 
+/// What the users of one process wait for.
+#[derive(Clone, Default)]
+struct Users<'a> {
+    /// The request under way.
+    request: Option<&'a Entry<Event>>,
+    /// When each grant was wanted that has not come.
+    demands: VecDeque<Time<True>>,
+}
+
 /// Checks the invariants: never two holders, grants in the order of stamps; and counts where that is not the real order.
 pub fn check(log: &Log<Event>) -> Findings {
     let mut found = Findings::default();
-    let mut asked: Vec<Option<&Entry<Event>>> = vec![None; log.nodes as usize];
+    let mut users = vec![Users::default(); log.nodes as usize];
     let mut holders: BTreeSet<NodeId> = BTreeSet::new();
     let (mut latest, mut previous) = (Stamp::START, None::<&Entry<Event>>);
-    for (entry, event) in log.events() {
-        let request = &mut asked[entry.node.0 as usize];
+    for entry in &log.entries {
+        let Users { request, demands } = &mut users[entry.node.0 as usize];
+        let event = match &entry.what {
+            What::Commanded { intended } => {
+                demands.push_back(*intended);
+                continue;
+            }
+            What::Event(event) => event,
+            What::Sent { .. } | What::Received { .. } => continue,
+        };
         match event {
             Event::Requested(_) => {
                 found.requested += 1;
@@ -69,6 +126,7 @@ pub fn check(log: &Log<Event>) -> Findings {
                 holders.insert(entry.node);
                 found.out_of_order += u64::from(*stamp < latest);
                 latest = latest.max(*stamp);
+                found.latencies.extend(demands.pop_front().map(|intended| entry.at - intended));
                 if let Some(request) = request.take() {
                     found.waits.push(entry.at - request.at);
                     if let Some(before) = previous.replace(request).filter(|before| before.node != request.node) {

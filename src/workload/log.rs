@@ -8,7 +8,10 @@ use crate::time::{Nanos, Synced, Time, True};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What<E> {
     /// A user's command reached the process.
-    Commanded,
+    Commanded {
+        /// When the user wanted it: latencies count from here, so that a process that is late hides nothing.
+        intended: Time<True>,
+    },
     /// It sent a message.
     Sent {
         /// To whom.
@@ -75,6 +78,21 @@ impl<E> Log<E> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Event(event) => Some((entry, event)),
             _ => None,
+        })
+    }
+
+    /// The noted events, each with its entry and the instant at which the latest command of its process was intended: what an
+    /// event that answers a command at once counts from. Its own instant if there was no command.
+    pub fn answers(&self) -> impl Iterator<Item = (&Entry<E>, &E, Time<True>)> {
+        let mut intended = vec![None; self.nodes as usize];
+        self.entries.iter().filter_map(move |entry| {
+            let latest = intended.get_mut(entry.node.0 as usize)?;
+            match &entry.what {
+                What::Commanded { intended } => *latest = Some(*intended),
+                What::Event(event) => return Some((entry, event, latest.unwrap_or(entry.at))),
+                What::Sent { .. } | What::Received { .. } => {}
+            }
+            None
         })
     }
 

@@ -14,6 +14,7 @@ pub mod deadlock;
 pub mod exclusion;
 #[cfg(test)]
 mod explore;
+mod heartbeat;
 mod log;
 pub mod mutex;
 pub mod predict;
@@ -25,6 +26,8 @@ pub mod snapshot;
 pub mod stability_tests;
 pub mod state_machine;
 pub mod termination;
+pub mod trace;
+pub mod wire;
 
 pub use contract::{Actions, Input, Output, Process};
 pub use log::{Entry, Log, What};

@@ -11,7 +11,8 @@
 
 use std::collections::BTreeSet;
 
-use super::exclusion::{Demand, Event};
+use super::exclusion::{Demand, Event, Owed};
+use super::wire::wire;
 use super::{Actions, Input, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -28,6 +29,8 @@ pub enum Message {
     Release(Stamp),
 }
 
+wire!(enum Message { 0 = Request(stamp); 1 = Acknowledge(stamp); 2 = Release(stamp); });
+
 type Act = Actions<Message, Event>;
 
 /// One process.
@@ -38,8 +41,8 @@ pub struct Mutex {
     hold: Nanos,
     queue: BTreeSet<Stamp>,
     heard: Vec<Stamp>,
-    /// Requests not acknowledged yet, each with the reading from which it can be.
-    owed: BTreeSet<(Time<Synced>, Stamp)>,
+    /// Requests not acknowledged yet.
+    owed: Owed,
     demands: u32,
     own: Option<Stamp>,
     until: Option<Time<Synced>>,
@@ -54,7 +57,7 @@ impl Mutex {
             hold,
             queue: BTreeSet::new(),
             heard: vec![Stamp::START; nodes as usize],
-            owed: BTreeSet::new(),
+            owed: Owed::none(),
             demands: 0,
             own: None,
             until: None,
@@ -85,7 +88,7 @@ impl Mutex {
         match message {
             Message::Request(_) => {
                 self.queue.insert(stamp);
-                self.owed.insert((at + self.stamper.lag(at, stamp), stamp));
+                self.owed.insert(at + self.stamper.lag(at, stamp), stamp);
             }
             Message::Release(_) => self.queue.retain(|request| request.node != from),
             Message::Acknowledge(_) => {}
@@ -93,8 +96,7 @@ impl Mutex {
     }
 
     fn acknowledge(&mut self, at: Time<Synced>, act: &mut Act) {
-        while let Some((due, request)) = self.owed.first().copied().filter(|(due, _)| *due <= at) {
-            self.owed.remove(&(due, request));
+        while let Some(request) = self.owed.pop_due(at) {
             act.send(request.node, Message::Acknowledge(self.stamper.tick(at, 0)));
         }
     }
@@ -137,8 +139,7 @@ impl Process for Mutex {
     }
 
     fn wake(&self) -> Time<Synced> {
-        let due = self.owed.first().map_or(Time::MAX, |(due, _)| *due);
-        due.min(self.until.unwrap_or(Time::MAX))
+        self.owed.wake().min(self.until.unwrap_or(Time::MAX))
     }
 }
 

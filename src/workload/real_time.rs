@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::time::{Nanos, Synced, Time};
@@ -53,6 +54,11 @@ pub enum Event {
     /// A command was carried out.
     Executed(Issued),
 }
+
+wire!(struct Submit { id, age });
+wire!(struct Issued { stamp, id });
+wire!(struct Signed { issued, relayers });
+wire!(enum Event { 0 = Submitted(issued, accepted); 1 = Executed(issued); });
 
 /// What all bookkeepers are configured with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

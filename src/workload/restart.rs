@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -56,6 +57,10 @@ pub enum Event {
     /// The read is done, with the stamp of what it found.
     Done(u64, Option<Stamp>),
 }
+
+wire!(enum Command { 0 = Write; 1 = Read(read, of); });
+wire!(enum Message { 0 = Read { read, stamp, limit }; 1 = Value(read, value); 2 = Uncertain(read, stamp, limit); });
+wire!(enum Event { 0 = Wrote(stamp); 1 = Began(read, of); 2 = Restarted(read); 3 = Done(read, value); });
 
 /// A process: the owner of one key, and a reader of the others'.
 #[derive(Clone, Debug)]
@@ -136,11 +141,11 @@ pub fn check(log: &Log<Event>) -> Findings {
     let mut found = Findings::default();
     let mut newest: Vec<Option<Stamp>> = vec![None; log.nodes as usize];
     let mut reads = std::collections::BTreeMap::new();
-    for (entry, event) in log.events() {
+    for (entry, event, intended) in log.answers() {
         match event {
             Event::Wrote(stamp) => newest[entry.node.0 as usize] = Some(*stamp),
             Event::Began(read, of) => {
-                reads.insert(*read, (entry.at, newest.get(of.0 as usize).copied().flatten(), false));
+                reads.insert(*read, (intended, newest.get(of.0 as usize).copied().flatten(), false));
             }
             Event::Restarted(read) => reads.get_mut(read).into_iter().for_each(|(.., restarted)| *restarted = true),
             Event::Done(read, value) => {

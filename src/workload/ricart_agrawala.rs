@@ -9,7 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use super::exclusion::{Demand, Event};
+use super::exclusion::{Demand, Event, Owed};
+use super::wire::wire;
 use super::{Actions, Input, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -33,6 +34,8 @@ pub enum Patience {
     None,
 }
 
+wire!(enum Message { 0 = Request(stamp); 1 = Reply; });
+
 type Act = Actions<Message, Event>;
 
 /// One process.
@@ -47,8 +50,8 @@ pub struct RicartAgrawala {
     own: Option<Stamp>,
     awaited: BTreeSet<NodeId>,
     deferred: BTreeSet<NodeId>,
-    /// Requests not answered yet, each with the reading from which it can be.
-    owed: BTreeSet<(Time<Synced>, Stamp)>,
+    /// Requests not answered yet.
+    owed: Owed,
     until: Option<Time<Synced>>,
 }
 
@@ -65,7 +68,7 @@ impl RicartAgrawala {
             own: None,
             awaited: BTreeSet::new(),
             deferred: BTreeSet::new(),
-            owed: BTreeSet::new(),
+            owed: Owed::none(),
             until: None,
         }
     }
@@ -88,12 +91,11 @@ impl RicartAgrawala {
             Patience::Passed => self.stamper.lag(at, stamp),
             Patience::None => Nanos::ZERO,
         };
-        self.owed.insert((at + wait, stamp));
+        self.owed.insert(at + wait, stamp);
     }
 
     fn answer(&mut self, at: Time<Synced>, act: &mut Act) {
-        while let Some((due, request)) = self.owed.first().copied().filter(|(due, _)| *due <= at) {
-            self.owed.remove(&(due, request));
+        while let Some(request) = self.owed.pop_due(at) {
             if self.until.is_some() || self.own.is_some_and(|own| own < request) {
                 self.deferred.insert(request.node);
             } else {
@@ -138,8 +140,7 @@ impl Process for RicartAgrawala {
     }
 
     fn wake(&self) -> Time<Synced> {
-        let due = self.owed.first().map_or(Time::MAX, |(due, _)| *due);
-        due.min(self.until.unwrap_or(Time::MAX))
+        self.owed.wake().min(self.until.unwrap_or(Time::MAX))
     }
 }
 

@@ -98,12 +98,14 @@ pub struct Row {
     pub operations: u64,
     /// What the operations are called.
     pub operation: &'static str,
-    /// Messages sent.
-    pub messages: u64,
+    /// Messages sent, where they were counted.
+    pub messages: Option<u64>,
     /// Latency of an operation, p50, p99 and p99.9.
     pub latency: Option<[Nanos; 3]>,
     /// How often each invariant broke.
     pub violations: Vec<(&'static str, u64)>,
+    /// What was begun and did not end: broken as well, unless somebody died who was needed for it.
+    pub unfinished: Vec<(&'static str, u64)>,
     /// What was measured beside what was predicted.
     pub checks: Vec<Check>,
 }
@@ -111,12 +113,24 @@ pub struct Row {
 impl Row {
     /// Messages for each operation.
     pub fn messages_per_operation(&self) -> Option<f64> {
-        (self.operations > 0).then(|| self.messages as f64 / self.operations as f64)
+        let messages = self.messages.filter(|_| self.operations > 0)?;
+        Some(messages as f64 / self.operations as f64)
     }
 
     /// How often any invariant broke.
     pub fn broken(&self) -> u64 {
-        self.violations.iter().map(|(_, count)| count).sum()
+        self.never().map(|(_, count)| count).sum()
+    }
+
+    /// What should never happen, and how often it did.
+    pub fn never(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.violations.iter().chain(&self.unfinished).copied()
+    }
+
+    /// Nobody is to blame for what did not end: it is told, and no invariant is broken by it.
+    pub fn excuse_unfinished(&mut self) {
+        let excused = self.unfinished.drain(..).map(|(name, count)| Check::alone(name, count as f64));
+        self.checks.extend(excused);
     }
 
     /// The check of a quantity.

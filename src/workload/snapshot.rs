@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use super::wire::wire;
 use super::{Actions, Entry, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -47,6 +48,10 @@ pub enum Event {
     /// It recorded the money under way on the channel from another process.
     Channel(u32, NodeId, u64),
 }
+
+wire!(enum Command { 0 = Pay(to, amount); 1 = Snapshot(number); });
+wire!(enum Message { 0 = Money(amount, stamp); 1 = Marker(number, stamp); });
+wire!(enum Event { 0 = Paid(amount, stamp); 1 = Got(amount, sent, got); 2 = Recorded(number, amount); 3 = Channel(number, from, amount); });
 
 /// A snapshot that is not complete here.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -111,6 +112,11 @@ pub enum Message {
     /// uid.
     Accept(Request, Identifier),
 }
+
+wire!(struct Request(number));
+wire!(struct Identifier { number, replica });
+wire!(enum Message { 0 = Ask(request); 1 = Propose(request, identifier); 2 = Accept(request, identifier); });
+wire!(enum Event { 0 = Issued(request); 1 = Applied(request); 2 = TooLate(request); });
 
 /// A replica that generates identifiers.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -219,9 +225,9 @@ pub fn check(log: &Log<Event>) -> Findings {
     let mut found = Findings::default();
     let mut issued = BTreeMap::new();
     let mut sequences: Vec<Vec<Request>> = vec![Vec::new(); log.nodes as usize];
-    for (entry, event) in log.events() {
+    for (entry, event, intended) in log.answers() {
         match event {
-            Event::Issued(request) => drop(issued.insert(*request, entry.at)),
+            Event::Issued(request) => drop(issued.insert(*request, intended)),
             Event::TooLate(_) => found.too_late += 1,
             Event::Applied(request) => {
                 sequences[entry.node.0 as usize].push(*request);

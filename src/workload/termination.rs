@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
 use crate::order::{Stamp, Stamper};
@@ -32,6 +33,9 @@ pub enum Event {
     /// A piece of the job is done here.
     Did(u64, Stamp),
 }
+
+wire!(struct Work { job, units });
+wire!(enum Event { 0 = Began(job, stamp); 1 = Got(job, stamp); 2 = Sent(job, stamp); 3 = Did(job, stamp); });
 
 /// A worker.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -1,10 +1,12 @@
 //! A headless Chromium that can reach nobody.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+use crate::folder::Folder;
 
 /// Which colours the reader prefers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,30 +15,6 @@ pub enum Colours {
     Light,
     /// A dark page.
     Dark,
-}
-
-/// A folder of its own, which goes when its test does.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("skewbench-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder for temporary files");
-        Self(path)
-    }
-
-    /// Writes a file.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, text).expect("a file in a temporary folder");
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// What came of showing a file.
@@ -61,13 +39,13 @@ pub fn installed() -> Option<&'static str> {
 /// Shows `file` in a fresh browser.
 pub fn show(browser: &str, file: &Path, colours: Colours) -> Shown {
     let home = Folder::new(&format!("{}-{colours:?}", file.file_stem().unwrap().to_string_lossy()));
-    let log = home.0.join("net.json");
+    let log = home.join("net.json");
     let scheme = if colours == Colours::Dark { 0 } else { 1 };
     let output = Command::new(browser)
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr"])
-        .arg(format!("--user-data-dir={}", home.0.join("profile").display()))
+        .arg(format!("--user-data-dir={}", home.join("profile").display()))
         .arg(format!("--log-net-log={}", log.display()))
         .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
         .args(["--window-size=1280,1000", "--dump-dom"])

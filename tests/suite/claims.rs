@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::hosts::{Mesh, Process, until};
-use super::lab::{Folder, skewbench, table, text};
+use crate::folder::Folder;
+use crate::lab::{skewbench, table, text};
 
 /// A chronyd of our own in a folder that only we may enter, as it demands; `None` where it cannot run.
 fn chronyd(folder: &Path) -> Option<Process> {
@@ -51,6 +52,9 @@ fn what_a_real_chronyd_claims_is_in_the_report() {
         assert_eq!((row["synchronised_share"].as_str(), row["verdict"].as_str()), ("1.000000", "not judged"));
         let bound: i64 = row["error_bound_max_ns"].parse().expect("a bound");
         assert!((0..1_000_000).contains(&bound), "a daemon that is its own reference: {bound}");
+    }
+    for row in rows.iter().filter(|row| row["source"] == "kernel" && row["synchronised_share"] != "0.000000") {
+        assert!(row["estimated_error_max_ns"].parse::<u64>().is_ok(), "what adjtimex calls esterror: {row:?}");
     }
     assert!(said.contains("claim    node 0, chrony: within"), "{said}");
     assert!(fs::read_to_string(mesh.path("run/report.html")).expect("a page").contains("chrony"));

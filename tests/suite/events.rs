@@ -12,7 +12,8 @@ use skewbench::analysis::{AgentRun, summarise};
 use skewbench::ids::{Arc, NodeId};
 use skewbench::sim::{self, Scenario};
 
-use crate::lab::{Folder, skewbench, table, text};
+use crate::folder::Folder;
+use crate::lab::{skewbench, table, text};
 
 fn events(text: &str, seed: u64) -> Vec<Event> {
     let scenario = Scenario::parse(text).unwrap_or_else(|why| panic!("{why}: {text}"));

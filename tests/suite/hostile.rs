@@ -5,7 +5,8 @@ use skewbench::host::ordering::{MeshConfig, RawClock};
 use skewbench::host::ship::Shipment;
 use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::node::{Config, Counter, Input, Node, Output};
-use skewbench::probe::wire::{Codec, Datagram, Key};
+use skewbench::probe::Key;
+use skewbench::probe::wire::{Codec, Datagram};
 use skewbench::probe::{Answer, Claim, Claims, Kind, Probe, Source, Stamp};
 use skewbench::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 

@@ -12,26 +12,7 @@ use nix::unistd::Pid;
 use skewbench::theory::Premises;
 use skewbench::time::{Nanos, Ppb};
 
-/// A folder that is gone when the test is over.
-pub struct Folder(PathBuf);
-
-impl Folder {
-    pub fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("skewbench-test-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use crate::folder::Folder;
 
 pub fn skewbench() -> Command {
     Command::new(env!("CARGO_BIN_EXE_skewbench"))

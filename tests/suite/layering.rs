@@ -9,9 +9,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("time", ""),
     ("names", ""),
     ("real", ""),
+    ("length", "time"),
     ("affine", "time"),
     ("ids", "names"),
-    ("topology", "time ids"),
+    ("topology", "time length ids"),
     ("model", "time affine ids topology real"),
     ("probe", "time affine ids"),
     ("clock", "time affine ids real probe"),
@@ -20,18 +21,31 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
     ("workload", "time ids order"),
+    ("trial", "names time real ids model order workload"),
     ("theory", "names time ids topology"),
     ("certify", "time affine ids"),
     ("replay", "names time affine ids probe clock yardstick causal certify"),
     ("checker", ""),
     ("stability", "names"),
     ("journal", "time affine ids topology model probe clock causal node order"),
-    ("analysis", "time affine ids topology model probe clock causal node order theory certify stability journal"),
-    ("report", "time ids theory stability order workload analysis"),
-    ("compare", "time ids model analysis"),
-    ("sim", "names time real affine ids topology model probe clock causal node order workload theory journal analysis"),
-    ("sweep", "time ids topology theory journal analysis report model sim"),
-    ("host", "time affine ids topology model probe clock causal node order theory stability journal analysis report"),
+    (
+        "analysis",
+        "time length affine ids topology model probe clock causal node order theory certify stability journal",
+    ),
+    ("report", "time length ids theory stability order workload analysis"),
+    ("compare", "time ids model theory analysis"),
+    (
+        "sim",
+        "names time length real affine ids topology model probe clock causal node order workload trial theory journal \
+         analysis",
+    ),
+    ("robustness", "names time ids model analysis node sim"),
+    ("sweep", "names time ids topology trial theory journal analysis report model sim"),
+    (
+        "host",
+        "time length affine ids topology model probe clock causal node order workload trial theory stability journal \
+         analysis report",
+    ),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside: the pure core in virtual time, and the programs as a person runs them.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
+mod bundles;
 mod certificates;
 mod certified_runs;
 mod check;
@@ -11,6 +12,7 @@ mod difference_system;
 mod events;
 mod executions;
 mod faults;
+mod folder;
 mod grid;
 mod hostile;
 mod hosts;
@@ -18,6 +20,7 @@ mod lab;
 mod laws;
 mod layering;
 mod live;
+mod loops;
 mod metrics;
 mod monsters;
 mod netns;
@@ -31,6 +34,8 @@ mod person;
 mod readme;
 mod replay;
 mod robust_clocks;
+mod robustness;
+mod rulings;
 mod security;
 mod simulated;
 mod simulations;
@@ -39,5 +44,6 @@ mod strangers;
 mod streamed;
 mod swarm;
 mod sweeps;
+mod trials;
 mod verify;
 mod yardstick;

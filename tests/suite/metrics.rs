@@ -12,7 +12,8 @@ use skewbench::journal::RunConfig;
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 
-use crate::lab::{Folder, skewbench};
+use crate::folder::Folder;
+use crate::lab::skewbench;
 
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 

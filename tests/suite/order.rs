@@ -1,8 +1,10 @@
 //! `skewbench order` as a person runs it.
 
+use std::fs;
+use std::path::Path;
 use std::process::Output;
 
-use crate::chromium::Folder;
+use crate::folder::Folder;
 use crate::lab::{skewbench, table, text};
 
 fn order(flags: &[&str]) -> Output {
@@ -12,7 +14,7 @@ fn order(flags: &[&str]) -> Output {
 #[test]
 fn a_workload_prints_its_price_beside_the_prediction_and_writes_both() {
     let folder = Folder::new("order");
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let output = order(&["mutex", "--simulated", "--seconds", "5", "--out", out.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("\nverdict  WITHIN\n"), "{}", text(&output.stdout));
@@ -35,11 +37,39 @@ fn a_promise_on_too_small_an_eps_breaks_and_is_exit_code_one() {
 }
 
 #[test]
+fn the_committed_prices_are_those_of_this_program() {
+    let folder = Folder::new("price");
+    let out = folder.join("out");
+    let flags = ["all", "--simulated", "--over", "eps=100us..30ms", "--out", out.to_str().unwrap()];
+    let output = order(&flags);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let all_as_predicted = |line: &str| {
+        let (found, of) = line.split_once(": ")?.1.split_once(" as predicted")?.0.split_once(" of ")?;
+        Some(found == of && line.ends_with(" 0 violations"))
+    };
+    let told = text(&output.stdout);
+    let (runs, dir): (Vec<&str>, Vec<&str>) = told.lines().partition(|line| line.contains(", eps "));
+    assert!(runs.len() == 12 * 6 && dir.len() == 1, "{told}");
+    assert!(runs.iter().all(|line| all_as_predicted(line) == Some(true)), "{told}");
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/price");
+    for name in ["ordering-sim.csv", "price.html"] {
+        let (ours, theirs) = (fs::read(out.join(name)).unwrap(), fs::read(committed.join(name)).unwrap());
+        assert!(ours == theirs, "{name} is another one now: scripts/price makes results/price anew");
+    }
+}
+
+#[test]
 fn malformed_flags_say_what_would_be_right() {
     for (flags, mend) in [
         (&["tennis", "--simulated"][..], "byzantine"),
-        (&["mutex"], "--simulated"),
+        (&["mutex", "--eps", "2ms"], "--simulated"),
+        (&["mutex", "--clock", "sundial"], "free"),
+        (&["mutex", "--simulated", "--clock", "lamport"], "lamport-logical"),
+        (&["mutex", "--delay", "5ms", "--declared-delay", "2ms"], "choose more"),
+        (&["mutex", "--ablate"], "--simulated"),
         (&["mutex", "--simulated", "--delay", "0ms"], "1us or more"),
+        (&["mutex", "--simulated", "--over", "eps=1ms"], "two or more"),
+        (&["mutex", "--simulated", "--over", "nodes=2,99"], "2 to 16"),
         (&["mutex", "--simulated", "--rate", "99999", "--seconds", "3600"], "choose less"),
     ] {
         let output = order(flags);

@@ -5,19 +5,12 @@ use std::process::Output;
 
 use skewbench::host::manifest::{Manifest, Sum};
 
-use crate::chromium::Folder;
+use crate::folder::Folder;
 use crate::lab::{skewbench, table, text};
 
 fn replay(folder: &Folder, name: &str, data: &str, flags: &[&str]) -> Output {
     let file = folder.write(name, data);
-    skewbench()
-        .arg("replay")
-        .arg(file)
-        .args(flags)
-        .arg("--out")
-        .arg(folder.0.join("out"))
-        .output()
-        .expect("the program")
+    skewbench().arg("replay").arg(file).args(flags).arg("--out").arg(folder.join("out")).output().expect("the program")
 }
 
 /// Exchanges over one-way delays of 100 us, the reference 3 ms ahead and 20 ppm fast.
@@ -43,7 +36,7 @@ fn a_file_of_stamps_becomes_a_table_and_a_folder() {
     assert!(printed.contains("web-1-ntp: 200 exchanges, poll 1s"), "{printed}");
     assert!(printed.contains("line 202 left out: t1_ns `oops`"), "{printed}");
 
-    let file = folder.0.join("out/replay.csv");
+    let file = folder.join("out/replay.csv");
     let header = fs::read_to_string(&file).expect("a table");
     assert!(header.starts_with("algorithm,pair,samples,error_rms_ns,error_p99_ns,error_max_ns,bias_ns,coverage\n"));
     let rows = table(&file);
@@ -58,8 +51,7 @@ fn a_file_of_stamps_becomes_a_table_and_a_folder() {
     assert!((number("lamport", "bias_ns") + 100_000.0).abs() < 100.0, "it is late by the way back");
     assert!(number("regression", "error_max_ns") < 1_000.0 && number("corridor", "error_max_ns") < 5_000.0);
     assert_eq!(number("certificate", "coverage"), 1.0);
-    let manifest =
-        Manifest::parse(&fs::read(folder.0.join("out/MANIFEST.sha256")).expect("a manifest")).expect("lines");
+    let manifest = Manifest::parse(&fs::read(folder.join("out/MANIFEST.sha256")).expect("a manifest")).expect("lines");
     assert_eq!(manifest.files[std::path::Path::new("replay.csv")], Sum::of(header.as_bytes()));
 
     let again = replay(&folder, "stamps.csv", &data, &[]);
@@ -73,7 +65,7 @@ fn a_daemons_claims_are_shown_as_such() {
     let output = replay(&folder, "loopstats", "50935 75440.031 0.000006019 13.778190 0.000351733 0.013380 6\n", &[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("1 claim of ntpd; its own offset rms 6.019us"), "{}", text(&output.stdout));
-    assert_eq!(table(&folder.0.join("out/replay.csv"))[0]["algorithm"], "ntpd");
+    assert_eq!(table(&folder.join("out/replay.csv"))[0]["algorithm"], "ntpd");
 }
 
 #[test]
@@ -89,6 +81,6 @@ fn what_cannot_be_read_is_said_with_its_mend() {
         let output = replay(&folder, "data", data, flags);
         assert_eq!(output.status.code(), Some(code), "{data}: {}", text(&output.stderr));
         assert!(text(&output.stderr).contains(said), "{data}: {}", text(&output.stderr));
-        assert!(!folder.0.join("out").exists(), "nothing is written");
+        assert!(!folder.join("out").exists(), "nothing is written");
     }
 }

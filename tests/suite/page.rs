@@ -6,7 +6,8 @@ use serde_json::Value;
 use skewbench::analysis::Summary;
 use skewbench::report::html::report_html;
 
-use crate::chromium::{Colours, Folder, Shown, installed, show};
+use crate::chromium::{Colours, Shown, installed, show};
+use crate::folder::Folder;
 use crate::ordered_run;
 
 const FIGURES: [&str; 8] = ["epsilon", "offsets", "pairs", "proved", "steadiness", "delays", "lateness", "ordering"];

@@ -8,19 +8,22 @@ use skewbench::analysis::run::{AgentRun, choose};
 use skewbench::analysis::truth::Truth;
 use skewbench::analysis::{shared, summarise};
 use skewbench::ids::{Algorithm, Arc, NodeId};
+use skewbench::length::Length;
 use skewbench::node::Record;
 use skewbench::time::{Local, Nanos, Time};
+use skewbench::topology::Impairment;
 
 use crate::simulated::runs;
 
-/// Networks of every kind of jitter, with loss, asymmetry, credits, and rates that are constant or wander.
-const NETWORKS: [&str; 6] = [
+/// Networks of every kind of jitter, with loss, asymmetry, credits, distances, and rates that are constant or wander.
+const NETWORKS: [&str; 7] = [
     "jitter = { kind = \"uniform\", limit = \"300us\" }\nloss_share = 0.1\n",
     "asymmetry = \"800us\"\njitter = { kind = \"exponential\", mean = \"20us\" }\n",
     "jitter = { kind = \"gamma\", mean = \"100us\", shape = 2.0 }\nmu = \"199us\"\n",
     "jitter = { kind = \"log-normal\", median = \"100us\", sigma = 1.0 }\nloss_share = 0.05\nduplicate_share = 0.1\n",
     "jitter = { kind = \"pareto\", scale = \"200us\", alpha = 1.5 }\nmu = \"100us\"\n",
     "jitter = { kind = \"constant\", span = \"5us\" }\nloss_share = 0.3\n",
+    "jitter = { kind = \"uniform\", limit = \"300us\" }\nmu = \"50us\"\ndistance = \"59km\"\n",
 ];
 
 const STEADY: &str = "";
@@ -71,7 +74,8 @@ fn the_bound_without_truth_is_never_below_the_one_with_it() {
 fn true_messages(runs: &[AgentRun]) -> (BTreeMap<Arc, heard::Course>, Truth, Measured) {
     let (spans, _) = choose(runs);
     let config = shared::config(&spans).expect("journals");
-    let traffic = heard::read(&spans, config.arcs.iter().map(|(arc, _)| *arc), judged(&spans, &config));
+    let light = |(arc, link): &(Arc, Impairment)| (*arc, link.distance.map_or(Nanos::ZERO, Length::in_vacuum));
+    let traffic = heard::read(&spans, config.arcs.iter().map(light), judged(&spans, &config));
     (traffic.courses, Truth::rebuild(&spans).expect("declared"), measure(&config, &spans))
 }
 

@@ -2,7 +2,8 @@
 
 use std::process::{Output, Stdio};
 
-use crate::lab::{Folder, skewbench, text};
+use crate::folder::Folder;
+use crate::lab::{skewbench, text};
 
 fn run(args: &[&str]) -> Output {
     skewbench().args(args).output().expect("the program starts")

@@ -10,7 +10,8 @@ use skewbench::host::ship::hello::{self, Identity};
 use skewbench::ids::{Algorithm, BootId, NodeId};
 use skewbench::journal::{Entry, Journals, Note, frame};
 use skewbench::node::Record;
-use skewbench::probe::wire::{Key, PROBE_BYTES};
+use skewbench::probe::Key;
+use skewbench::probe::wire::PROBE_BYTES;
 use skewbench::probe::{Claim, Claims, Codec, Kind, Probe};
 use skewbench::time::{Nanos, Time};
 

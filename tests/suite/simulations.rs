@@ -12,6 +12,7 @@ use skewbench::model::Oscillator;
 use skewbench::node::Record;
 use skewbench::time::Nanos;
 
+use crate::folder::Folder;
 use crate::simulated::runs;
 
 /// What the library's scenarios come to.
@@ -46,12 +47,6 @@ fn skewbench(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_skewbench")).args(args).output().expect("the program runs")
 }
 
-fn folder(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("skewbench-sim-{}-{name}", std::process::id()));
-    let _ = fs::remove_dir_all(&dir);
-    dir
-}
-
 /// Every file below `dir` with its bytes.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -73,13 +68,12 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn the_same_scenario_and_seed_give_the_same_bytes_in_every_file() {
     let run = |name: &str, seed: &str| {
-        let (dir, scenario) = (folder(name), library().join("lan.toml"));
+        let (folder, scenario) = (Folder::new(name), library().join("lan.toml"));
+        let dir = folder.path();
         let output = skewbench(&["sim", scenario.to_str().unwrap(), "--seed", seed, "--out", dir.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         let first = String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned();
-        let found = files(&dir);
-        fs::remove_dir_all(dir).expect("removed");
-        (first, found)
+        (first, files(dir))
     };
     let (first, one) = run("one", "7");
     assert!(first.starts_with("seed 7, scenario "), "{first}");
@@ -100,19 +94,18 @@ fn every_scenario_of_the_library_says_what_it_shows_and_comes_to_it() {
         let scenario = library().join(format!("{name}.toml"));
         let text = fs::read_to_string(&scenario).unwrap();
         assert!(text.starts_with("# ") && text.matches("# ").count() == 1, "{name}: one line says what it shows");
-        let dir = folder(name);
+        let folder = Folder::new(name);
+        let dir = folder.path();
         let output = skewbench(&["sim", scenario.to_str().unwrap(), "--out", dir.to_str().unwrap()]);
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(*code), "{name}: {told}{}", String::from_utf8_lossy(&output.stderr));
         assert!(!told.contains("this program is wrong"), "{name}: {told}");
-        fs::remove_dir_all(dir).expect("removed");
     }
 }
 
 #[test]
 fn bad_scenarios_are_refused_with_code_2_and_missing_ones_with_3() {
-    let dir = folder("bad");
-    fs::create_dir_all(&dir).unwrap();
+    let dir = Folder::new("bad");
     let file = dir.join("bad.toml");
     for (text, word) in [
         (
@@ -135,7 +128,6 @@ fn bad_scenarios_are_refused_with_code_2_and_missing_ones_with_3() {
         assert_eq!((output.status.code(), error.contains(word)), (Some(2), true), "{text}: {error}");
     }
     assert_eq!(skewbench(&["sim", dir.join("none.toml").to_str().unwrap()]).status.code(), Some(3));
-    fs::remove_dir_all(dir).expect("removed");
 }
 
 #[test]
@@ -146,14 +138,14 @@ fn adversaries_reach_the_bound_and_say_which_one_they_exceed() {
         ("ring", 600_700, true),
         ("mixed-mu", 300_310, true),
     ] {
-        let dir = folder(name);
+        let folder = Folder::new(name);
+        let dir = folder.path();
         let output = skewbench(&["sim", "--adversary", name, "--out", dir.to_str().unwrap()]);
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!((output.status.code(), told.contains("counterexample")), (Some(0), counterexample), "{told}");
         assert!(told.contains(&format!("{reached} ns of eps")), "{told}");
         let row = fs::read_to_string(dir.join("adversary.csv")).unwrap();
         assert!(row.lines().nth(1).unwrap().starts_with(name) && row.contains(&format!(",{reached},")), "{row}");
-        fs::remove_dir_all(dir).expect("removed");
     }
     let bad = [
         ["sim", "--adversary", "squid"],

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::chromium::Folder;
+use crate::folder::Folder;
 use crate::lab::{skewbench, table, text};
 
 fn stability(folder: &Folder, data: &str, flags: &[&str]) -> Output {
@@ -20,7 +20,7 @@ fn thousand() -> String {
 #[test]
 fn the_published_deviations_come_out_of_the_program() {
     let folder = Folder::new("stability");
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let by_header = stability(&folder, &format!("frequency\n{}", thousand()), &["--out", out.to_str().unwrap()]);
     let by_flag = stability(&folder, &thousand(), &["--kind", "frequency"]);
     for output in [&by_header, &by_flag] {

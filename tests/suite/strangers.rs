@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -11,11 +10,13 @@ use skewbench::host::collector::counters::Count;
 use skewbench::host::ship::hello::{Identity, introduce};
 use skewbench::ids::{BootId, NodeId};
 use skewbench::journal::frame::{self, HEADER_BYTES};
-use skewbench::probe::wire::Key;
+use skewbench::probe::Key;
 use skewbench::time::Time;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::folder::Folder;
 
 const CLUSTER: u64 = 7;
 const KEY: Key = Key::new([0xa7; 32]);
@@ -28,15 +29,16 @@ const GREETING_BYTES: usize = 36;
 /// A collector in a folder that is gone after the test.
 struct House {
     collector: Collector,
-    folder: PathBuf,
+    /// For as long as the collector writes to it.
+    _folder: Folder,
 }
 
 impl House {
     async fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("skewbench-strangers-{}-{name}", std::process::id()));
+        let folder = Folder::new(name);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let collector = Collector::bind(address, &folder, KEY, CLUSTER).await.expect("a free port");
-        Self { collector, folder }
+        let collector = Collector::bind(address, folder.path(), KEY, CLUSTER).await.expect("a free port");
+        Self { collector, _folder: folder }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -73,12 +75,6 @@ impl House {
     fn kept(&self) -> Vec<(String, u64)> {
         let files = fs::read_dir(self.collector.journals()).expect("the folder of the journals").flatten();
         files.map(|file| (file.file_name().to_string_lossy().into(), file.metadata().expect("a file").len())).collect()
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -16,6 +16,8 @@ use skewbench::sim::streamed::{Findings, Lamport, Mesh, Method, World};
 use skewbench::sim::{self, Network};
 use skewbench::time::{Nanos, Time};
 
+use crate::folder::Folder;
+
 /// Worlds that are small enough for a look at every event, each with something of its own.
 const WORLDS: &[(&str, &str)] = &[
     ("quiet", r#"topology = { shape = "full", nodes = 4 }"#),
@@ -368,8 +370,8 @@ fn what_a_streamed_run_cannot_do_is_refused_by_name() {
 
 #[test]
 fn a_person_gets_numbers_a_verdict_and_a_file() {
-    let dir = std::env::temp_dir().join(format!("skewbench-streamed-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&dir);
+    let folder = Folder::new("streamed");
+    let dir = folder.path();
     let run = |more: &[&str]| {
         let scenario = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/scenarios/random.toml");
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_skewbench"));
@@ -390,7 +392,6 @@ fn a_person_gets_numbers_a_verdict_and_a_file() {
     assert!(text.contains("ntp: max") && text.contains("hlc: max"), "{text}");
     let csv = std::fs::read_to_string(dir.join("stream.csv")).expect("a file");
     assert_eq!(csv.lines().filter(|line| line.starts_with("hlc,")).count(), 100, "a row a period and algorithm");
-    std::fs::remove_dir_all(dir).expect("removed");
     let refused = run(&["--json"]);
     assert_eq!(refused.status.code(), Some(2), "no JSON of a streamed run");
 }

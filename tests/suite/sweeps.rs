@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::chromium::Folder;
+use crate::folder::Folder;
 use crate::lab::table;
 
 const SCENARIO: &str = "duration = \"2s\"\ntau = \"50ms\"\ntopology = { shape = \"line\", nodes = 3 }\n\
@@ -60,7 +60,7 @@ fn folder(name: &str) -> (Folder, PathBuf) {
 #[test]
 fn results_are_the_same_bytes_with_any_number_of_jobs_and_interruptions() {
     let (folder, scenario) = folder("sweep-resumed");
-    let dirs = ["one", "four", "killed", "asked"].map(|name| folder.0.join(name));
+    let dirs = ["one", "four", "killed", "asked"].map(|name| folder.join(name));
     done(sweep(&scenario, &dirs[0], &["--jobs", "1"]));
     done(sweep(&scenario, &dirs[1], &["--jobs", "4"]));
     assert_eq!(interrupted(&scenario, &dirs[2], Signal::SIGKILL), None);
@@ -88,7 +88,7 @@ fn a_point_says_what_a_single_run_of_the_same_scenario_says() {
     // Long enough that the sweep leaves it as it is.
     let text = SCENARIO.replace("\"2s\"", "\"4s\"");
     let scenario = folder.write("long.toml", &text);
-    let swept = folder.0.join("swept");
+    let swept = folder.join("swept");
     let output = done({
         let mut command = Command::new(env!("CARGO_BIN_EXE_skewbench"));
         command
@@ -101,7 +101,7 @@ fn a_point_says_what_a_single_run_of_the_same_scenario_says() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("The bound held in all runs: 2 points, 1 seed each."));
     let lossy = folder.write("lossy.toml", &format!("{text}loss_share = 0.1\n"));
     for (row, scenario) in table(&swept.join("sweep.csv")).iter().zip([scenario, lossy]) {
-        let dir = folder.0.join(format!("single-{}", row["loss_share"]));
+        let dir = folder.join(format!("single-{}", row["loss_share"]));
         let mut single = Command::new(env!("CARGO_BIN_EXE_skewbench"));
         done({
             single.arg("sim").arg(&scenario).args(["--seed", "9", "--out"]).arg(&dir);
@@ -124,7 +124,7 @@ fn a_point_says_what_a_single_run_of_the_same_scenario_says() {
 #[test]
 fn what_cannot_be_swept_is_refused_before_anything_is_run() {
     let (folder, scenario) = folder("sweep-refused");
-    let out = folder.0.join("out");
+    let out = folder.join("out");
     let refused = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_skewbench"));
         let output = command.arg("sweep").arg(&scenario).arg("--out").arg(&out).args(more).output().unwrap();

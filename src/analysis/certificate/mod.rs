@@ -4,6 +4,7 @@
 
 mod courses;
 mod grid;
+mod schedule;
 mod stamps;
 mod table;
 
@@ -11,8 +12,10 @@ use std::collections::BTreeMap;
 
 pub use courses::Courses;
 pub use grid::Grid;
+pub use schedule::Schedule;
 pub use table::{Certified, Instant, PairCell, PairCertified};
 
+use super::parameters::real::shortest;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
 use crate::certify::suspects::suspects;
@@ -20,6 +23,7 @@ use crate::certify::{
     Contradiction, Delay, Feasible, Graph, Interval, Observation, Queries, Reach, Sight, Window, feasible, proof,
 };
 use crate::ids::{Algorithm, Arc, NodeId};
+use crate::length::Length;
 use crate::time::{Local, Nanos, Ppb, Time};
 use table::Table;
 
@@ -62,15 +66,23 @@ impl Parameters {
         usize::try_from(warm_up / grid + part).unwrap_or(usize::MAX)
     }
 
-    /// The same with the configured mu of each arc as its minimum delay. Mu is in units of the receiver's clock, which may
-    /// run fast: what is certain in real time is mu / (1 + kappa).
-    pub fn with_configured_mu(mut self, runs: &[AgentRun]) -> Self {
+    /// The same with the configured mu of each arc as its minimum delay, or what light takes over its distance if
+    /// that is more. Mu is in units of the
+    /// receiver's clock, which may run fast: what is certain in real time is mu / (1 + kappa).
+    pub fn with_configured_delays(mut self, runs: &[AgentRun]) -> Self {
         let (spans, _) = choose(runs);
         for (arc, impairment) in shared::config(&spans).map(|config| config.arcs).unwrap_or_default() {
-            let kappa = self.kappa.get(&arc.to).copied().unwrap_or_default().0.max(0);
-            let least = i128::from(impairment.mu.0.max(0)) * i128::from(Ppb::ONE.0) / i128::from(Ppb::ONE.0 + kappa);
-            self.delays.insert(arc, Delay { least: Nanos(least as i64), most: None });
+            let kappa = self.kappa.get(&arc.to).copied().unwrap_or_default();
+            let light = impairment.distance.map_or(Nanos::ZERO, Length::in_vacuum);
+            self = self.assume(arc, shortest(impairment.mu.max(Nanos::ZERO), kappa).max(light));
         }
+        self
+    }
+
+    /// The same where no message on `arc` takes less than this, nor less than was assumed before.
+    pub fn assume(mut self, arc: Arc, least: Nanos) -> Self {
+        let known = self.delays.entry(arc).or_default();
+        known.least = known.least.max(least);
         self
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Parameters;
-use crate::analysis::run::Span;
+use crate::analysis::run::{Span, sender};
 use crate::certify::Message;
 use crate::certify::scale::MOST_KAPPA;
 use crate::ids::{Arc, NodeId};
@@ -31,10 +31,9 @@ pub fn retain_usable(spans: &mut BTreeMap<NodeId, Span<'_>>, parameters: &Parame
 pub fn messages<'a>(spans: &'a BTreeMap<NodeId, Span<'_>>) -> impl Iterator<Item = (Arc, Message)> + 'a {
     spans.iter().flat_map(move |(node, span)| {
         let message = move |received: &Received| {
-            let sender = spans.get(&received.from)?;
+            sender(spans, received)?;
             let arc = Arc { from: received.from, to: *node };
-            let message = Message { sent: received.sent, received: received.at, sequence: received.sequence };
-            (sender.run.header.boot == received.boot).then_some((arc, message))
+            Some((arc, Message { sent: received.sent, received: received.at, sequence: received.sequence }))
         };
         span.run.records().filter_map(move |record| match record {
             Record::Received(received) => message(received),

@@ -11,7 +11,9 @@ use crate::analysis::arcs::Quantiles;
 use crate::analysis::run::Span;
 use crate::analysis::timely::longest_gap;
 use crate::ids::{Arc, NodeId};
+use crate::length::Length;
 use crate::time::Nanos;
+use crate::topology::Impairment;
 
 /// One arc, and what its rows are made of.
 pub struct Path<'a> {
@@ -21,8 +23,10 @@ pub struct Path<'a> {
     pub sender: &'a Span<'a>,
     /// Its messages.
     pub course: &'a Course,
-    /// Its configured minimum delay.
-    pub mu: Nanos,
+    /// What is configured for it.
+    pub given: Impairment,
+    /// What light takes for the way back at least.
+    pub back: Nanos,
     /// The xi of the bound, if there is one.
     pub xi: Option<Nanos>,
 }
@@ -31,11 +35,12 @@ pub struct Path<'a> {
 pub fn rows(
     spans: &BTreeMap<NodeId, Span<'_>>,
     courses: &BTreeMap<Arc, Course>,
-    mu: impl Fn(Arc) -> Nanos,
+    given: impl Fn(Arc) -> Impairment,
     xi: Option<Nanos>,
 ) -> Vec<Parameter> {
     let path = |(arc, course): (&Arc, &Course)| {
-        let path = Path { arc: *arc, sender: spans.get(&arc.from)?, course, mu: mu(*arc), xi };
+        let back = courses.get(&arc.reversed()).map_or(Nanos::ZERO, |course| course.light);
+        let path = Path { arc: *arc, sender: spans.get(&arc.from)?, course, given: given(*arc), back, xi };
         Some([path.gaps(), path.certified(), path.minima(), path.jitter()].concat())
     };
     courses.iter().filter_map(path).flatten().collect()
@@ -72,8 +77,11 @@ impl Path<'_> {
         if let Some(most) = heard.iter().filter_map(|message| message.most).max() {
             let how =
                 "0 to the largest (t4-t1)/(1-kappa) - residence/(1+kappa) of messages in exchanges, user-space stamps";
+            let with_distance = "distance/c to the largest (t4-t1)/(1-kappa) - residence/(1+kappa) - distance/c of the way \
+                                 back, of messages in exchanges, user-space stamps";
+            let how = if self.back > Nanos::ZERO { with_distance } else { how };
             let row = self.row(Symbol::Nu, Label::Certified, Window::Whole, how);
-            rows.push(row.within(Some(0), Some(most.0)));
+            rows.push(row.within(Some(self.course.light.0), Some((most - self.back).max(Nanos::ZERO).0)));
         }
         if let Some(most) = heard.iter().filter_map(|message| message.unpredictable).max() {
             let how = "0 to the largest round trip less both credits of messages in exchanges, if no credit exceeds its \
@@ -87,7 +95,8 @@ impl Path<'_> {
     /// Configured and estimated minima, and half of the round trips.
     fn minima(&self) -> Vec<Parameter> {
         let how = "the configured base of every credit; no stamp can prove more than 0";
-        let mut rows = vec![self.row(Symbol::Mu, Label::Assumed, Window::Whole, how).at(self.mu.0)];
+        let mut rows = vec![self.row(Symbol::Mu, Label::Assumed, Window::Whole, how).at(self.given.mu.0)];
+        rows.extend(self.given.distance.iter().flat_map(|distance| self.light(*distance)));
         let halves = |window: Window| {
             let inside = self.course.heard.iter().filter(move |message| window.holds(self.sender, message.sent));
             inside.filter_map(|message| message.most).map(|most| most.0 / 2)
@@ -104,6 +113,18 @@ impl Path<'_> {
             rows.push(row.within(halves(window).min(), Some(quantiles.max)).at(quantiles.p50));
         }
         rows
+    }
+
+    /// What physics says of the configured distance. It is no credit: clocks stay as they are.
+    fn light(&self, distance: Length) -> [Parameter; 2] {
+        let certain = "the configured distance over c, light in vacuum: nothing is faster; as certain as the distance";
+        let likely =
+            "the configured distance over (2/3) c, light in glass: radio is faster, and no cable lies straight";
+        let (least, usual) = (distance.in_vacuum().0, distance.in_fibre().0);
+        [
+            self.row(Symbol::Mu, Label::Certified, Window::Whole, certain).within(Some(least), None).at(least),
+            self.row(Symbol::Mu, Label::Estimated, Window::Whole, likely).at(usual),
+        ]
     }
 
     /// How far messages lie above the floor of the calibration.

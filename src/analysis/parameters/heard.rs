@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::real::{longest, round_trip};
 use crate::analysis::certificate::stated_kappa;
 use crate::analysis::horizon::LocalSpan;
-use crate::analysis::run::Span;
+use crate::analysis::run::{Span, sender};
 use crate::analysis::timely::Timed;
 use crate::ids::{Arc, NodeId};
 use crate::node::{Received, Record};
@@ -22,9 +22,9 @@ pub struct Heard {
     pub at: Time<Local>,
     /// What it was credited with.
     pub credit: Nanos,
-    /// Its delay at most, in real time: that of the round trip it belongs to.
+    /// The round trip it belongs to, in real time: its delay at most.
     pub most: Option<Nanos>,
-    /// And its unpredictable delay at most: the round trip less both credits.
+    /// And its unpredictable delay at most: the round trip less its credit, and less the other leg's or what light takes.
     pub unpredictable: Option<Nanos>,
 }
 
@@ -35,6 +35,8 @@ pub struct Course {
     pub judged: LocalSpan,
     /// The sender's limit on |rate − 1|.
     pub kappa: Ppb,
+    /// No message takes less: what light takes, or nothing where no distance is configured.
+    pub light: Nanos,
     /// The messages, in order of their sends.
     pub heard: Vec<Heard>,
 }
@@ -77,15 +79,15 @@ pub struct Traffic {
     pub mu: Nanos,
 }
 
-/// Reads every message and every exchange. Cost: O(M log M) for M messages.
+/// Reads every message and every exchange; `arcs` have the least that light takes. Cost: O(M log M) for M messages.
 pub fn read(
     spans: &BTreeMap<NodeId, Span<'_>>,
-    arcs: impl IntoIterator<Item = Arc>,
+    arcs: impl IntoIterator<Item = (Arc, Nanos)>,
     judged: impl Fn(Arc, &Span<'_>) -> LocalSpan,
 ) -> Traffic {
-    let course = |arc: Arc| {
+    let course = |(arc, light): (Arc, Nanos)| {
         let span = spans.get(&arc.from)?;
-        Some((arc, Course { judged: judged(arc, span), kappa: stated_kappa(span), heard: Vec::new() }))
+        Some((arc, Course { judged: judged(arc, span), kappa: stated_kappa(span), light, heard: Vec::new() }))
     };
     let mut traffic = Traffic { courses: arcs.into_iter().filter_map(course).collect(), mu: Nanos::ZERO };
     for (node, span) in spans {
@@ -109,9 +111,7 @@ pub fn read(
 impl Traffic {
     fn add(&mut self, spans: &BTreeMap<NodeId, Span<'_>>, node: NodeId, span: &Span<'_>, received: &Received) {
         let arc = Arc { from: received.from, to: node };
-        let Some(sender) = spans.get(&arc.from).filter(|sender| sender.run.header.boot == received.boot) else {
-            return;
-        };
+        let Some(sender) = sender(spans, received) else { return };
         let Some(course) = self.courses.get_mut(&arc) else { return };
         let Received { sent, at, credit, .. } = *received;
         if (sender.began..=sender.ended).contains(&sent) || (span.began..=span.ended).contains(&at) {
@@ -122,7 +122,8 @@ impl Traffic {
         }
     }
 
-    /// An exchange bounds both of its messages: neither leg took less than nothing, nor less than its credit.
+    /// An exchange bounds both of its messages: neither leg took less than nothing, nor less than its credit, nor less
+    /// than light does.
     fn bound(&mut self, spans: &BTreeMap<NodeId, Span<'_>>, asker: NodeId, exchange: &Exchange) {
         let there = Arc { from: asker, to: exchange.peer };
         let [t1, t2, t3, t4] = [exchange.t1, exchange.t2, exchange.t3, exchange.t4].map(|point| point.user);
@@ -132,13 +133,15 @@ impl Traffic {
         }
         let most = round_trip((t4 - t1, stated_kappa(own)), (t3 - t2, stated_kappa(peer)));
         let legs = [(there, t1, t2), (there.reversed(), t3, t4)];
+        let light = legs.map(|(arc, ..)| self.courses.get(&arc).map_or(Nanos::ZERO, |course| course.light));
         let credits = legs.map(|(arc, sent, at)| {
             let found = self.courses.get_mut(&arc).and_then(|course| course.find(sent, at));
             found.map_or(Nanos::ZERO, |message| message.credit.max(Nanos::ZERO))
         });
-        let unpredictable = most - credits[0] - credits[1];
-        for (arc, sent, at) in legs {
+        for (leg, other) in [(0, 1), (1, 0)] {
+            let (arc, sent, at) = legs[leg];
             let Some(message) = self.courses.get_mut(&arc).and_then(|course| course.find(sent, at)) else { continue };
+            let unpredictable = most - credits[leg] - credits[other].max(light[other]);
             message.most = Some(message.most.map_or(most, |known| known.min(most)));
             let known = message.unpredictable;
             message.unpredictable = Some(known.map_or(unpredictable, |known| known.min(unpredictable)));

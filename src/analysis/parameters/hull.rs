@@ -180,6 +180,11 @@ impl Floor {
         self.slope.ppb_down()
     }
 
+    /// The floor at `x`, in ns, rounded up.
+    pub fn at(&self, x: i64) -> i64 {
+        -self.height(Point { x, gap: 0 })
+    }
+
     /// How far a point is above the floor, in ns, rounded down; below zero where it is under the floor of other points.
     pub fn height(&self, point: Point) -> i64 {
         let rise = self.slope.rise * (wide(point.x) - wide(self.from.x));

@@ -26,8 +26,9 @@ use super::facts;
 use super::run::Span;
 use crate::ids::{Arc, NodeId};
 use crate::journal::RunConfig;
+use crate::length::Length;
 use crate::time::{Nanos, Ppb};
-use crate::topology;
+use crate::topology::{self, Impairment};
 
 /// What a number rests on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -186,10 +187,11 @@ pub struct Measured {
 
 /// Measures a run by its journals. Cost: O(M log M) for M messages, twice.
 pub fn measure(config: &RunConfig, spans: &BTreeMap<NodeId, Span<'_>>) -> Measured {
-    let configured: BTreeMap<Arc, Nanos> = config.arcs.iter().map(|(arc, given)| (*arc, given.mu)).collect();
-    let mu = |arc: Arc| configured.get(&arc).copied().unwrap_or_default();
-    let traffic = heard::read(spans, configured.keys().copied(), judged(spans, config));
-    let rates = rate::relative(spans, &traffic.courses, mu);
+    let configured: BTreeMap<Arc, Impairment> = config.arcs.iter().copied().collect();
+    let given = |arc: Arc| configured.get(&arc).copied().unwrap_or_default();
+    let light = |arc: Arc| given(arc).distance.map_or(Nanos::ZERO, Length::in_vacuum);
+    let traffic = heard::read(spans, configured.keys().map(|arc| (*arc, light(*arc))), judged(spans, config));
+    let rates = rate::relative(spans, &traffic.courses, |arc| given(arc).mu.max(light(arc)));
     let (residual_rows, residual_kappa) = residual::kappa(spans, &rates.calibrated, config.reference);
     let kappa = spans.values().map(|span| span.run.header.kappa_ppb.max(Ppb(0))).max();
     // An arc whose sender left no journal may have been silent.
@@ -203,7 +205,7 @@ pub fn measure(config: &RunConfig, spans: &BTreeMap<NodeId, Span<'_>>) -> Measur
     parameters.extend(diameters(config, spans, &traffic.courses));
     parameters.extend(rate::declared(spans));
     parameters.extend(rates.rows.iter().chain(&residual_rows));
-    parameters.extend(delay::rows(spans, &traffic.courses, mu, certified.map(|bound| bound.premises.xi)));
+    parameters.extend(delay::rows(spans, &traffic.courses, given, certified.map(|bound| bound.premises.xi)));
     parameters.sort_by_key(|row| (row.of, row.symbol, row.label, row.window));
     let notes = refuted(&rates.rows, kappa);
     Measured { parameters, certified, residual, notes }

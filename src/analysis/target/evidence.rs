@@ -3,25 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Event;
-use crate::analysis::certificate::{Certificate, Certified, PairInterval, Parameters, certificate};
+use crate::analysis::certificate::{Certificate, Certified, PairInterval, Parameters, Schedule, certificate};
 use crate::analysis::reading::Readings;
 use crate::analysis::run::{AgentRun, Span, choose};
 use crate::analysis::skew::Skew;
-use crate::analysis::summarise::SETTLING;
 use crate::analysis::summary::Summary;
 use crate::analysis::{shared, system};
-use crate::certify::Delay;
 use crate::ids::{Algorithm, Arc, NodeId};
+use crate::journal::RunConfig;
+use crate::length::Length;
 use crate::time::{Nanos, Ppb};
-
-/// A window of the certificate has so many probe periods at least, so that some lost messages do not empty it.
-const PERIODS_A_WINDOW: i64 = 4;
-/// The grid takes so many steps in a run, if they are no shorter than [`FINEST`] and no longer than [`COARSEST`].
-const STEPS: i64 = 80;
-const FINEST: Nanos = Nanos::from_millis(125);
-const COARSEST: Nanos = Nanos::from_seconds(1);
-/// Windows are no shorter.
-const SHORTEST_WINDOW: Nanos = Nanos::from_seconds(2);
 
 /// Whether the truth that a lab or a simulation declares is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,13 +25,16 @@ pub enum Source {
 }
 
 /// What a person assumes beside what the journals state.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Assumed {
     /// The limit on |rate − 1| of every node's clock, instead of what their journals state.
     pub kappa: Option<Ppb>,
     /// No message takes less, in real time.
     pub least_delay: Nanos,
-    /// From one instant to the next, instead of an eightieth of the run (125 ms to 1 s).
+    /// How far two nodes are apart, the lower first: no message between them is faster than light. It replaces
+    /// what the journals state of the two.
+    pub distances: BTreeMap<(NodeId, NodeId), Length>,
+    /// From one instant to the next, instead of what [`Schedule::of`] says.
     pub grid: Option<Nanos>,
     /// What of the run's beginning does not count, instead of the run's own warm-up, or 3 s or a third of a shorter run.
     pub warm_up: Option<Nanos>,
@@ -107,6 +101,8 @@ pub struct Evidence {
     pub contradiction: Option<(String, usize)>,
     /// What each node's clock is assumed to keep to.
     pub kappa: BTreeMap<NodeId, Ppb>,
+    /// How far nodes are taken to be apart, the lower first: as configured, or as assumed by hand.
+    pub distances: BTreeMap<(NodeId, NodeId), Length>,
     /// What was assumed by hand.
     pub assumed: Assumed,
     /// From one instant of the grid to the next.
@@ -126,20 +122,33 @@ impl Evidence {
         let Some(config) = shared::config(&spans) else { return Self::default() };
         let truth = (assumed.source == Source::Truth).then_some(summary);
         let length = summary.duration.unwrap_or(Nanos::ZERO);
-        let mut given = Parameters::stated(runs);
-        given.warm_up =
-            assumed.warm_up.or(truth.and_then(|truth| truth.warm_up)).unwrap_or(SETTLING.min(length.over(3)));
-        given.grid = assumed.grid.unwrap_or(length.over(STEPS).clamp(FINEST, COARSEST));
-        given.window = given.grid.times(2).max(SHORTEST_WINDOW).max(config.tau.times(PERIODS_A_WINDOW));
-        assume(&mut given, &spans, assumed);
+        let usual = Schedule::of(length, config.tau);
+        let mut schedule = assumed.grid.map_or(usual, |grid| Schedule::on(grid, length, config.tau));
+        schedule.warm_up = assumed.warm_up.or(truth.and_then(|truth| truth.warm_up)).unwrap_or(schedule.warm_up);
+        let distances = distances(&config, &assumed);
+        let given = assume(schedule.apply(Parameters::stated(runs)), &spans, &assumed, &distances);
         let found = certificate(runs, &given, progress);
+        let mut evidence = Self::seen(&found, &given, &config, &spans, truth);
+        evidence.distances = distances;
+        evidence.notes.extend(strangers(&assumed, &spans));
+        evidence.assumed = assumed;
+        evidence
+    }
+
+    /// What a certificate says that was made under `given`, with truth beside it where `truth` has any.
+    pub fn seen(
+        found: &Certificate,
+        given: &Parameters,
+        config: &RunConfig,
+        spans: &BTreeMap<NodeId, Span<'_>>,
+        truth: Option<&Summary>,
+    ) -> Self {
         let ends = config.arcs.iter().flat_map(|(arc, _)| [arc.from, arc.to]);
         let known: BTreeSet<NodeId> = ends.chain(spans.keys().copied()).collect();
         let mut evidence = Self {
             nodes: found.nodes.clone(),
             missing: known.into_iter().filter(|node| !found.nodes.contains(node)).collect(),
             contradiction: found.contradictions.first().map(|first| (first.to_string(), found.contradictory_windows)),
-            assumed,
             grid: given.grid,
             window: given.window,
             tau: config.tau,
@@ -147,17 +156,17 @@ impl Evidence {
             ..Self::default()
         };
         evidence.kappa.extend(given.kappa.iter().filter(|(node, _)| found.nodes.contains(node)));
-        let seen = Seen { found: &found, warm: given.skipped() };
+        let seen = Seen { found, warm: given.skipped() };
         evidence.judged = seen.judged();
         evidence.length_s = seen.seconds(found.grid.instants().saturating_sub(1));
         evidence.narrowest = seen.narrowest();
         evidence.clocks = found.algorithms.iter().map(|certified| seen.clock(certified, truth)).collect();
-        evidence.clocks.extend(system_in_part(&spans, &evidence.clocks));
+        evidence.clocks.extend(system_in_part(spans, &evidence.clocks));
         evidence.truth_s = truth.filter(|_| evidence.knows_truth()).and_then(judged_by_truth);
         if spans.values().any(|span| span.run.header.oscillator.is_none()) {
-            evidence.notes.extend(shared::kernels(&spans));
+            evidence.notes.extend(shared::kernels(spans));
         }
-        evidence.notes.extend(system::set(&spans));
+        evidence.notes.extend(system::set(spans));
         evidence
     }
 
@@ -173,15 +182,45 @@ impl Evidence {
 }
 
 /// What a person says of clocks and delays.
-fn assume(given: &mut Parameters, spans: &BTreeMap<NodeId, Span<'_>>, assumed: Assumed) {
+fn assume(
+    mut given: Parameters,
+    spans: &BTreeMap<NodeId, Span<'_>>,
+    assumed: &Assumed,
+    distances: &BTreeMap<(NodeId, NodeId), Length>,
+) -> Parameters {
     if let Some(kappa) = assumed.kappa {
         given.kappa.values_mut().for_each(|known| *known = kappa);
     }
     if assumed.least_delay > Nanos::ZERO {
-        let delay = Delay { least: assumed.least_delay, most: None };
         let arcs = spans.keys().flat_map(|from| spans.keys().map(|to| Arc { from: *from, to: *to }));
-        given.delays = arcs.filter(|arc| arc.from != arc.to).map(|arc| (arc, delay)).collect();
+        given = arcs.filter(|arc| arc.from != arc.to).fold(given, |given, arc| given.assume(arc, assumed.least_delay));
     }
+    let both = distances.iter().flat_map(|((from, to), length)| {
+        let arc = Arc { from: *from, to: *to };
+        [(arc, *length), (arc.reversed(), *length)]
+    });
+    both.fold(given, |given, (arc, length)| given.assume(arc, length.in_vacuum()))
+}
+
+/// How far nodes are apart, as configured or as a person says instead.
+fn distances(config: &RunConfig, assumed: &Assumed) -> BTreeMap<(NodeId, NodeId), Length> {
+    let mut known = BTreeMap::new();
+    for (Arc { from, to }, link) in &config.arcs {
+        if let Some(length) = link.distance {
+            let shortest: &mut Length = known.entry((*from.min(to), *from.max(to))).or_insert(length);
+            *shortest = length.min(*shortest);
+        }
+    }
+    known.extend(assumed.distances.iter().map(|(pair, length)| (*pair, *length)));
+    known
+}
+
+/// Names the nodes between which a distance was assumed and which left no journal.
+fn strangers(assumed: &Assumed, spans: &BTreeMap<NodeId, Span<'_>>) -> Option<String> {
+    let ends: BTreeSet<NodeId> = assumed.distances.keys().flat_map(|(one, other)| [*one, *other]).collect();
+    let unknown: Vec<String> = ends.iter().filter(|node| !spans.contains_key(node)).map(NodeId::to_string).collect();
+    let named = unknown.join(", ");
+    (!unknown.is_empty()).then(|| format!("a distance was assumed of nodes {named}, which left no journal here"))
 }
 
 fn judged_by_truth(summary: &Summary) -> Option<(f64, f64)> {

@@ -13,6 +13,7 @@ use crate::host::settings::{Cluster, host_and_port, loopback, refuse, required};
 use crate::host::spool::SpoolConfig;
 use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
+use crate::length::Length;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
 
@@ -25,7 +26,7 @@ const DEFAULT_PLAUSIBLE: Nanos = Nanos::from_seconds(1_000);
 const DEFAULT_KAPPA_PPM: f64 = 100.0;
 const LEAST_SPOOL_BYTES: u64 = 64 << 10;
 
-/// A peer: `{ id, address, mu }` in a file, `ID=HOST:PORT[/MU]` as a flag.
+/// A peer: `{ id, address, mu, distance }` in a file, `ID=HOST:PORT[/MU[/DISTANCE]]` as a flag.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeerSetting {
@@ -36,17 +37,26 @@ pub struct PeerSetting {
     /// Known minimum delay from there to here, which every message is credited with.
     #[serde(default)]
     pub mu: Nanos,
+    /// How far away it is: no message from or to it is faster than light. No message is credited with it.
+    pub distance: Option<Length>,
 }
 
 impl FromStr for PeerSetting {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("`{text}` is no peer: write ID=HOST:PORT or ID=HOST:PORT/MU, such as 1=10.0.0.2:7300");
+        let refuse = || {
+            format!(
+                "`{text}` is no peer: write ID=HOST:PORT, ID=HOST:PORT/MU or ID=HOST:PORT/MU/DISTANCE, such as \
+                 1=10.0.0.2:7300 or 1=10.0.0.2:7300/0/120km"
+            )
+        };
         let (id, rest) = text.split_once('=').ok_or_else(refuse)?;
-        let (address, mu) = rest.split_once('/').unwrap_or((rest, "0"));
-        let mu = mu.parse().map_err(|_| refuse())?;
-        Ok(Self { id: id.trim().parse().map_err(|_| refuse())?, address: address.trim().to_owned(), mu })
+        let (address, known) = rest.split_once('/').unwrap_or((rest, "0"));
+        let (mu, distance) = known.split_once('/').map_or((known, None), |(mu, distance)| (mu, Some(distance)));
+        let (id, mu) = (id.trim().parse().map_err(|_| refuse())?, mu.parse().map_err(|_| refuse())?);
+        let distance = distance.map(|text| text.parse().map_err(|why| format!("distance {why}"))).transpose()?;
+        Ok(Self { id, address: address.trim().to_owned(), mu, distance })
     }
 }
 
@@ -64,7 +74,7 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
     /// The agents to exchange probes with
-    #[arg(long, value_name = "ID=HOST:PORT[/MU]", value_delimiter = ',')]
+    #[arg(long, value_name = "ID=HOST:PORT[/MU[/DISTANCE]]", value_delimiter = ',')]
     pub peers: Option<Vec<PeerSetting>>,
     /// Probe period [default: 100ms]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
@@ -258,7 +268,8 @@ impl Settings {
 fn arcs(me: NodeId, peers: &[PeerSetting]) -> Vec<(Arc, Impairment)> {
     let link = |peer: &PeerSetting| {
         let inward = Arc { from: NodeId(peer.id), to: me };
-        [(inward, Impairment { mu: peer.mu, ..Impairment::default() }), (inward.reversed(), Impairment::default())]
+        let outward = Impairment { distance: peer.distance, ..Impairment::default() };
+        [(inward, Impairment { mu: peer.mu, ..outward }), (inward.reversed(), outward)]
     };
     let mut arcs: Vec<_> = peers.iter().flat_map(link).collect();
     arcs.sort_by_key(|(arc, _)| *arc);
@@ -291,6 +302,20 @@ mod tests {
         let credit = |from, to| checked.setup.run.arcs.iter().find(|(arc, _)| *arc == Arc { from, to }).unwrap().1.mu;
         assert_eq!(credit(NodeId(2), NodeId(0)), Nanos(5_000));
         assert_eq!(credit(NodeId(0), NodeId(2)), Nanos::ZERO);
+    }
+
+    #[test]
+    fn a_distance_is_of_both_directions_and_no_credit() {
+        let flags: PeerSetting = "2=b:7300/0/120km".parse().unwrap();
+        let file: Settings = settings::parse(&GOOD.replace("mu = \"5us\"", "distance = \"120km\"")).unwrap();
+        assert_eq!(file.peers.as_deref(), Some(&[flags][..]));
+        for (arc, known) in file.check().unwrap().setup.run.arcs {
+            assert_eq!((known.distance, known.mu), ("120km".parse().ok(), Nanos::ZERO), "{arc}");
+        }
+        let why = "2=b:7300/0/120".parse::<PeerSetting>().unwrap_err();
+        assert!(why.contains("distance `120`") && why.contains("120km"), "{why}");
+        let why = settings::parse::<Settings>(&format!("{GOOD}distance = 120\n")).unwrap_err().to_string();
+        assert!(why.contains("distance") && why.contains("in quotes"), "{why}");
     }
 
     #[test]

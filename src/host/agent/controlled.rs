@@ -102,14 +102,21 @@ async fn obey(
             done = orderer.done() => match done? {
                 Done::Connected => say(&mut output, &FromAgent::Connected).await?,
                 Done::Phase(report) => {
-                    let delivered_in_time = report.delivered_in_time;
-                    running.tell(Command::Note(Note::Phase(report)));
-                    say(&mut output, &FromAgent::PhaseDone { delivered_in_time }).await?;
+                    running.tell(Command::Note(Note::Phase(report.clone())));
+                    say(&mut output, &FromAgent::PhaseDone(report)).await?;
                 }
+                Done::Ready { scene, raw_ns, reading_ns } => {
+                    say(&mut output, &FromAgent::Ready { scene, raw_ns, reading_ns }).await?;
+                }
+                Done::Played { scene, cpu_ns } => say(&mut output, &FromAgent::Played { scene, cpu_ns }).await?,
+                Done::Tried => say(&mut output, &FromAgent::Tried).await?,
             },
             command = commands.recv() => match command {
                 Some(ToAgent::Connect) => orderer.connect().await,
                 Some(ToAgent::Phase(phase)) => orderer.run(phase).await,
+                Some(ToAgent::Trial(trial)) => orderer.play(trial).await,
+                Some(ToAgent::Cue(cue)) => orderer.cue(cue).await,
+                Some(ToAgent::Count) => say(&mut output, &FromAgent::Counted(orderer.count())).await?,
                 Some(ToAgent::Stop) | None => break,
                 Some(other) => bail!("the agent runs already: {other:?} comes too late"),
             },

@@ -32,7 +32,7 @@ use crate::journal::Header;
 use crate::model::{Oscillator, Purpose, Rng};
 use crate::node::Config;
 use crate::probe::Codec;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::{Nanos, Raw, Time};
 
 /// How long shipping may go on after probing has stopped.

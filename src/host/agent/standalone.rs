@@ -22,7 +22,7 @@ use crate::host::signals::Stop;
 use crate::host::spool::SpoolConfig;
 use crate::ids::{BootId, NodeId};
 use crate::node::Mark;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 /// From the start of the threads to the birth of the node.

@@ -25,7 +25,7 @@ pub fn parse(printed: &str) -> Option<Said> {
     }
     let error_bound = slow.abs() + dispersion + (delay + Nanos(1)).over(2);
     let synchronised = matches!(fields[LEAP].trim(), "Normal" | "Insert second" | "Delete second");
-    Some(Said { synchronised, error_bound, offset: Some(-slow) })
+    Some(Said { synchronised, error_bound, offset: Some(-slow), estimated_error: None })
 }
 
 #[cfg(test)]

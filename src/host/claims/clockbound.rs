@@ -72,7 +72,7 @@ pub fn parse(bytes: &[u8], now: Nanos) -> Option<Said> {
     let age = (now - as_of).max(Nanos::ZERO);
     let error_bound = bound + Rate::from_ppb(drift).over(age) + Nanos(1);
     let synchronised = matches!(word(bytes, 68), 1 | 2) && now <= void_after;
-    Some(Said { synchronised, error_bound, offset: None })
+    Some(Said { synchronised, error_bound, offset: None, estimated_error: None })
 }
 
 fn part<const N: usize>(bytes: &[u8; BYTES], at: usize) -> [u8; N] {

@@ -35,6 +35,8 @@ pub struct Said {
     pub error_bound: Nanos,
     /// clock − true time as it estimates it.
     pub offset: Option<Nanos>,
+    /// How far off it takes the clock to be, give or take; no promise.
+    pub estimated_error: Option<Nanos>,
 }
 
 /// Asks the host until it is dropped.
@@ -82,9 +84,9 @@ impl Asking {
     }
 
     fn tell(&mut self, source: ClaimSource, said: Option<Said>) {
-        let Some(Said { synchronised, error_bound, offset }) = said else { return };
+        let Some(Said { synchronised, error_bound, offset, estimated_error }) = said else { return };
         let at_ns = self.clock.now().as_nanos();
-        let claim = HostClaim { at_ns, source, synchronised, error_bound, offset };
+        let claim = HostClaim { at_ns, source, synchronised, error_bound, offset, estimated_error };
         // A probe thread that is gone needs no more claims.
         let _ = self.commands.send(Command::Note(Note::Claim(claim)));
     }

@@ -19,5 +19,5 @@ pub fn read() -> Vec<Said> {
 
 fn read_one(path: &Path) -> Option<Said> {
     let bound: i64 = fs::read_to_string(path).ok()?.trim().parse().ok()?;
-    (bound >= 0).then_some(Said { synchronised: true, error_bound: Nanos(bound), offset: None })
+    (bound >= 0).then_some(Said { synchronised: true, error_bound: Nanos(bound), offset: None, estimated_error: None })
 }

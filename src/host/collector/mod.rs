@@ -27,7 +27,7 @@ use super::lock::Lock;
 use super::metrics::page::Histogram;
 use super::ship::hello::Identity;
 use crate::ids::{BootId, NodeId};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 
 /// Most connections at a time.
 const MAX_CONNECTIONS: usize = 1024;

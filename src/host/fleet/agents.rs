@@ -11,12 +11,13 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::process::Steered;
 use super::{OPENING, Plan, Spools, Stage, span};
+use crate::host::clock::raw_now;
 use crate::host::control::{AgentSetup, FromAgent, Lines, PeerAddress, ToAgent};
 use crate::ids::{Algorithms, NodeId};
 use crate::model::oscillator::Declaration;
-use crate::order::report::{Load, Phase, StampSource};
+use crate::order::report::{Load, Phase, PhaseReport, StampSource};
 use crate::order::stamp::algorithm;
-use crate::time::Nanos;
+use crate::time::{Nanos, Raw, Time};
 
 /// How long an agent may take to ship what is left.
 const CLOSING: Duration = Duration::from_secs(15);
@@ -41,6 +42,8 @@ pub(super) struct Agents {
     alive: BTreeSet<NodeId>,
     ended: BTreeSet<NodeId>,
     said: mpsc::Receiver<Said>,
+    /// What was said before anybody waited for it.
+    early: Vec<(NodeId, FromAgent)>,
     pub(super) troubles: Vec<String>,
 }
 
@@ -54,13 +57,14 @@ pub(super) enum Cut {
 }
 
 impl Agents {
-    pub(super) async fn start(plan: &Plan, collector: SocketAddr) -> Result<Self> {
+    pub(super) async fn start(plan: &Plan, collector: Option<SocketAddr>) -> Result<Self> {
         let (sender, said) = mpsc::channel(64);
         let mut all = Self {
             agents: BTreeMap::new(),
             alive: BTreeSet::new(),
             ended: BTreeSet::new(),
             said,
+            early: Vec::new(),
             troubles: Vec::new(),
         };
         for (node, declared) in (0..).map(NodeId).zip(&plan.oscillators) {
@@ -117,8 +121,21 @@ impl Agents {
         patience: Duration,
         wanted: impl Fn(&FromAgent) -> bool,
     ) -> Result<Vec<FromAgent>, Cut> {
+        self.answers(stop, patience, wanted).await.map(|answers| answers.into_values().collect())
+    }
+
+    /// As [`Agents::await_all`], with who said what.
+    pub(super) async fn answers(
+        &mut self,
+        stop: &mut watch::Receiver<bool>,
+        patience: Duration,
+        wanted: impl Fn(&FromAgent) -> bool,
+    ) -> Result<BTreeMap<NodeId, FromAgent>, Cut> {
         let deadline = Instant::now() + patience;
-        let mut answers: BTreeMap<NodeId, FromAgent> = BTreeMap::new();
+        let early = std::mem::take(&mut self.early);
+        let (answers, early): (Vec<_>, Vec<_>) = early.into_iter().partition(|(_, said)| wanted(said));
+        let mut answers: BTreeMap<NodeId, FromAgent> = answers.into_iter().collect();
+        self.early = early;
         let mut died = false;
         while self.alive.iter().any(|node| !answers.contains_key(node)) {
             tokio::select! {
@@ -129,6 +146,8 @@ impl Agents {
                         }
                         if wanted(&said) {
                             answers.insert(node, said);
+                        } else {
+                            self.keep(node, said);
                         }
                     }
                     Some((node, None)) if self.ended.contains(&node) => {}
@@ -144,7 +163,49 @@ impl Agents {
                 }
             }
         }
-        if died || answers.is_empty() { Err(Cut::Incomplete) } else { Ok(answers.into_values().collect()) }
+        if died || answers.is_empty() { Err(Cut::Incomplete) } else { Ok(answers) }
+    }
+
+    /// Keeps what is said once and will be waited for; at most one of a kind.
+    fn keep(&mut self, node: NodeId, said: FromAgent) {
+        if matches!(said, FromAgent::Ready { .. } | FromAgent::Measured | FromAgent::Tried) {
+            let kind = std::mem::discriminant(&said);
+            self.early.retain(|(of, before)| *of != node || std::mem::discriminant(before) != kind);
+            self.early.push((node, said));
+        }
+    }
+
+    /// Waits until an instant, unless an agent dies before.
+    pub(super) async fn wait(&mut self, stop: &mut watch::Receiver<bool>, until: Time<Raw>) -> Result<(), Cut> {
+        let deadline = Instant::now() + span(until - raw_now());
+        loop {
+            tokio::select! {
+                said = self.said.recv() => match said {
+                    Some((node, None)) if !self.ended.contains(&node) => {
+                        self.mourn(node).await;
+                        return Err(Cut::Incomplete);
+                    }
+                    Some((node, said)) => said.into_iter().for_each(|said| self.keep(node, said)),
+                    None => return Err(Cut::Incomplete),
+                },
+                _ = stop.wait_for(|stop| *stop) => return Err(Cut::Stopped),
+                () = sleep_until(deadline) => return Ok(()),
+            }
+        }
+    }
+
+    /// Kills an agent as a crash would; nobody mourns it.
+    pub(super) async fn kill(&mut self, node: NodeId) {
+        self.ended.insert(node);
+        self.alive.remove(&node);
+        if let Some(agent) = self.agents.get_mut(&node) {
+            agent.kill().await;
+        }
+    }
+
+    /// The process ids of the agents.
+    pub(super) fn process_ids(&self) -> Vec<(NodeId, Option<u32>)> {
+        self.agents.iter().map(|(node, agent)| (*node, agent.process_id())).collect()
     }
 
     /// The last log lines of every agent that wrote any.
@@ -206,15 +267,25 @@ impl Agents {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<u64, Cut> {
         stage(Stage::Ordering(phase));
+        let reports = self.report_phase(phase, stop).await?;
+        let least = reports.iter().map(|(_, report)| report.delivered_in_time).min().unwrap_or(0);
+        Ok((u128::from(least) * 1_000_000_000 / u128::from(phase.duration_ns.max(1).unsigned_abs())) as u64)
+    }
+
+    /// Runs one phase and returns what every agent reports of it.
+    pub(super) async fn report_phase(
+        &mut self,
+        phase: Phase,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Vec<(NodeId, PhaseReport)>, Cut> {
         self.tell_all(&ToAgent::Phase(phase)).await;
         let patience = span(Nanos(phase.duration_ns)) + DRAINING;
-        let done = self.await_all(stop, patience, |said| matches!(said, FromAgent::PhaseDone { .. })).await?;
-        let delivered = done.iter().filter_map(|said| match said {
-            FromAgent::PhaseDone { delivered_in_time } => Some(*delivered_in_time),
+        let done = self.answers(stop, patience, |said| matches!(said, FromAgent::PhaseDone(_))).await?;
+        let report = |(node, said)| match said {
+            FromAgent::PhaseDone(report) => Some((node, *report)),
             _ => None,
-        });
-        let least = delivered.min().unwrap_or(0);
-        Ok((u128::from(least) * 1_000_000_000 / u128::from(phase.duration_ns.max(1).unsigned_abs())) as u64)
+        };
+        Ok(done.into_iter().filter_map(report).collect())
     }
 
     /// Stops every agent and waits until it is gone.
@@ -231,13 +302,13 @@ impl Agents {
     }
 }
 
-fn setup(plan: &Plan, node: NodeId, declared: &Declaration, collector: SocketAddr) -> AgentSetup {
+fn setup(plan: &Plan, node: NodeId, declared: &Declaration, collector: Option<SocketAddr>) -> AgentSetup {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     AgentSetup {
         node,
         listen: anywhere,
         order_listen: Some(anywhere),
-        collector: Some(collector.to_string()),
+        collector: collector.map(|address| address.to_string()),
         spool: plan.dir.join("spool"),
         run: plan.run.clone(),
         oscillator: Some(declared.clone()),

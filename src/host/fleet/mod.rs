@@ -1,6 +1,7 @@
 //! A fleet: the lab's agents and collector as child processes, from their start to their last word.
 
 mod agents;
+mod company;
 mod process;
 
 use std::path::PathBuf;
@@ -17,8 +18,10 @@ use crate::ids::Algorithms;
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
 use crate::order::report::Phase;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
+
+pub use company::{Company, EndedEarly, Outcome as TrialOutcome};
 
 /// How long a child may take to open its sockets or its connections.
 const OPENING: Duration = Duration::from_secs(15);
@@ -94,7 +97,7 @@ pub enum Spools {
 /// When the fleet could not be started at all; with the last log lines of the child that failed.
 pub async fn run(plan: &Plan, mut stage: impl FnMut(Stage), mut stop: watch::Receiver<bool>) -> Result<Outcome> {
     let mut collector = CollectorProcess::start(plan).await?;
-    let mut agents = Agents::start(plan, collector.address).await?;
+    let mut agents = Agents::start(plan, Some(collector.address)).await?;
     let begin = raw_now() + HEAD_START;
     agents.tell_all(&ToAgent::Start { raw_ns: begin.as_nanos(), measured: plan.measured }).await;
     stage(Stage::Probing(plan.measured + HEAD_START));

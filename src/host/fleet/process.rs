@@ -84,6 +84,17 @@ impl Steered {
         }
     }
 
+    /// Ends the child at once, as kill -9 does.
+    pub(super) async fn kill(&mut self) {
+        // It may have ended this very moment.
+        let _ = self.child.kill().await;
+    }
+
+    /// The child's process id, while it lives.
+    pub(super) fn process_id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// How the child ended. Waits a moment for it to be gone.
     pub(super) async fn epitaph(&mut self) -> String {
         match timeout(Duration::from_secs(1), self.child.wait()).await {

@@ -19,7 +19,7 @@ use crate::host::published::Published;
 use crate::host::ship::tests::TempDir;
 use crate::ids::{Algorithms, NodeId};
 use crate::journal::{Entry, samples};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

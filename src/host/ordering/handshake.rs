@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::host::program::random_bytes;
 use crate::ids::NodeId;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 
 const MAGIC: [u8; 4] = *b"SKO\x01";
 const NONCE_BYTES: usize = 16;

@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_chunk_is_released_after_its_delay_and_never_before_an_earlier_one() {
         let arc = ids::Arc { from: NodeId(0), to: NodeId(1) };
-        let impairment = Impairment { delay: Nanos(1_000), jitter: Nanos(10_000), loss: 0.5, mu: Nanos::ZERO };
+        let impairment = Impairment { delay: Nanos(1_000), jitter: Nanos(10_000), loss: 0.5, ..Impairment::default() };
         let mut inbox = Inbox::new(Some(Delays { seed: 1, arc, impairment }));
         (0..100).for_each(|n| read(&mut inbox, &[n], i64::from(n)));
         assert!(inbox.ready(Time::from_nanos(999)).is_empty());

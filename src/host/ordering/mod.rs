@@ -14,6 +14,7 @@ mod issue;
 mod latency;
 mod outbox;
 mod peer;
+pub mod player;
 mod receive;
 mod timer;
 
@@ -22,7 +23,7 @@ mod tests;
 
 use crate::ids::NodeId;
 use crate::order::report::{Phase, PhaseReport};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 use crate::time::Nanos;
 
 pub use clocks::{Clocks, Now};
@@ -94,6 +95,11 @@ impl Mesh {
     /// Refuses a phase whose batches would be empty or too long for a message.
     pub async fn run_phase(&mut self, phase: Phase, clocks: &mut Clocks) -> anyhow::Result<PhaseReport> {
         engine::Engine::new(self, phase, clocks)?.run().await
+    }
+
+    /// The node itself.
+    pub const fn me(&self) -> NodeId {
+        self.me
     }
 
     /// The peers whose connections still work.

@@ -134,7 +134,7 @@ fn without_order_everything_is_delivered_everywhere_too() {
 
 #[test]
 fn a_declared_delay_holds_commands_back_and_changes_no_order() {
-    let impairment = Impairment { delay: Nanos(5 * MS), jitter: Nanos(2 * MS), loss: 0.5, mu: Nanos::ZERO };
+    let impairment = Impairment { delay: Nanos(5 * MS), jitter: Nanos(2 * MS), loss: 0.5, ..Impairment::default() };
     let lab = Lab { impairment: Some(impairment), ..LAB };
     let open = phase(0, StampSource::Hlc, Load::Open { commands_per_s: 2_000 }, 200 * MS);
     for reports in by_phase(run_phases(lab, &[open, phase(1, StampSource::Hlc, Load::Saturated, 200 * MS)])) {

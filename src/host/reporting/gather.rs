@@ -9,7 +9,7 @@ use super::config::Standalone;
 use super::{say_counts, serve_metrics};
 use crate::host::collector::Collector;
 use crate::host::signals::Stop;
-use crate::probe::wire::Key;
+use crate::probe::Key;
 
 /// So often the caller hears how much of the time is over.
 const BEAT: Duration = Duration::from_millis(250);

@@ -19,7 +19,7 @@ use super::metrics::{self, Endpoint};
 use super::program::{Malformed, UNKNOWN, put};
 use super::signals::Stop;
 use super::{key, results, settings};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 
 /// How the collector is told what to do.
 #[derive(Clone, Debug, clap::Args)]

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::host::program::random_bytes;
 use crate::ids::{BootId, NodeId};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 
 const MAGIC: [u8; 4] = *b"SKJ1";
 const AGENT_LABEL: &[u8] = b"skewbench journal 1: agent";

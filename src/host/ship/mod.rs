@@ -26,7 +26,7 @@ pub use self::meter::ShipMeter;
 use super::frames::{Window, window};
 use super::spool::Progress;
 use crate::ids::{BootId, NodeId};
-use crate::probe::wire::Key;
+use crate::probe::Key;
 
 /// The longest wait for a connection.
 const CONNECTING: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ use crate::analysis::Summary;
 use crate::analysis::certificate::Certified;
 use crate::analysis::proved::Proved;
 use crate::ids::NodeId;
+use crate::report::ruling::told_with;
 
 /// The section's body.
 pub fn section(summary: &Summary) -> String {
@@ -22,13 +23,13 @@ pub fn section(summary: &Summary) -> String {
 fn words(proved: &Proved) -> String {
     format!(
         "<p>From stamps alone: no clock is compared with another one, and no declared truth is used. Assumed are only each \
-         node’s limit on its drift and the configured least delays. Instants are {} apart, each looked at through the \
+         node’s limit on its drift and the configured least delays and distances. Instants are {} apart, each looked at through the \
          messages of {} around it. Two clocks can never be told nearer than about half of their shortest round trip.</p>\n",
         span(proved.grid),
         span(proved.window)
     ) + &format!(
-        "<p>By stamps alone, Lamport’s clocks kept the bound that these stamps certify: <strong>{}</strong>.</p>\n",
-        proved.verdict.name()
+        "<p>Whether Lamport’s clocks kept the bound that these stamps certify, by stamps alone: {}.</p>\n",
+        escape(&told_with(&proved.ruling, span))
     )
 }
 

@@ -13,9 +13,12 @@ pub fn table(summary: &Summary) -> String {
             .to_owned();
     }
     let caption = "One row for each host and source: how far the clock is from true time at most, as that source claims. \
-                   Bounds and offsets count only while it called the clock synchronised; phc speaks of a card’s clock.";
-    let mut table =
-        Table::of_words(caption, "node|source|readings|synchronised|bound p50|largest|offset p50|largest|verdict");
+                   All of it counts only while it called the clock synchronised; an estimated error (the \
+                   kernel’s esterror) promises nothing; phc speaks of a card’s clock.";
+    let mut table = Table::of_words(
+        caption,
+        "node|source|readings|synchronised|bound p50|largest|offset p50|largest|estimated error p50|largest|verdict",
+    );
     summary.claims.iter().for_each(|row| table.row("", cells(row)));
     table.finish()
 }
@@ -30,6 +33,8 @@ fn cells(row: &ClaimRow) -> Vec<String> {
         known(row.error_bound.map(|bound| bound.1)),
         known(row.offset.map(|offset| offset.0)),
         known(row.offset.map(|offset| offset.1)),
+        known(row.estimated_error.map(|error| error.0)),
+        known(row.estimated_error.map(|error| error.1)),
         verdict_of(row).to_owned(),
     ]
 }

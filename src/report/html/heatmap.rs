@@ -10,6 +10,8 @@ use crate::time::Nanos;
 
 /// More nodes than this make cells that cannot be told apart.
 const MOST_NODES: usize = 64;
+/// More cells than this in all maps make the page too large: with many nodes the last clocks are left out.
+const MOST_CELLS: usize = 10 * MOST_NODES * MOST_NODES;
 /// Up to so many nodes the numbers fit their cells.
 const NUMBERED: usize = 7;
 /// Shades of each colour.
@@ -45,7 +47,9 @@ pub fn fits(nodes: usize) -> bool {
 pub fn figure(summary: &Summary) -> String {
     let found = Algorithm::ALL.map(|algorithm| (algorithm, furthest(summary, algorithm)));
     let shown: Vec<(Algorithm, Matrix)> = found.into_iter().filter_map(|(a, matrix)| Some((a, matrix?))).collect();
-    let caption = caption(summary, shown.len());
+    let nodes = summary.series.nodes.len();
+    let room = MOST_CELLS / (nodes * nodes).max(1);
+    let caption = caption(summary, shown.len(), shown.len().saturating_sub(room));
     let named = Named { id: "pairs", title: "Pair heat map", caption: &caption };
     if shown.is_empty() {
         return named.absent();
@@ -58,18 +62,20 @@ pub fn figure(summary: &Summary) -> String {
         names: names.clone(),
         signed: true,
     };
-    named.panels(shown.into_iter().map(map).map(|map| (map.name.clone(), draw(&map))).collect())
+    named.panels(shown.into_iter().take(room).map(map).map(|map| (map.name.clone(), draw(&map))).collect())
 }
 
-fn caption(summary: &Summary, shown: usize) -> String {
+fn caption(summary: &Summary, shown: usize, left_out: usize) -> String {
     let nodes = summary.series.nodes.len();
     match shown {
         0 if nodes > MOST_NODES => format!("The pair heat map is not drawn: {nodes} nodes are more than it can show."),
         0 => format!("The pair heat map is not drawn: {}.", why_none(summary)),
-        _ => "The furthest that the column's node was from the row's in the window: orange where it was ahead, blue where \
+        _ => format!(
+            "The furthest that the column's node was from the row's in the window: orange where it was ahead, blue where \
               it was behind, stronger for further. A node that is off colours its whole row and column. Each clock has a \
-              scale of its own. The worst pair is framed. Sampled at equal steps."
-            .to_owned(),
+              scale of its own. The worst pair is framed. Sampled at equal steps.{}",
+            if left_out > 0 { format!(" The maps of {left_out} more clocks are left out.") } else { String::new() }
+        ),
     }
 }
 

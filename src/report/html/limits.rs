@@ -17,7 +17,9 @@ fn limits(summary: &Summary) -> Vec<String> {
             Some(_) => "ε is exact because every local clock is a declared function of one host clock. On separate hosts no \
                         such clock exists."
                 .to_owned(),
-            None => "Without a common clock neither ε nor delays are known; the verdict is UNKNOWN.".to_owned(),
+            None => "Without a common clock neither ε nor delays are known: ε is certified between two limits, and the \
+                     verdict stands on these."
+                .to_owned(),
         },
         "ε and the bound hold for the window only: from the end of the warm-up to the start of the ordering phase.".to_owned(),
         "Delays are between readings in user space, which see a message later than the kernel does; offset errors use \

@@ -6,18 +6,25 @@ use super::ranges::{self, Legend, Range};
 use super::scale::Scale;
 use super::svg::Drawing;
 use super::table::Table;
-use super::words::{UNKNOWN, known, percent, plain, rate, span_ns};
+use super::words::{UNKNOWN, escape, known, percent, plain, rate, span, span_ns};
 use crate::analysis::Summary;
 use crate::analysis::ordering::OrderRow;
 use crate::order::report::StampSource;
+use crate::report::cost::sentences;
 use crate::time::Nanos;
 
 const NAMES: u32 = 108;
 const ROW: f64 = 44.0;
 const TOP: f64 = 34.0;
 
+/// The section's body: what it comes to in words, the figure, and the table.
+pub fn section(summary: &Summary) -> String {
+    let told: String = sentences(summary, span).iter().map(|told| format!("<p>{}</p>\n", escape(told))).collect();
+    told + &figure(summary) + &table(summary)
+}
+
 /// The figure.
-pub fn figure(summary: &Summary) -> String {
+fn figure(summary: &Summary) -> String {
     let caption = caption(summary);
     let named = Named { id: "ordering", title: "Ordering", caption: &caption };
     if summary.ordering.is_empty() {
@@ -98,7 +105,7 @@ fn bar(drawing: &mut Drawing, row: &OrderRow, top: f64, at: impl Fn(f64) -> f64)
 }
 
 /// The table.
-pub fn table(summary: &Summary) -> String {
+fn table(summary: &Summary) -> String {
     if summary.ordering.is_empty() {
         return String::new();
     }

@@ -2,11 +2,12 @@
 
 use super::words::{escape, seconds, span};
 use super::{
-    arcs, bound, certified, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, ordering,
-    parameters, steadiness,
+    arcs, bound, certified, claims, clocks, distribution, epsilon, events, facts, heatmap, lateness, limits, loops,
+    ordering, parameters, steadiness,
 };
 use crate::analysis::{Summary, Verdict};
 use crate::ids::Algorithm;
+use crate::report::ruling::told_with;
 use crate::report::terminal::sentence_with;
 use crate::time::Nanos;
 
@@ -110,6 +111,9 @@ fn brief(run_id: &str) -> String {
 }
 
 fn why(summary: &Summary) -> String {
+    if let Some(proved) = summary.decided_by_proof() {
+        return format!("True time is unknown. By stamps alone {}.", told_with(&proved.ruling, span));
+    }
     let window = summary.duration.zip(summary.warm_up).map(|(run, warm)| (run - warm).max(Nanos::ZERO));
     let window = window.map_or_else(String::new, |window| format!(" of {}", seconds(window.as_seconds())));
     match summary.verdict {
@@ -121,7 +125,7 @@ fn why(summary: &Summary) -> String {
     }
 }
 
-fn sections(summary: &Summary) -> [(&'static str, String); 14] {
+fn sections(summary: &Summary) -> [(&'static str, String); 15] {
     [
         ("How far apart the clocks were", epsilon::figure(summary)),
         ("Who was ahead of whom, and for how long", distribution::figure(summary)),
@@ -131,10 +135,11 @@ fn sections(summary: &Summary) -> [(&'static str, String); 14] {
         ("What theory promises", bound::section(summary)),
         ("What stamps alone prove", parameters::section(summary)),
         ("The arcs", arcs::figure(summary) + &arcs::table(summary)),
+        ("What loops of links reveal", loops::section(summary)),
         ("How punctually probes were sent", lateness::figure(summary)),
         ("What the hosts say of themselves", claims::table(summary)),
         ("What happened", events::table(summary)),
-        ("What ordering costs", ordering::figure(summary) + &ordering::table(summary)),
+        ("What ordering costs", ordering::section(summary)),
         ("What this run cannot tell", limits::section(summary)),
         ("The run", facts::section(summary)),
     ]

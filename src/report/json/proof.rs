@@ -6,6 +6,7 @@ use super::rows::millionths;
 use crate::analysis::certificate::Certified;
 use crate::analysis::proved::Proved;
 use crate::ids::NodeId;
+use crate::report::ruling::told_with;
 use crate::time::Nanos;
 
 /// The certificate.
@@ -14,6 +15,7 @@ pub struct Certificate<'a> {
     grid_ns: i64,
     window_ns: i64,
     verdict: &'a str,
+    reason: String,
     clocks: Vec<Proof<'a>>,
     contradictory_windows: usize,
     contradictions: Vec<String>,
@@ -55,7 +57,8 @@ impl<'a> Certificate<'a> {
         Self {
             grid_ns: proved.grid.0,
             window_ns: proved.window.0,
-            verdict: proved.verdict.name(),
+            verdict: proved.ruling.verdict.name(),
+            reason: told_with(&proved.ruling, |span| span.to_string()),
             clocks: certificate.algorithms.iter().map(|certified| Proof::of(proved, certified)).collect(),
             contradictory_windows: certificate.contradictory_windows,
             contradictions: certificate.contradictions.iter().map(ToString::to_string).collect(),

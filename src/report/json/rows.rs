@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
 use crate::analysis::events::{Event, Subject};
+use crate::analysis::loops::Loop;
 use crate::analysis::ordering::OrderRow;
 use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::series::{Cell, Series};
@@ -303,6 +304,35 @@ impl<'a> Happened<'a> {
     }
 }
 
+/// What a loop of links reveals.
+#[derive(Serialize)]
+pub struct LoopNumbers<'a> {
+    nodes: &'a [NodeId],
+    windows: usize,
+    asymmetry_ns: i64,
+    low_ns: i64,
+    high_ns: i64,
+    seen: bool,
+    surplus_ns: i64,
+    closing_correction_ns: i64,
+}
+
+impl<'a> LoopNumbers<'a> {
+    /// The numbers of a row.
+    pub fn of(row: &'a Loop) -> Self {
+        Self {
+            nodes: &row.nodes,
+            windows: row.windows,
+            asymmetry_ns: row.asymmetry_ns.round() as i64,
+            low_ns: row.low_ns.floor() as i64,
+            high_ns: row.high_ns.ceil() as i64,
+            seen: row.is_asymmetric(),
+            surplus_ns: row.surplus_ns().round() as i64,
+            closing_correction_ns: row.correction_ns.round() as i64,
+        }
+    }
+}
+
 /// What one source of one host claims.
 #[derive(Serialize)]
 pub struct Claimed<'a> {
@@ -314,6 +344,8 @@ pub struct Claimed<'a> {
     error_bound_max_ns: Option<i64>,
     offset_p50_ns: Option<i64>,
     offset_max_ns: Option<i64>,
+    estimated_error_p50_ns: Option<i64>,
+    estimated_error_max_ns: Option<i64>,
     verdict: &'a str,
     judged: Option<u64>,
     refuted: Option<u64>,
@@ -332,6 +364,8 @@ impl Claimed<'_> {
             error_bound_max_ns: row.error_bound.map(|bound| bound.1.0),
             offset_p50_ns: row.offset.map(|offset| offset.0.0),
             offset_max_ns: row.offset.map(|offset| offset.1.0),
+            estimated_error_p50_ns: row.estimated_error.map(|error| error.0.0),
+            estimated_error_max_ns: row.estimated_error.map(|error| error.1.0),
             verdict: verdict_of(row),
             judged: row.audit.map(|audit| audit.judged),
             refuted: row.audit.map(|audit| audit.refuted),

@@ -20,6 +20,11 @@ impl Answer<'_> {
         });
         let kappa: BTreeMap<String, f64> =
             evidence.kappa.iter().map(|(node, kappa)| (node.to_string(), kappa.as_ppm())).collect();
+        let distances: BTreeMap<String, u64> = evidence
+            .distances
+            .iter()
+            .map(|((one, other), length)| (format!("{one}-{other}"), length.metres()))
+            .collect();
         let profile = self.question.profile.map(|profile| {
             json!({ "name": profile.name, "source": profile.source, "url": profile.url, "meaning": profile.meaning })
         });
@@ -38,6 +43,7 @@ impl Answer<'_> {
                 "kappa_ppm": kappa,
                 "kappa_is_from": if evidence.assumed.kappa.is_some() { "flag" } else { "journals" },
                 "least_delay_ns": evidence.assumed.least_delay.0,
+                "distances_m": distances,
                 "grid_ns": evidence.grid.0,
                 "window_ns": evidence.window.0,
             },

@@ -5,10 +5,12 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use self::words::{reason, remark, remark_of, settled_by};
+pub(super) use self::words::reason;
+use self::words::{remark, remark_of, settled_by};
 use super::text::{line, nodes, short, wrapped};
 use crate::analysis::target::{Distance, Event, Evidence, Judged, Limit, Profile, Safety, Source, judge};
 use crate::ids::{Algorithm, NodeId};
+use crate::length::Length;
 use crate::time::{Nanos, Ppb};
 
 /// What clocks are held against, and which of them decides.
@@ -185,6 +187,7 @@ impl<'a> Answer<'a> {
             Nanos::ZERO => "no message takes less than no time".to_owned(),
             least => format!("no message takes less than {least} (--min-delay: your word, not measured)"),
         });
+        said.extend(self.distances());
         if evidence.clock(Algorithm::System).is_some() {
             said.push("the system clock runs evenly between two readings of it".to_owned());
         }
@@ -203,6 +206,19 @@ impl<'a> Answer<'a> {
             text += &wrapped("note     ", &format!("certificates assume what is false in {windows} windows: {said}"));
         }
         text + &self.question.chosen.map_or_else(String::new, |why| wrapped("clock    ", why))
+    }
+
+    /// Between which nodes no message is faster than light.
+    fn distances(&self) -> Option<String> {
+        let by_hand = &self.evidence.assumed.distances;
+        let told = |(pair, length): (&(NodeId, NodeId), &Length)| {
+            let by_hand = by_hand.contains_key(pair);
+            let origin = if by_hand { "--distance: your word, not measured" } else { "as their journals state" };
+            let light = length.in_vacuum();
+            format!("nodes {} and {} are {length} apart, {light} for light ({origin})", pair.0, pair.1)
+        };
+        let all: Vec<String> = self.evidence.distances.iter().map(told).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     fn kappa(&self) -> String {

@@ -40,7 +40,7 @@ pub fn settled_by(evidence: &Evidence, doubt: &Doubt, limit: Limit) -> String {
         Doubt::Alone => "journals of two nodes or more that exchange messages".to_owned(),
         Doubt::NotEverywhere(_) => "agents that write it down on every host".to_owned(),
         Doubt::Contradiction(..) => "true assumptions: a larger --kappa-ppm if a clock may be that far off, a smaller \
-                                         --min-delay, or a run without the node that is wrong"
+                                         --min-delay or --distance, or a run without the node that is wrong"
             .to_owned(),
         Doubt::Disagreement(..) => "journals that nobody changed (skewbench verify), or --without-truth".to_owned(),
         Doubt::TooShort => "a longer run, or a shorter --warm-up".to_owned(),
@@ -51,7 +51,7 @@ pub fn settled_by(evidence: &Evidence, doubt: &Doubt, limit: Limit) -> String {
         ),
         Doubt::Missing(missing) => format!("the journals of nodes {}", nodes(missing)),
         Doubt::RoundTrip(_, half) => format!(
-            "a known least one-way delay (--min-delay, from {} on), or a faster path: stamps nearer the wire do not \
+            "a known least one-way delay (--min-delay, from {} on, or --distance), or a faster path: stamps nearer the wire do not \
                  help, since clocks are read before the send and after the receipt",
             *half - limit.span
         ),

@@ -77,6 +77,9 @@ pub enum Event {
         lie: Nanos,
         /// Whom it tells them.
         to: Vec<u32>,
+        /// What it lies about.
+        #[serde(default)]
+        about: About,
     },
     /// Nothing passes between some nodes and all others.
     Partition {
@@ -98,6 +101,26 @@ pub enum Event {
         /// The new minimum delay.
         delay: Nanos,
     },
+    /// Every link loses more than it usually does.
+    Loss {
+        /// From when on.
+        at: Nanos,
+        /// Until when.
+        until: Nanos,
+        /// Share of the copies that are lost, if the link's own is not larger.
+        share: f64,
+    },
+}
+
+/// What a clock with two faces lies about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// The readings of its synchronised clocks; its stamps are true.
+    #[default]
+    Readings,
+    /// Readings and stamps alike: to those it tells, its local clock is another.
+    Everything,
 }
 
 impl Event {
@@ -105,7 +128,9 @@ impl Event {
     pub const fn span(&self) -> (Nanos, Option<Nanos>) {
         match *self {
             Self::Crash { at, restart, .. } => (at, restart),
-            Self::Suspend { at, until, .. } | Self::Partition { at, until, .. } => (at, Some(until)),
+            Self::Suspend { at, until, .. } | Self::Partition { at, until, .. } | Self::Loss { at, until, .. } => {
+                (at, Some(until))
+            }
             Self::StuckClock { at, until, .. }
             | Self::RacingClock { at, until, .. }
             | Self::TwoFacedClock { at, until, .. } => (at, until),
@@ -127,6 +152,7 @@ impl Event {
             }
             Self::Partition { nodes, .. } => nodes.iter().map(|node| ("nodes", *node)).collect(),
             Self::Route { from, to, .. } => vec![("from", *from), ("to", *to)],
+            Self::Loss { .. } => Vec::new(),
         }
     }
 
@@ -151,6 +177,7 @@ impl Event {
             Self::ClockStep { by, .. } => checks.span("by", by, Nanos(1)),
             Self::TwoFacedClock { lie, .. } => checks.span("lie", lie.abs(), Nanos(1)),
             Self::Route { delay, .. } => checks.span("delay", delay, Nanos(1)),
+            Self::Loss { share, .. } => checks.share("share", share),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check::{Checks, Refused};
+use crate::length::Length;
 use crate::model::jitter::{Bursts, Jitter};
 use crate::time::Nanos;
 
@@ -29,6 +30,9 @@ pub struct Link {
     /// What Lamport's clock takes for the minimum delay and credits every message with.
     #[serde(default)]
     pub mu: Nanos,
+    /// How far apart both ends are: what certificates may know of the delays. It changes neither delays nor credits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance: Option<Length>,
 }
 
 /// One direction of one link, where it differs from the others.
@@ -51,6 +55,8 @@ pub struct OwnLink {
     pub duplicate_share: Option<f64>,
     /// See [`Link::mu`].
     pub mu: Option<Nanos>,
+    /// See [`Link::distance`].
+    pub distance: Option<Length>,
 }
 
 const fn no_jitter() -> Jitter {
@@ -67,6 +73,7 @@ impl Default for Link {
             loss_share: 0.0,
             duplicate_share: 0.0,
             mu: Nanos::ZERO,
+            distance: None,
         }
     }
 }
@@ -107,6 +114,7 @@ impl OwnLink {
             loss_share: self.loss_share.unwrap_or(common.loss_share),
             duplicate_share: self.duplicate_share.unwrap_or(common.duplicate_share),
             mu: self.mu.unwrap_or(common.mu),
+            distance: self.distance.or(common.distance),
         }
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 pub use check::Refused;
 use check::{Checks, refuse};
-pub use events::Event;
+pub use events::{About, Event};
 pub use links::{Link, OwnLink};
 pub use oscillators::{Oscillators, OwnOscillator, Temperature};
 

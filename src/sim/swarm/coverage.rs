@@ -59,6 +59,7 @@ const FEATURES: &[Feature] = &[
     ("event two-faced-clock", |seen| event(seen, |event| matches!(event, Event::TwoFacedClock { .. }))),
     ("event partition", |seen| event(seen, |event| matches!(event, Event::Partition { .. }))),
     ("event route", |seen| event(seen, |event| matches!(event, Event::Route { .. }))),
+    ("event loss", |seen| event(seen, |event| matches!(event, Event::Loss { .. }))),
     ("no event", |seen| seen.scenario.events.is_empty()),
     ("verdict WITHIN", |seen| seen.summary.verdict == Verdict::Within),
     ("verdict VIOLATED", |seen| seen.summary.verdict == Verdict::Violated),

@@ -5,7 +5,7 @@ use crate::ids::Algorithms;
 use crate::model::jitter::{Bursts, Jitter};
 use crate::model::{Purpose, Rng};
 use crate::sim::scenario::{
-    Event, Link, Oscillators, OwnLink, OwnOscillator, Runaway, Scenario, Stamping, Stamps, Temperature,
+    About, Event, Link, Oscillators, OwnLink, OwnOscillator, Runaway, Scenario, Stamping, Stamps, Temperature,
 };
 use crate::sim::shapes::Shape;
 use crate::time::Nanos;
@@ -120,6 +120,7 @@ impl Draw {
             loss_share: if self.one_in(2) { self.share(0.4) } else { 0.0 },
             duplicate_share: if self.one_in(3) { self.share(0.3) } else { 0.0 },
             mu: [Nanos::ZERO, known.over(2), known - known.over(1_000) - Nanos(1)][self.0.below(3) as usize],
+            distance: None,
         }
     }
 
@@ -136,6 +137,7 @@ impl Draw {
             loss_share: Some(self.share(0.8)),
             duplicate_share: None,
             mu: Some(common.mu.over(2)),
+            distance: None,
         }
     }
 
@@ -200,7 +202,9 @@ impl Draw {
             6 => {
                 let to = (0..nodes).filter(|to| *to != node).take(2).collect();
                 let lie = self.span(Nanos::from_millis(1), Nanos::from_millis(900));
-                Event::TwoFacedClock { node, at, until, lie: if self.one_in(2) { lie } else { -lie }, to }
+                let lie = if self.one_in(2) { lie } else { -lie };
+                let about = if lie.0 % 2 == 0 { About::Readings } else { About::Everything };
+                Event::TwoFacedClock { node, at, until, lie, to, about }
             }
             7 => Event::Partition { nodes: vec![node], at, until: later },
             8 => {
@@ -211,6 +215,7 @@ impl Draw {
                 let delay = scenario.links.delay.max(longest).times(2);
                 Event::Route { from, to, at, delay }
             }
+            9 => Event::Loss { at, until: later, share: 0.05 + 0.9 * self.0.unit() },
             _ => return None,
         })
     }

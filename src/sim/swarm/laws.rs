@@ -107,7 +107,11 @@ fn premises_hold(seen: &Seen<'_>) -> bool {
     let harmless = |event: &Event| {
         matches!(
             event,
-            Event::Crash { .. } | Event::FrequencyStep { .. } | Event::Partition { .. } | Event::Route { .. }
+            Event::Crash { .. }
+                | Event::FrequencyStep { .. }
+                | Event::Partition { .. }
+                | Event::Route { .. }
+                | Event::Loss { .. }
         )
     };
     let scenario = seen.scenario;

@@ -8,16 +8,8 @@ use crate::ids::{Arc, NodeId};
 use crate::model::Path;
 use crate::sim::queue::Queue;
 use crate::time::{Synced, Time, True};
+use crate::trial::{Delivery, Planned};
 use crate::workload::{Actions, Entry, Input, Log, Output, Process, What};
-
-/// Whether messages of one arc can overtake each other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Delivery {
-    /// First in, first out: a message waits for all that were sent on its arc before.
-    Fifo,
-    /// Each message arrives when its own delay is over.
-    Unordered,
-}
 
 /// The world that the processes live in.
 #[derive(Clone, Debug)]
@@ -30,17 +22,6 @@ pub struct Setting {
     pub delivery: Delivery,
     /// Who stops for good, and when.
     pub crashes: Vec<(NodeId, Time<True>)>,
-}
-
-/// A command that a user will give.
-#[derive(Clone, Debug)]
-pub struct Planned<C> {
-    /// When.
-    pub at: Time<True>,
-    /// To which process.
-    pub node: NodeId,
-    /// What it wants.
-    pub command: C,
 }
 
 /// What can happen.
@@ -148,7 +129,9 @@ impl<'a, P: Process> Run<'a, P> {
                 self.tell(node, Input::Timer, None);
             }
             Happening::Wake { .. } => {}
-            Happening::Command { node, command } => self.tell(node, Input::Command(command), Some(What::Commanded)),
+            Happening::Command { node, command } => {
+                self.tell(node, Input::Command(command), Some(What::Commanded { intended: at }));
+            }
             Happening::Crash { node } => self.seats.get_mut(node).into_iter().for_each(|seat| seat.alive = false),
             Happening::Arrival { arc, number, message, vector } => {
                 let node = arc.to.0 as usize;

@@ -1,135 +1,50 @@
-//! Workloads on clocks in virtual time, each with what it measured beside what was predicted.
+//! Trials of workloads in virtual time.
 
 pub mod driver;
-mod exclusion;
-mod expect;
-mod generals;
-mod order;
-mod outside;
-mod replicas;
-mod snapshots;
-pub mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::str::FromStr;
+use self::driver::{Setting, run_with_side_channel};
+use crate::affine::Line;
+use crate::ids::Arc;
+use crate::model::{Jitter, Path};
+use crate::time::{Nanos, Rate, Synced, Time};
+use crate::trial::{Delivery, Laws, Scene, Stage, Terms, World};
+use crate::workload::{Log, Process};
 
-pub use driver::{Delivery, Planned, Setting, run, run_with_side_channel};
-pub use terms::{Premise, Terms};
+/// What the clocks show at true time zero, before their offsets: ages and skews never lead below zero.
+pub const BASE: Time<Synced> = Time::from_nanos(1_000_000_000);
 
-use crate::names::by_name;
-use crate::workload::Row;
+/// The stage in virtual time: clocks, delays and losses are those of the terms, and every scene is played to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Virtual;
 
-/// The workloads, in the order in which they are told about.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Workload {
-    /// Total order by stability with heartbeats.
-    TotalOrder,
-    /// The airline on total order.
-    StateMachine,
-    /// Lamport's mutual exclusion.
-    Mutex,
-    /// Mutual exclusion by deferred replies.
-    RicartAgrawala,
-    /// The real-time state machine of 1978.
-    RealTime,
-    /// Commit wait.
-    CommitWait,
-    /// Reads that restart under uncertainty.
-    Restart,
-    /// Snapshots by markers and by stamps, with detection of termination and deadlock.
-    Snapshot,
-    /// Anomalies by a side channel.
-    Anomaly,
-    /// Causal+ visibility.
-    Causal,
-    /// Byzantine generals.
-    Byzantine,
-    /// Schneider's three stability tests.
-    StabilityTests,
-}
-
-impl Workload {
-    /// Every workload.
-    pub const ALL: [Self; 12] = [
-        Self::TotalOrder,
-        Self::StateMachine,
-        Self::Mutex,
-        Self::RicartAgrawala,
-        Self::RealTime,
-        Self::CommitWait,
-        Self::Restart,
-        Self::Snapshot,
-        Self::Anomaly,
-        Self::Causal,
-        Self::Byzantine,
-        Self::StabilityTests,
-    ];
-
-    /// Its name in every file and flag.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TotalOrder => "total-order",
-            Self::StateMachine => "state-machine",
-            Self::Mutex => "mutex",
-            Self::RicartAgrawala => "ricart-agrawala",
-            Self::RealTime => "real-time",
-            Self::CommitWait => "commit-wait",
-            Self::Restart => "restart",
-            Self::Snapshot => "snapshot",
-            Self::Anomaly => "anomaly",
-            Self::Causal => "causal",
-            Self::Byzantine => "byzantine",
-            Self::StabilityTests => "stability-tests",
-        }
+impl Stage for Virtual {
+    fn play<P: Process>(&mut self, terms: &Terms, scene: Scene<'_, P>) -> Log<P::Event> {
+        let processes = terms.names().map(|me| (scene.cast)(me, BASE)).collect();
+        let setting = Setting { crashes: scene.crashes, ..setting(terms, scene.delivery) };
+        let nudge = |entry: &_| scene.nudge.and_then(|nudge| nudge(entry));
+        run_with_side_channel(&setting, processes, scene.plan, scene.end, nudge)
     }
 
-    /// What is given up if its premise is broken.
-    pub const fn ablation(self) -> &'static str {
-        match self {
-            Self::TotalOrder | Self::Mutex | Self::Snapshot => "channels do not keep their order",
-            Self::StateMachine => "requests are put to a vote of two out of three, not ordered",
-            Self::RicartAgrawala => {
-                "replies do not wait until the own clock has passed the request (it takes an eps above the delay to break)"
-            }
-            Self::Causal => "writes are shown as they come",
-            Self::Byzantine => "three generals, one of them a traitor, with oral messages",
-            Self::RealTime | Self::CommitWait | Self::Restart | Self::Anomaly | Self::StabilityTests => {
-                "the declared eps is zero"
-            }
-        }
+    fn world(&self, terms: &Terms) -> World {
+        World { terms: *terms, offsets: terms.offsets(), laws: Laws::Declared }
     }
 
-    /// Runs the workload: the same terms give the same row.
-    pub fn run(self, terms: &Terms) -> Row {
-        match self {
-            Self::TotalOrder => order::total_order(terms),
-            Self::StateMachine => order::state_machine(terms),
-            Self::Mutex => exclusion::mutex(terms),
-            Self::RicartAgrawala => exclusion::ricart_agrawala(terms),
-            Self::RealTime => replicas::real_time(terms),
-            Self::CommitWait => outside::commit_wait(terms),
-            Self::Restart => outside::restart(terms),
-            Self::Snapshot => snapshots::snapshot(terms),
-            Self::Anomaly => outside::anomaly(terms),
-            Self::Causal => replicas::causal(terms),
-            Self::Byzantine => generals::byzantine(terms),
-            Self::StabilityTests => order::stability_tests(terms),
-        }
+    fn fits(&self, _: &Terms, wanted: u64, _: Nanos) -> u64 {
+        wanted
     }
 }
 
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Workload {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "workload", text)
-    }
+/// The world of these terms: perfect rates, complete graph, the same law of delay on every arc, draws by arc.
+pub fn setting(terms: &Terms, delivery: Delivery) -> Setting {
+    let line = |offset: Nanos| Line { start: Time::ZERO, value: BASE + offset, rate: Rate::ZERO };
+    let clocks = terms.offsets().into_iter().map(line).collect();
+    let arcs = terms.names().flat_map(|from| terms.names().map(move |to| Arc { from, to }));
+    let path = |arc: Arc| {
+        let path = Path::new(terms.seed, arc, terms.delay);
+        (arc, Path { jitter: Jitter::Uniform { limit: terms.jitter }, ..path })
+    };
+    let paths = arcs.filter(|arc| arc.from != arc.to).map(path).collect();
+    Setting { clocks, paths, delivery, crashes: Vec::new() }
 }

@@ -1,22 +1,25 @@
 //! The agent's spool: a thread that writes what the probe thread saw to a file, frame by frame. The probe thread never
 //! waits for it: what the thread cannot take at once stays in a bounded buffer, and what exceeds that is counted.
 
+mod file;
+mod sender;
+
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use tokio::sync::watch;
 
+use file::SpoolFile;
+use sender::Batch;
+pub use sender::Sender;
+
 use crate::journal::{Entry, Header, Note, Writer, file_name};
 use crate::time::{Local, Time};
-
-/// Room that is kept below the cap for a last frame that says what was dropped.
-const LAST_WORDS_BYTES: u64 = 16 << 10;
 
 /// How a spool is kept.
 #[derive(Clone, Debug)]
@@ -84,76 +87,6 @@ pub struct SpoolReport {
     pub stopped: Option<String>,
 }
 
-struct Batch {
-    entries: Vec<Entry>,
-    covers_until: Time<Local>,
-}
-
-/// The probe thread's end of a spool.
-#[derive(Debug)]
-pub struct Sender {
-    channel: SyncSender<Batch>,
-    backlog: Vec<Entry>,
-    covers_until: Time<Local>,
-    bound: usize,
-    dropped: u64,
-}
-
-impl Sender {
-    /// Hands entries over, in their order, and says that everything the agent did up to `covers_until` is among those
-    /// handed over so far. It never waits. Once entries were dropped, nothing later counts as covered, since that
-    /// would be untrue.
-    pub fn offer(&mut self, mut batch: Vec<Entry>, covers_until: Time<Local>) {
-        if self.backlog.is_empty() {
-            self.backlog = batch;
-        } else if self.backlog.len() + batch.len() <= self.bound {
-            self.backlog.append(&mut batch);
-        } else {
-            self.hand_over();
-            self.keep(batch);
-        }
-        if self.dropped == 0 {
-            self.covers_until = self.covers_until.max(covers_until);
-        }
-        self.hand_over();
-    }
-
-    /// Keeps a batch for which there was no room, if there is room by now.
-    fn keep(&mut self, mut batch: Vec<Entry>) {
-        if self.backlog.is_empty() || self.backlog.len() + batch.len() <= self.bound {
-            self.backlog.append(&mut batch);
-        } else {
-            self.dropped += batch.len() as u64;
-        }
-    }
-
-    fn hand_over(&mut self) {
-        let entries = std::mem::take(&mut self.backlog);
-        match self.channel.try_send(Batch { entries, covers_until: self.covers_until }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(batch)) => self.backlog = batch.entries,
-            Err(TrySendError::Disconnected(batch)) => self.dropped += batch.entries.len() as u64,
-        }
-    }
-
-    /// How many entries were dropped since neither thread nor buffer could take them.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
-    /// The end: waits until the thread has taken what is left, yet no longer than `patience`. Returns how many entries
-    /// were dropped in all.
-    pub fn finish(mut self, patience: Duration) -> u64 {
-        let deadline = Instant::now() + patience;
-        self.hand_over();
-        while !self.backlog.is_empty() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(1));
-            self.hand_over();
-        }
-        self.dropped + self.backlog.len() as u64
-    }
-}
-
 /// A running spool.
 #[derive(Debug)]
 pub struct Spool {
@@ -189,9 +122,7 @@ impl Spool {
             .name("spool".into())
             .spawn(move || writing.run(&batches, flush_every, sync_every))
             .context("the spool's thread cannot be started")?;
-        let (backlog, covers_until, bound) = (Vec::new(), Time::MIN, config.buffer_entries);
-        let sender = Sender { channel, backlog, covers_until, bound, dropped: 0 };
-        Ok((Self { path, progress: watched, thread }, sender))
+        Ok((Self { path, progress: watched, thread }, Sender::new(channel, config.buffer_entries)))
     }
 
     /// The spool file.
@@ -322,65 +253,6 @@ impl Writing {
     }
 }
 
-/// An append-only file of whole frames, with a cap. Once it could not take a frame it takes no more: later ones
-/// without that one would be of less use than a clean end.
-struct SpoolFile {
-    file: File,
-    bytes: u64,
-    cap_bytes: u64,
-    is_dirty: bool,
-    sync_failures: u64,
-    stopped: Option<String>,
-}
-
-impl SpoolFile {
-    fn new(file: File, cap_bytes: u64) -> Self {
-        Self { file, bytes: 0, cap_bytes, is_dirty: false, sync_failures: 0, stopped: None }
-    }
-
-    /// Whether the file took all of `frames`.
-    fn append(&mut self, frames: &[u8]) -> bool {
-        if self.stopped.is_some() {
-            return false;
-        }
-        let cap = self.cap_bytes.saturating_sub(LAST_WORDS_BYTES);
-        match self.try_append(frames, cap) {
-            Ok(()) => true,
-            Err(error) => {
-                self.stopped = Some(error.to_string());
-                false
-            }
-        }
-    }
-
-    /// Whether the file took all of `frames`, also if it took no others any more.
-    fn append_last(&mut self, frames: &[u8]) -> bool {
-        self.try_append(frames, self.cap_bytes).is_ok()
-    }
-
-    fn try_append(&mut self, frames: &[u8], cap: u64) -> io::Result<()> {
-        if self.bytes + frames.len() as u64 > cap {
-            return Err(io::Error::other(format!("the cap of {} bytes is reached", self.cap_bytes)));
-        }
-        let written = self.file.write_all(frames);
-        match written {
-            Ok(()) => {
-                self.bytes += frames.len() as u64;
-                self.is_dirty = true;
-            }
-            // Half a frame may be there. If it cannot be cut off either, readers still pass over it.
-            Err(_) => drop(self.file.set_len(self.bytes)),
-        }
-        written
-    }
-
-    fn sync(&mut self) {
-        if std::mem::take(&mut self.is_dirty) && self.file.sync_data().is_err() {
-            self.sync_failures += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,35 +316,11 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_stops_the_file_and_nothing_else() {
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut file = SpoolFile::new(full, 1 << 20);
-        assert!(!file.append(&[1]) && !file.append(&[1]));
-        assert_eq!(file.bytes, 0);
-        assert!(file.stopped.is_some());
-    }
-
-    #[test]
     fn a_spool_that_exists_is_not_touched() {
         let dir = TempDir::new("spool-twice");
         let config = SpoolConfig::new(dir.path());
         let (_spool, _sender) = Spool::start(samples::header(0, 1), &config).unwrap();
         let error = Spool::start(samples::header(0, 1), &config).unwrap_err();
         assert!(error.to_string().contains("agent-000-1.skj"));
-    }
-
-    #[test]
-    fn a_full_channel_costs_no_time_and_no_entry_until_the_buffer_is_full_too() {
-        let (channel, batches) = sync_channel(1);
-        let mut sender = Sender { channel, backlog: Vec::new(), covers_until: Time::MIN, bound: 4, dropped: 0 };
-        let entry = samples::run(1, 1).remove(0);
-        for at in 1..=4 {
-            sender.offer(vec![entry.clone(); 2], Time::from_nanos(at));
-        }
-        assert_eq!((sender.dropped(), sender.covers_until.as_nanos()), (2, 3));
-        assert_eq!(batches.recv().unwrap().covers_until.as_nanos(), 1);
-        sender.offer(Vec::new(), Time::from_nanos(5));
-        let batch = batches.recv().unwrap();
-        assert_eq!((batch.entries.len(), batch.covers_until.as_nanos()), (4, 3));
     }
 }

@@ -1,5 +1,6 @@
-//! Expected latencies, from the terms and the users' plan alone: nothing here runs a process.
+//! Expected latencies, from the world and the users' plan alone: nothing here runs a process.
 
+use super::stage::World;
 use super::terms::Terms;
 use crate::ids::NodeId;
 use crate::model::{Purpose, Rng};
@@ -19,8 +20,9 @@ pub fn phases(terms: &Terms) -> Vec<Nanos> {
 
 /// Mean latency in seconds of total order by stability, by the formula of the theory for every planned send: delays are drawn
 /// anew, waits follow from the plan and the grid of heartbeats. `own`: whether the sender's own delivery counts.
-pub fn mean_stability_s(terms: &Terms, sends: &[(Time<True>, NodeId)], own: Own) -> f64 {
-    let (offsets, phases) = (terms.offsets(), phases(terms));
+pub fn mean_stability_s(world: &World, sends: &[(Time<True>, NodeId)], own: Own) -> f64 {
+    let World { terms, offsets, .. } = world;
+    let phases = phases(terms);
     let mut of: Vec<Vec<Time<True>>> = vec![Vec::new(); offsets.len()];
     sends.iter().for_each(|(at, node)| of[node.0 as usize].push(*at));
     let mut rng = Rng::stream(terms.seed, Purpose::Users, DRAWS);
@@ -73,8 +75,8 @@ fn wait(planned: &[Time<True>], phase: Nanos, ahead: Nanos, from: Time<True>) ->
 
 /// Mean wait in seconds of a request for mutual exclusion while nobody else wants the resource: the slowest of the others'
 /// answers, each of which waits until its clock has passed the request, if hearing does not lift it.
-pub fn mean_round_trip_s(terms: &Terms) -> f64 {
-    let offsets = terms.offsets();
+pub fn mean_round_trip_s(world: &World) -> f64 {
+    let World { terms, offsets, .. } = world;
     let mut rng = Rng::stream(terms.seed, Purpose::Users, DRAWS + 1);
     let (mut sum, mut count) = (0.0, 0_u64);
     for _ in 0..1_000 {

@@ -1,19 +1,18 @@
-//! What a run of a workload in virtual time is given, and what follows from it for every workload alike.
+//! What a trial is given, and what follows from it for every workload alike.
 
-use super::driver::{Delivery, Setting};
-use crate::affine::Line;
-use crate::ids::{Arc, NodeId};
-use crate::model::{Jitter, Path, Purpose, Rng};
+use serde::{Deserialize, Serialize};
+
+use super::stage::Delivery;
+use crate::ids::NodeId;
+use crate::model::{Jitter, Purpose, Rng};
 use crate::order::Stamper;
 use crate::order::report::StampSource;
 use crate::real::ln;
-use crate::time::{Nanos, Rate, Synced, Time, True};
-
-/// What the clocks show at true time zero, before their offsets: ages and skews never lead below zero.
-pub const BASE: Time<Synced> = Time::from_nanos(1_000_000_000);
+use crate::time::{Nanos, Time, True};
 
 /// Whether the run keeps what its workload stands on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Premise {
     /// It does.
     Kept,
@@ -22,7 +21,7 @@ pub enum Premise {
 }
 
 /// A run of a workload.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Terms {
     /// Processes, at least two.
     pub nodes: u32,
@@ -34,6 +33,8 @@ pub struct Terms {
     pub delay: Nanos,
     /// Most that is added to it, evenly.
     pub jitter: Nanos,
+    /// Most that hosts add to it in turn: a promise on delays allows for it, a prediction does not.
+    pub slack: Nanos,
     /// Operations a second of all users together, at random instants (Poisson).
     pub rate: f64,
     /// How long users want something.
@@ -61,19 +62,6 @@ impl Terms {
         offsets
     }
 
-    /// The world: perfect rates, complete graph, the same law of delay on every arc, draws by arc.
-    pub fn setting(&self, delivery: Delivery) -> Setting {
-        let line = |offset: Nanos| Line { start: Time::ZERO, value: BASE + offset, rate: Rate::ZERO };
-        let clocks = self.offsets().into_iter().map(line).collect();
-        let arcs = self.names().flat_map(|from| self.names().map(move |to| Arc { from, to }));
-        let path = |arc: Arc| {
-            let path = Path::new(self.seed, arc, self.delay);
-            (arc, Path { jitter: Jitter::Uniform { limit: self.jitter }, ..path })
-        };
-        let paths = arcs.filter(|arc| arc.from != arc.to).map(path).collect();
-        Setting { clocks, paths, delivery, crashes: Vec::new() }
-    }
-
     /// Channels that keep their order, unless that is the premise which is broken.
     pub const fn delivery(&self) -> Delivery {
         match self.premise {
@@ -90,9 +78,14 @@ impl Terms {
         }
     }
 
-    /// The longest delay.
+    /// The longest delay that is allowed for.
     pub fn longest_delay(&self) -> Nanos {
-        self.delay + self.jitter
+        self.delay + self.jitter + self.slack
+    }
+
+    /// The longest delay but for what hosts add now and then.
+    pub fn usual_delay(&self) -> Nanos {
+        self.delay + self.jitter + self.slack.over(20)
     }
 
     /// A clock for stamps. Nothing that is heard is refused.

@@ -1,9 +1,9 @@
-//! What a channel beside the system sees, in virtual time: anomalies of stamps, commit wait, and reads that restart.
+//! What a channel beside the system sees: anomalies of stamps, commit wait, and reads that restart.
 
 use std::collections::BTreeMap;
 
-use super::driver::{Delivery, Planned, run, run_with_side_channel};
 use super::exclusion::mean_ms;
+use super::stage::{Delivery, Planned, Scene, Stage, World};
 use super::terms::Terms;
 use crate::ids::NodeId;
 use crate::model::{Purpose, Rng};
@@ -13,7 +13,7 @@ use crate::time::{Nanos, Ppb, Time};
 use crate::workload::anomaly::{self, Stamped, Touch, Witness};
 use crate::workload::commit_wait::{CommitWait, Committed, Write, can_invert, least_latency, most_writes_per_s};
 use crate::workload::restart::{self, Command, Database, restart_share};
-use crate::workload::{Check, Relation, Row, What, predict, quantiles};
+use crate::workload::{Check, Entry, Relation, Row, What, predict, quantiles};
 
 /// How many different nudges are tried.
 const STEPS: u64 = 16;
@@ -31,50 +31,57 @@ fn follower(terms: &Terms, node: NodeId, number: u64) -> NodeId {
 
 /// Nudges of different delays, from a nanosecond (so that no stamps tie) to one and a half times the clocks' spread. An even
 /// number is an event, the odd one after it what its nudge made.
-pub fn anomaly(terms: &Terms) -> Row {
+pub fn anomaly(stage: &mut impl Stage, terms: &Terms) -> Row {
     let nudge = |number: u64| Nanos(1 + (i128::from(terms.eps.0) * i128::from(number / 2 % STEPS) / 10) as i64);
     let events = terms.arrivals(terms.rate, 0).zip(0_u64..);
     let plan =
         events.map(|((at, mut rng), number)| Planned { at, node: terms.any(&mut rng), command: Touch(2 * number) });
-    let setting = terms.setting(Delivery::Fifo);
-    let witnesses = terms.names().map(|me| Witness(terms.stamper(me))).collect();
+    let witness = |me, _| Witness(terms.stamper(me));
     let end = terms.end(terms.eps.times(2));
-    let log = run_with_side_channel(&setting, witnesses, plan.collect(), end, |entry| {
+    let follow = |entry: &Entry<Stamped>| {
         let What::Event(Stamped(Touch(number), _)) = entry.what else { return None };
         let node = follower(terms, entry.node, number);
         let command = Touch(number + 1);
         (number % 2 == 0).then(|| Planned { at: entry.at + nudge(number), node, command })
-    });
-    let mut stamps = BTreeMap::new();
-    let (mut pairs, mut anomalies, mut beyond, mut slowest) = (0_u64, 0_u64, 0_u64, None);
-    for (_, Stamped(Touch(number), stamp)) in log.events() {
-        stamps.insert(*number, *stamp);
-        let Some(first) = stamps.get(&number.wrapping_sub(1)).filter(|_| number % 2 == 1) else { continue };
-        pairs += 1;
+    };
+    let scene = Scene::new(&witness, plan.collect(), end, Delivery::Fifo);
+    let log = stage.play(terms, Scene { nudge: Some(&follow), ..scene });
+    let world = stage.world(terms);
+    let (mut firsts, mut nudges) = (BTreeMap::new(), Vec::new());
+    let (mut anomalies, mut beyond, mut slowest) = (0_u64, 0_u64, None);
+    for (entry, Stamped(Touch(number), stamp)) in log.events() {
+        firsts.insert(*number, (entry.at, *stamp));
+        let Some((at, first)) = firsts.get(&number.wrapping_sub(1)).filter(|_| number % 2 == 1) else { continue };
+        // How long the nudge really took.
+        let nudge = entry.at - *at;
+        nudges.push(nudge);
         if stamp <= first {
             anomalies += 1;
-            slowest = slowest.max(Some(nudge(number - 1)));
-            beyond += u64::from(nudge(number - 1) > terms.believed() + anomaly::TICK);
+            slowest = slowest.max(Some(nudge));
+            beyond += u64::from(nudge > terms.believed() + anomaly::TICK);
         }
     }
+    nudges.sort_unstable();
+    let pairs = nudges.len() as u64;
     let mut checks = Vec::new();
     if terms.stamps == StampSource::LamportLogical {
         // It depends on who had how many events before, and on nothing else.
         checks.push(Check::alone("anomalies, share of nudges", anomalies as f64 / pairs.max(1) as f64));
         beyond = 0;
     } else {
-        let of = |lead: Nanos| (0..STEPS).filter(|step| lead >= nudge(2 * step)).count() as f64 / STEPS as f64;
-        let predicted = predict::mean_over_leads(&terms.offsets(), of);
+        let of = |lead: Nanos| nudges.partition_point(|nudge| *nudge <= lead) as f64 / pairs.max(1) as f64;
+        let predicted = predict::mean_over_leads(&world.offsets, of);
         checks.push(Check::share("anomalies, share of nudges", (anomalies, pairs), Relation::About, predicted));
         let least = slowest.map_or(Nanos::ZERO, |nudge| anomaly::least_eps(nudge, Ppb(0)));
-        checks.push(Check::at_most("eps proved by the slowest anomaly, ms", ms(least), ms(terms.eps)));
+        checks.push(Check::at_most("eps proved by the slowest anomaly, ms", ms(least), ms(world.terms.eps)));
     }
     Row {
         operations: pairs,
         operation: "nudges",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: None,
         violations: vec![("anomalies beyond the declared eps", beyond)],
+        unfinished: Vec::new(),
         checks,
     }
 }
@@ -85,21 +92,24 @@ fn ms(span: Nanos) -> f64 {
 
 /// Pairs of transactions of which a side channel starts the second as soon as the first is committed; and one key that
 /// everybody wants.
-pub fn commit_wait(terms: &Terms) -> Row {
+pub fn commit_wait(stage: &mut impl Stage, terms: &Terms) -> Row {
     let half_width = terms.believed().over(2);
     let writes = terms.arrivals(terms.rate / 2.0, 0).zip(0_u64..);
     let plan: Vec<_> = writes
         .map(|((at, mut rng), number)| Planned { at, node: terms.any(&mut rng), command: Write(2 * number) })
         .collect();
-    let setting = terms.setting(Delivery::Fifo);
-    let owner = |me| CommitWait::new(me, half_width, Nanos::ZERO);
+    let owner = |me, _| CommitWait::new(me, half_width, Nanos::ZERO);
     let begun: BTreeMap<u64, Time<_>> = plan.iter().map(|plan| (plan.command.0, plan.at)).collect();
     let end = terms.end(terms.eps.times(4) + half_width.times(8) + Nanos::from_seconds(1));
-    let log = run_with_side_channel(&setting, terms.names().map(owner).collect(), plan, end, |entry| {
+    let follow = |entry: &Entry<Committed>| {
         let What::Event(Committed(Write(number), _)) = entry.what else { return None };
         let node = follower(terms, entry.node, number);
         (number % 2 == 0).then(|| Planned { at: entry.at, node, command: Write(number + 1) })
-    });
+    };
+    let scene = Scene::new(&owner, plan, end, Delivery::Fifo);
+    let log = stage.play(terms, Scene { nudge: Some(&follow), ..scene });
+    let crowded = crowded_key(stage, terms, half_width);
+    let offsets = stage.world(terms).offsets;
     let mut stamps: BTreeMap<u64, Stamp> = BTreeMap::new();
     let (mut pairs, mut inverted, mut latencies) = (0_u64, 0_u64, Vec::new());
     for (entry, Committed(Write(number), stamp)) in log.events() {
@@ -113,31 +123,33 @@ pub fn commit_wait(terms: &Terms) -> Row {
     let of = |lead| f64::from(u8::from(can_invert(lead, half_width, Nanos::ZERO, Nanos::ZERO)));
     let mut checks = vec![
         Check::at_least("latency of a write, mean ms", mean_ms(&latencies), ms(least_latency(half_width, Nanos::ZERO))),
-        Check::at_most("writes/s of one key", crowded_key(terms, half_width), most_writes_per_s(half_width, SERVICE)),
+        Check::at_most("writes/s of one key", crowded, most_writes_per_s(half_width, SERVICE)),
     ];
-    let predicted = predict::mean_over_leads(&terms.offsets(), of);
+    let predicted = predict::mean_over_leads(&offsets, of);
     let name = "later transactions stamped earlier, share";
     checks.push(Check::share(name, (inverted, pairs), Relation::About, predicted));
     Row {
         operations: log.events().count() as u64,
         operation: "commits",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(latencies),
         violations: vec![("external consistency", inverted)],
+        unfinished: Vec::new(),
         checks,
     }
 }
 
 /// Writes a second of a key that always has some waiting.
-fn crowded_key(terms: &Terms, half_width: Nanos) -> f64 {
-    let plan = (0..CROWD).map(|number| Planned { at: Time::ZERO, node: NodeId(0), command: Write(number) }).collect();
-    let owners = terms.names().map(|me| CommitWait::new(me, half_width, SERVICE)).collect();
-    let log = run(&terms.setting(Delivery::Fifo), owners, plan, Time::MAX);
-    CROWD as f64 / log.span().as_seconds()
+fn crowded_key(stage: &mut impl Stage, terms: &Terms, half_width: Nanos) -> f64 {
+    let crowd = stage.fits(terms, CROWD, least_latency(half_width, SERVICE));
+    let plan = (0..crowd).map(|number| Planned { at: Time::ZERO, node: NodeId(0), command: Write(number) }).collect();
+    let owner = |me, _| CommitWait::new(me, half_width, SERVICE);
+    let log = stage.play(terms, Scene::new(&owner, plan, Time::MAX, Delivery::Fifo));
+    log.events().count() as f64 / log.span().as_seconds()
 }
 
 /// Half of the operations write keys, half read those of others.
-pub fn restart(terms: &Terms) -> Row {
+pub fn restart(stage: &mut impl Stage, terms: &Terms) -> Row {
     let max_offset = terms.believed();
     let operations = terms.arrivals(terms.rate, 0).zip(0_u64..);
     let plan = operations.map(|((at, mut rng), number)| {
@@ -146,14 +158,14 @@ pub fn restart(terms: &Terms) -> Row {
         let command = if reads { Command::Read(number, terms.other(node, &mut rng)) } else { Command::Write };
         Planned { at, node, command }
     });
-    let database = |me| Database::new(terms.stamper(me), max_offset);
+    let database = |me, _| Database::new(terms.stamper(me), max_offset);
     let end = terms.end(terms.longest_delay().times(100));
-    let log = run(&terms.setting(Delivery::Fifo), terms.names().map(database).collect(), plan.collect(), end);
+    let log = stage.play(terms, Scene::new(&database, plan.collect(), end, Delivery::Fifo));
+    let World { terms: known, offsets, .. } = stage.world(terms);
     let found = restart::check(&log);
     let restarted = (found.restarted, found.reads);
     let writes_per_s = terms.rate / 2.0 / f64::from(terms.nodes);
-    let latency = terms.delay + terms.jitter.over(2);
-    let offsets = terms.offsets();
+    let latency = known.delay + known.jitter.over(2);
     let most = offsets.iter().max().copied().unwrap_or_default();
     let share = |skew: &dyn Fn(Nanos, Nanos) -> Nanos| {
         predict::mean_over_pairs(&offsets, |owner, reader| {
@@ -175,14 +187,15 @@ pub fn restart(terms: &Terms) -> Row {
             checks.push(Check::share(name, restarted, Relation::About, predicted));
         }
     }
-    let round_trip = ms(terms.delay + terms.delay);
+    let round_trip = ms(known.delay + known.delay);
     checks.push(Check::at_least("latency of a read, mean ms", mean_ms(&found.latencies), round_trip));
     Row {
         operations: found.reads,
         operation: "reads",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies),
         violations: vec![("stale reads", found.stale)],
+        unfinished: Vec::new(),
         checks,
     }
 }

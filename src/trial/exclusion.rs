@@ -1,8 +1,8 @@
-//! Mutual exclusion in virtual time: a run at the stated rate, one in which everybody wants the resource always, and one in
+//! Mutual exclusion: a run at the stated rate, one in which everybody wants the resource always, and one in
 //! which nobody competes.
 
-use super::driver::{Delivery, Planned, Setting, run};
 use super::expect;
+use super::stage::{Delivery, Planned, Scene, Stage};
 use super::terms::{Premise, Terms};
 use crate::ids::NodeId;
 use crate::time::{Nanos, Time, True};
@@ -15,38 +15,41 @@ use crate::workload::{Check, Log, Process, Relation, Row, quantiles};
 /// How long a process holds the resource.
 const HOLD: Nanos = Nanos::from_millis(1);
 /// Entries of each process in the run where everybody competes.
-const EACH: u32 = 200;
+const EACH: u64 = 200;
 
 /// Lamport's mutual exclusion.
-pub fn mutex(terms: &Terms) -> Row {
+pub fn mutex(stage: &mut impl Stage, terms: &Terms) -> Row {
     let process = |me| Mutex::new(me, terms.nodes, terms.stamper(me), HOLD);
-    exclude(terms, terms.delivery(), 3, process)
+    exclude(stage, terms, terms.delivery(), 3, process)
 }
 
 /// Mutual exclusion by deferred replies.
-pub fn ricart_agrawala(terms: &Terms) -> Row {
+pub fn ricart_agrawala(stage: &mut impl Stage, terms: &Terms) -> Row {
     let patience = match terms.premise {
         Premise::Kept => Patience::Passed,
         Premise::Broken => Patience::None,
     };
     let process = |me| RicartAgrawala::new(me, terms.nodes, terms.stamper(me), HOLD, patience);
-    exclude(terms, Delivery::Unordered, 2, process)
+    exclude(stage, terms, Delivery::Unordered, 2, process)
 }
 
 /// Runs, and what of a run counts as broken.
 fn exclude<P: Process<Command = Demand, Event = Event>>(
+    stage: &mut impl Stage,
     terms: &Terms,
     delivery: Delivery,
     messages_per_other: u32,
     process: impl Fn(NodeId) -> P,
 ) -> Row {
-    let setting = terms.setting(delivery);
     let paced: Vec<_> = terms.arrivals(terms.rate, 0).map(|(at, mut rng)| (at, terms.any(&mut rng))).collect();
-    let log = ask(terms, &setting, &process, paced);
+    let log = ask(stage, terms, delivery, &process, paced);
     let found = check(&log);
-    let crowd: Vec<_> = terms.names().flat_map(|node| (0..EACH).map(move |_| (Time::ZERO, node))).collect();
-    let crowded = ask(terms, &setting, &process, crowd);
-    let idle = check(&ask(terms, &setting, &process, apart(terms)));
+    let each = stage.fits(terms, EACH, (HOLD + terms.usual_delay()).times(i64::from(terms.nodes)));
+    let crowd: Vec<_> = terms.names().flat_map(|node| (0..each).map(move |_| (Time::ZERO, node))).collect();
+    let crowded = ask(stage, terms, delivery, &process, crowd);
+    let alone = apart(stage, terms);
+    let idle = check(&ask(stage, terms, delivery, &process, alone));
+    let world = stage.world(terms);
     let jammed = check(&crowded);
     let ms = |nanos: Nanos| nanos.as_seconds() * 1e3;
     let entries = found.waits.len() as u64;
@@ -58,45 +61,49 @@ fn exclude<P: Process<Command = Demand, Event = Event>>(
             log.messages() as f64 / entries.max(1) as f64,
             f64::from(messages_per_other) * others,
         ),
-        Check::about("wait when idle, mean ms", mean_ms(&idle.waits), expect::mean_round_trip_s(terms) * 1e3),
-        Check::at_most("entries/s when crowded", per_s, (HOLD + terms.delay).as_seconds().recip()),
+        Check::about("wait when idle, mean ms", mean_ms(&idle.waits), expect::mean_round_trip_s(&world) * 1e3),
+        Check::at_most("entries/s when crowded", per_s, (HOLD + world.terms.delay).as_seconds().recip()),
     ];
     if !terms.is_lifted() {
-        let most = predict::inversion_share(&terms.offsets(), terms.rate);
+        let most = predict::inversion_share(&world.offsets, terms.rate);
         let count = (found.inverted, found.neighbours);
         checks.push(Check::share("grants against the real order, share", count, Relation::AtMost, most));
         checks.push(Check::at_most(
             "largest such distance of requests, ms",
             ms(found.largest_inversion),
-            ms(terms.eps),
+            ms(world.terms.eps),
         ));
     }
-    if terms.is_lifted() || terms.eps <= terms.delay {
+    if terms.is_lifted() || world.terms.eps <= world.terms.delay {
         let against = (found.against_causality + jammed.against_causality) as f64;
         checks.push(Check::at_most("grants against happened-before", against, 0.0));
     }
     Row {
         operations: entries,
         operation: "entries",
-        messages: log.messages(),
-        latency: quantiles(found.waits.clone()),
-        violations: violations(&[found, jammed, idle]),
+        messages: Some(log.messages()),
+        latency: quantiles(found.latencies.clone()),
+        unfinished: vec![("requests never granted", sum(&[&found, &jammed, &idle], Findings::ungranted))],
+        violations: violations(&[&found, &jammed, &idle]),
         checks,
     }
 }
 
-fn violations(runs: &[Findings]) -> Vec<(&'static str, u64)> {
-    let sum = |of: fn(&Findings) -> u64| runs.iter().map(of).sum();
+fn violations(runs: &[&Findings]) -> Vec<(&'static str, u64)> {
     vec![
-        ("two holders", sum(|found| found.shared)),
-        ("grants out of the order of stamps", sum(|found| found.out_of_order)),
-        ("requests never granted", sum(Findings::ungranted)),
+        ("two holders", sum(runs, |found| found.shared)),
+        ("grants out of the order of stamps", sum(runs, |found| found.out_of_order)),
     ]
 }
 
+fn sum(runs: &[&Findings], of: fn(&Findings) -> u64) -> u64 {
+    runs.iter().map(|found| of(found)).sum()
+}
+
 fn ask<P: Process<Command = Demand, Event = Event>>(
+    stage: &mut impl Stage,
     terms: &Terms,
-    setting: &Setting,
+    delivery: Delivery,
     process: &impl Fn(NodeId) -> P,
     demands: Vec<(Time<True>, NodeId)>,
 ) -> Log<Event> {
@@ -104,14 +111,15 @@ fn ask<P: Process<Command = Demand, Event = Event>>(
     let last = demands.last().map_or(Time::ZERO, |(at, _)| *at);
     let end = last + slowest.times(demands.len() as i64 + 10);
     let plan = demands.into_iter().map(|(at, node)| Planned { at, node, command: Demand }).collect();
-    run(setting, terms.names().map(process).collect(), plan, end)
+    stage.play(terms, Scene::new(&|me, _| process(me), plan, end, delivery))
 }
 
 /// Requests so far apart that none waits for another.
-fn apart(terms: &Terms) -> Vec<(Time<True>, NodeId)> {
-    let gap = HOLD + terms.longest_delay().times(6) + terms.eps.times(3);
+fn apart(stage: &impl Stage, terms: &Terms) -> Vec<(Time<True>, NodeId)> {
+    let gap = HOLD + terms.usual_delay().times(6) + terms.eps.times(3);
+    let count = stage.fits(terms, u64::from(terms.nodes) * 100, gap) as u32;
     let demand = |number: u32| (Time::ZERO + gap.times(i64::from(number)), NodeId(number % terms.nodes));
-    (0..terms.nodes * 100).map(demand).collect()
+    (0..count).map(demand).collect()
 }
 
 /// Mean in milliseconds.

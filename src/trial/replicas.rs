@@ -1,9 +1,9 @@
-//! The real-time state machine and causal+ visibility in virtual time.
+//! The real-time state machine and causal+ visibility.
 
-use super::driver::{Delivery, Planned, run};
 use super::exclusion::mean_ms;
 use super::expect::{self, HEARTBEAT, Own, mean_stability_s, phases};
-use super::terms::{BASE, Premise, Terms};
+use super::stage::{Delivery, Planned, Scene, Stage};
+use super::terms::{Premise, Terms};
 use crate::ids::NodeId;
 use crate::time::{Nanos, Time, True};
 use crate::workload::causal::{self, Centre, Command, Visibility};
@@ -18,15 +18,14 @@ const OLDEST: Nanos = Nanos::from_millis(25);
 const KEYS: u64 = 10;
 
 /// The real-time state machine, of which a minority is killed half-way.
-pub fn real_time(terms: &Terms) -> Row {
+pub fn real_time(stage: &mut impl Stage, terms: &Terms) -> Row {
     let failures = (terms.nodes - 1) / 2;
     let hop = hop(terms.longest_delay(), terms.believed(), 0);
     let agreed = real_time::Terms { accept: ACCEPT, hop, failures, diameter: 1 };
-    let mut setting = terms.setting(Delivery::Unordered);
     let half = Time::ZERO + terms.span.over(2);
-    setting.crashes = (0..failures).map(|node| (NodeId(node), half)).collect();
+    let crashes = (0..failures).map(|node| (NodeId(node), half)).collect();
     let working: Vec<NodeId> = terms.names().skip(failures as usize).collect();
-    let bookkeeper = |me: NodeId| {
+    let bookkeeper = |me: NodeId, _| {
         let others = terms.names().filter(|other| *other != me).collect();
         Bookkeeper::new(me, others, agreed, Conduct::Honest)
     };
@@ -36,7 +35,8 @@ pub fn real_time(terms: &Terms) -> Row {
         Planned { at, node: terms.any(&mut rng), command: Submit { id, age } }
     });
     let end = terms.end(agreed.response().times(2));
-    let log = run(&setting, terms.names().map(bookkeeper).collect(), plan.collect(), end);
+    let scene = Scene::new(&bookkeeper, plan.collect(), end, Delivery::Unordered);
+    let log = stage.play(terms, Scene { crashes, ..scene });
     let found = real_time::check(&log, &working);
     let accepted = (found.accepted, found.submitted);
     let share = ACCEPT.as_seconds() / OLDEST.as_seconds();
@@ -44,13 +44,14 @@ pub fn real_time(terms: &Terms) -> Row {
     Row {
         operations: found.executed,
         operation: "commands",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
         violations: vec![
             ("commands that some carried out and others did not", found.disagreements),
             ("accepted commands that nobody carried out", found.forgotten),
             ("commands out of order", found.out_of_order),
         ],
+        unfinished: Vec::new(),
         checks: vec![
             Check::about("from issue to execution, mean ms", mean_ms(&found.latencies), ms(agreed.response())),
             Check::share("accepted in time, share", accepted, Relation::About, share),
@@ -69,29 +70,31 @@ fn ms(span: Nanos) -> f64 {
 }
 
 /// Causal+ visibility by dependencies, and by stable time on the same plan.
-pub fn causal(terms: &Terms) -> Row {
+pub fn causal(stage: &mut impl Stage, terms: &Terms) -> Row {
     let (explicit, delivery) = match terms.premise {
         Premise::Kept => (Visibility::Dependencies, Delivery::Unordered),
         Premise::Broken => (Visibility::Eager, Delivery::Unordered),
     };
-    let log = store(terms, explicit, delivery);
-    let (found, stable) = (causal::check(&log), causal::check(&store(terms, Visibility::Stable, Delivery::Fifo)));
+    let log = store(stage, terms, explicit, delivery);
+    let (found, stable) =
+        (causal::check(&log), causal::check(&store(stage, terms, Visibility::Stable, Delivery::Fifo)));
+    let world = stage.world(terms);
     let puts: Vec<_> = operations(terms)
         .filter(|(.., command)| matches!(command, Command::Put(_)))
         .map(|(at, node, _)| (at, node))
         .collect();
     let mut checks = vec![
-        Check::at_least("by dependencies: visible after, mean ms", mean_ms(&found.latencies), ms(terms.delay)),
+        Check::at_least("by dependencies: visible after, mean ms", mean_ms(&found.latencies), ms(world.terms.delay)),
         Check::alone("by dependencies: dependencies per write", found.dependencies as f64 / found.writes.max(1) as f64),
         Check::with(
             "by stable time: visible after, mean ms",
             mean_ms(&stable.latencies),
             expect::relation(terms),
-            mean_stability_s(terms, &puts, Own::IsLeftOut) * 1e3,
+            mean_stability_s(&world, &puts, Own::IsLeftOut) * 1e3,
         ),
     ];
     if !terms.is_lifted() {
-        let predicted = predict::inversion_share(&terms.offsets(), terms.rate / 2.0 / KEYS as f64);
+        let predicted = predict::inversion_share(&world.offsets, terms.rate / 2.0 / KEYS as f64);
         let count = (found.wrong_winners, found.rivals);
         checks.push(Check::share("writes of a key won by the earlier, share", count, Relation::About, predicted));
     }
@@ -99,13 +102,13 @@ pub fn causal(terms: &Terms) -> Row {
     Row {
         operations: found.writes,
         operation: "writes",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
         violations: vec![
             ("visible before what happened before it", both(|found| found.early)),
             ("keys on which the centres differ", both(|found| found.diverged)),
-            ("writes never visible somewhere", both(|found| found.hidden)),
         ],
+        unfinished: vec![("writes never visible somewhere", both(|found| found.hidden))],
         checks,
     }
 }
@@ -117,13 +120,13 @@ fn operations(terms: &Terms) -> impl Iterator<Item = (Time<True>, NodeId, Comman
     })
 }
 
-fn store(terms: &Terms, visibility: Visibility, delivery: Delivery) -> Log<causal::Event> {
+fn store(stage: &mut impl Stage, terms: &Terms, visibility: Visibility, delivery: Delivery) -> Log<causal::Event> {
     let phases = phases(terms);
-    let centre = |me: NodeId| {
-        let first = BASE + phases[me.0 as usize];
+    let centre = |me: NodeId, base| {
+        let first = base + phases[me.0 as usize];
         Centre::new(me, terms.nodes, terms.stamper(me), visibility, first, HEARTBEAT)
     };
     let plan = operations(terms).map(|(at, node, command)| Planned { at, node, command }).collect();
     let end = terms.end(HEARTBEAT + terms.longest_delay().times(3) + terms.eps);
-    run(&terms.setting(delivery), terms.names().map(centre).collect(), plan, end)
+    stage.play(terms, Scene::new(&centre, plan, end, delivery))
 }

@@ -1,0 +1,157 @@
+//! The agent's side of a trial: every agent and the lab run the same trial, each scene at the same time, and every agent plays
+//! its own process of it. What comes of a scene only the lab knows; here its log is empty.
+
+use std::fs::File;
+use std::sync::PoisonError;
+
+use anyhow::{Context, Result};
+use tokio::sync::mpsc;
+
+use super::clock::thread_cpu;
+use super::control::{self, Cue, Trial};
+use super::orderer::{Done, Order, Scenes, Thread};
+use super::ordering::Mesh;
+use super::ordering::player::{Count, Player, Setting};
+use crate::ids::NodeId;
+use crate::time::{Nanos, Raw, Synced, Time};
+use crate::trial::{Laws, Planned, Scene, Stage, Terms, World, fits};
+use crate::workload::{Log, Process};
+
+/// The stage as an agent sees it.
+pub(super) struct Acting<'a> {
+    thread: &'a mut Thread,
+    mesh: &'a mut Mesh,
+    scenes: &'a mut Scenes,
+    trial: &'a Trial,
+    played: u16,
+    failed: Option<anyhow::Error>,
+}
+
+impl<'a> Acting<'a> {
+    /// Plays this agent's part of a trial. When nobody gives cues any more, the rest is skipped.
+    pub(super) fn play(
+        thread: &'a mut Thread,
+        mesh: &'a mut Mesh,
+        scenes: &'a mut Scenes,
+        trial: &'a Trial,
+    ) -> Result<()> {
+        let mut acting = Self { thread, mesh, scenes, trial, played: 0, failed: None };
+        // What the trial makes of empty logs is of no use to anybody.
+        let _ = trial.workload.play(&mut acting, &trial.terms);
+        acting.failed.map_or(Ok(()), Err)
+    }
+
+    fn act<P: Process>(&mut self, terms: &Terms, scene: Scene<'_, P>) -> Result<()> {
+        let number = self.scenes.next;
+        self.scenes.next += 1;
+        self.played += 1;
+        if self.played > 1 && self.trial.scenes == control::Scenes::First {
+            return Ok(());
+        }
+        let me = self.mesh.me();
+        // Before it has begun it is not settled.
+        self.count(Count { scene: number, ..Count::default() });
+        let Some(Beginning { began, base, end }) = self.begin(number)? else { return Ok(()) };
+        let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();
+        let path = self.scenes.traces.join(trace_name(number, me));
+        let trace = File::create(&path).with_context(|| format!("trace `{}` cannot be made", path.display()))?;
+        let Thread { runtime, clocks, orders, .. } = &mut *self.thread;
+        let cpu = thread_cpu();
+        let setting = Setting {
+            scene: number,
+            algorithm: self.trial.algorithm,
+            began,
+            end,
+            batch: self.trial.batch.max(1) as usize,
+            trace,
+            count: &self.scenes.count,
+        };
+        if me.0 < terms.nodes {
+            let process = (scene.cast)(me, base);
+            let player = Player::new(self.mesh, clocks, setting, process, plan, scene.nudge);
+            runtime.block_on(until_curtain(number, orders, player.play()))?;
+        } else {
+            // There are more agents than processes: this one looks on.
+            self.count(Count { scene: number, settled: true, ..Count::default() });
+            let Thread { runtime, orders, .. } = &mut *self.thread;
+            runtime.block_on(until_curtain(number, orders, std::future::pending()))?;
+        }
+        let cpu_ns = (thread_cpu() - cpu).0.max(0).unsigned_abs();
+        self.say(Done::Played { scene: number, cpu_ns })
+    }
+
+    /// Says that the agent is ready, and waits for the scene to begin. None if nobody will begin it.
+    fn begin(&mut self, number: u16) -> Result<Option<Beginning>> {
+        let now = self.thread.clocks.now(Some(self.trial.algorithm));
+        let (raw_ns, reading_ns) = (now.raw.as_nanos(), now.physical.as_nanos());
+        self.say(Done::Ready { scene: number, raw_ns, reading_ns })?;
+        while let Some(order) = self.thread.orders.blocking_recv() {
+            if let Order::Cue(Cue::Begin { scene, raw_ns, base_ns, end_ns }) = order
+                && scene == number
+            {
+                let (began, end) = (Time::from_nanos(raw_ns), Time::from_nanos(end_ns));
+                return Ok(Some(Beginning { began, base: Time::from_nanos(base_ns), end }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn count(&self, count: Count) {
+        *self.scenes.count.lock().unwrap_or_else(PoisonError::into_inner) = count;
+    }
+
+    fn say(&self, done: Done) -> Result<()> {
+        // Nobody listens any more if the agent is ending.
+        let _ = self.thread.results.blocking_send(Ok(done));
+        Ok(())
+    }
+}
+
+/// When a scene begins and ends.
+struct Beginning {
+    began: Time<Raw>,
+    /// What a clock without offset shows then.
+    base: Time<Synced>,
+    end: Time<Raw>,
+}
+
+/// Plays until the scene is over by itself or by its cue, or nobody is there to give one.
+async fn until_curtain(
+    number: u16,
+    orders: &mut mpsc::Receiver<Order>,
+    playing: impl Future<Output = std::io::Result<()>>,
+) -> Result<()> {
+    let curtain = async {
+        while let Some(order) = orders.recv().await {
+            if matches!(order, Order::Cue(Cue::Curtain { scene }) if scene == number) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        played = playing => played.context("the trace cannot be written: is the disk full?"),
+        () = curtain => Ok(()),
+    }
+}
+
+impl Stage for Acting<'_> {
+    fn play<P: Process>(&mut self, terms: &Terms, scene: Scene<'_, P>) -> Log<P::Event> {
+        if self.failed.is_none() {
+            self.failed = self.act(terms, scene).err();
+        }
+        Log::new(terms.nodes)
+    }
+
+    fn world(&self, terms: &Terms) -> World {
+        World { terms: *terms, offsets: vec![Nanos::ZERO; terms.nodes as usize], laws: Laws::Measured }
+    }
+
+    fn fits(&self, terms: &Terms, wanted: u64, each: Nanos) -> u64 {
+        fits(terms, wanted, each)
+    }
+}
+
+/// The name of the file that has the trace of a scene at an agent.
+pub(super) fn trace_name(scene: u16, node: NodeId) -> String {
+    format!("{scene}-{node}.trace")
+}

@@ -1,0 +1,82 @@
+//! The clocks that a trial can be played with, by the names of flags.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ids::Algorithm;
+use crate::names::by_name;
+use crate::order::report::StampSource;
+
+/// What a trial's processes read, and what makes their stamps of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// Stamps of a counter; spans are measured on the NTP-style clock.
+    LamportLogical,
+    /// Stamps of a hybrid clock on the NTP-style clock.
+    Hlc,
+    /// The readings themselves.
+    Physical(Algorithm),
+}
+
+impl Clock {
+    /// Every clock.
+    pub const ALL: [Self; 11] = [
+        Self::LamportLogical,
+        Self::Physical(Algorithm::Free),
+        Self::Physical(Algorithm::Lamport),
+        Self::Physical(Algorithm::Ntp),
+        Self::Hlc,
+        Self::Physical(Algorithm::Regression),
+        Self::Physical(Algorithm::Corridor),
+        Self::Physical(Algorithm::Largest),
+        Self::Physical(Algorithm::Interval),
+        Self::Physical(Algorithm::WelchLynch),
+        Self::Physical(Algorithm::Convergence),
+    ];
+
+    /// Those that order the commands of the main run.
+    pub const USUAL: [Self; 4] =
+        [Self::LamportLogical, Self::Physical(Algorithm::Lamport), Self::Physical(Algorithm::Ntp), Self::Hlc];
+
+    /// Its name in every file and flag.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LamportLogical => StampSource::LamportLogical.name(),
+            Self::Hlc => StampSource::Hlc.name(),
+            Self::Physical(algorithm) => algorithm.name(),
+        }
+    }
+
+    /// What makes stamps of its readings.
+    pub const fn stamps(self) -> StampSource {
+        match self {
+            Self::LamportLogical => StampSource::LamportLogical,
+            Self::Hlc => StampSource::Hlc,
+            Self::Physical(Algorithm::Lamport) => StampSource::Lamport,
+            Self::Physical(Algorithm::Ntp) => StampSource::Ntp,
+            Self::Physical(algorithm) => StampSource::Physical(algorithm),
+        }
+    }
+
+    /// The synchronised clock that processes read.
+    pub const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::LamportLogical | Self::Hlc => Algorithm::Ntp,
+            Self::Physical(algorithm) => algorithm,
+        }
+    }
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Clock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        by_name(Self::ALL, Self::name, "clock", text)
+    }
+}

@@ -1,0 +1,159 @@
+//! Trials of workloads, each with what it measured beside what was predicted, on whatever [`Stage`] they are played: in
+//! virtual time, or on real agents.
+
+mod clock;
+mod exclusion;
+pub mod expect;
+pub mod generals;
+mod order;
+mod outside;
+mod replicas;
+mod snapshots;
+mod stage;
+mod terms;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use clock::Clock;
+pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
+pub use terms::{Premise, Terms};
+
+use crate::names::by_name;
+use crate::workload::Row;
+
+/// The workloads, in the order in which they are told about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Workload {
+    /// Total order by stability with heartbeats.
+    TotalOrder,
+    /// The airline on total order.
+    StateMachine,
+    /// Lamport's mutual exclusion.
+    Mutex,
+    /// Mutual exclusion by deferred replies.
+    RicartAgrawala,
+    /// The real-time state machine of 1978.
+    RealTime,
+    /// Commit wait.
+    CommitWait,
+    /// Reads that restart under uncertainty.
+    Restart,
+    /// Snapshots by markers and by stamps, with detection of termination and deadlock.
+    Snapshot,
+    /// Anomalies by a side channel.
+    Anomaly,
+    /// Causal+ visibility.
+    Causal,
+    /// Byzantine generals.
+    Byzantine,
+    /// Schneider's three stability tests.
+    StabilityTests,
+}
+
+impl Workload {
+    /// Every workload.
+    pub const ALL: [Self; 12] = [
+        Self::TotalOrder,
+        Self::StateMachine,
+        Self::Mutex,
+        Self::RicartAgrawala,
+        Self::RealTime,
+        Self::CommitWait,
+        Self::Restart,
+        Self::Snapshot,
+        Self::Anomaly,
+        Self::Causal,
+        Self::Byzantine,
+        Self::StabilityTests,
+    ];
+
+    /// Its name in every file and flag.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TotalOrder => "total-order",
+            Self::StateMachine => "state-machine",
+            Self::Mutex => "mutex",
+            Self::RicartAgrawala => "ricart-agrawala",
+            Self::RealTime => "real-time",
+            Self::CommitWait => "commit-wait",
+            Self::Restart => "restart",
+            Self::Snapshot => "snapshot",
+            Self::Anomaly => "anomaly",
+            Self::Causal => "causal",
+            Self::Byzantine => "byzantine",
+            Self::StabilityTests => "stability-tests",
+        }
+    }
+
+    /// What is given up if its premise is broken.
+    pub const fn ablation(self) -> &'static str {
+        match self {
+            Self::TotalOrder | Self::Mutex | Self::Snapshot => "channels do not keep their order",
+            Self::StateMachine => "requests are put to a vote of two out of three, not ordered",
+            Self::RicartAgrawala => {
+                "replies do not wait until the own clock has passed the request (it takes an eps above the delay to break)"
+            }
+            Self::Causal => "writes are shown as they come",
+            Self::Byzantine => "three generals, one of them a traitor, with oral messages",
+            Self::RealTime | Self::CommitWait | Self::Restart | Self::Anomaly | Self::StabilityTests => {
+                "the declared eps is zero"
+            }
+        }
+    }
+
+    /// Whether it stamps what it does. Else it only asks what time it is, and clocks that show the same are the same to it.
+    pub const fn uses_stamps(self) -> bool {
+        !matches!(self, Self::RealTime | Self::CommitWait | Self::Byzantine)
+    }
+
+    /// Whether it carries more the more is wanted, up to where it is saturated: what the others carry is set by spans that were
+    /// agreed on, not by load.
+    pub const fn saturates(self) -> bool {
+        !matches!(self, Self::RealTime | Self::Snapshot | Self::Anomaly | Self::Byzantine)
+    }
+
+    /// Main scenes that take as long as users want something.
+    pub const fn main_scenes(self) -> u32 {
+        match self {
+            Self::StabilityTests => 3,
+            Self::Causal => 2,
+            _ => 1,
+        }
+    }
+
+    /// Plays the workload. In virtual time the same terms give the same row.
+    pub fn play(self, stage: &mut impl Stage, terms: &Terms) -> Row {
+        match self {
+            Self::TotalOrder => order::total_order(stage, terms),
+            Self::StateMachine => order::state_machine(stage, terms),
+            Self::Mutex => exclusion::mutex(stage, terms),
+            Self::RicartAgrawala => exclusion::ricart_agrawala(stage, terms),
+            Self::RealTime => replicas::real_time(stage, terms),
+            Self::CommitWait => outside::commit_wait(stage, terms),
+            Self::Restart => outside::restart(stage, terms),
+            Self::Snapshot => snapshots::snapshot(stage, terms),
+            Self::Anomaly => outside::anomaly(stage, terms),
+            Self::Causal => replicas::causal(stage, terms),
+            Self::Byzantine => generals::byzantine(stage, terms),
+            Self::StabilityTests => order::stability_tests(stage, terms),
+        }
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Workload {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        by_name(Self::ALL, Self::name, "workload", text)
+    }
+}
