@@ -25,7 +25,8 @@
 //! 10. [`sweep`]: a grid of simulated runs, and where its answers bend.
 //! 11. [`host`]: everything that touches the operating system, and nothing else does.
 //!
-//! [`ids`], [`topology`], [`real`] and [`model`] are shared by all: names, graphs, functions, and declared worlds.
+//! [`ids`], [`length`], [`topology`], [`real`] and [`model`] are shared by all: names, distances, graphs, functions, and
+//! declared worlds.
 
 pub mod affine;
 pub mod analysis;

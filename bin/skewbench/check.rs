@@ -200,6 +200,7 @@ impl Args {
             Why::Asked => eprintln!("check: told to stop: what has arrived is kept and checked"),
         }
         if results::has_journals(&plan.dir)? {
+            results::write_manifest(std::slice::from_ref(&plan.dir), &plan.dir, &[])?;
             return Ok(Some(vec![plan.dir]));
         }
         eprintln!(

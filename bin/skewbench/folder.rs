@@ -1,11 +1,13 @@
-//! The folder that results go to.
+//! The folder that results go to: a bundle whose every file is in its manifest.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use skewbench::host::manifest;
 use skewbench::host::program::Malformed;
+use skewbench::host::results::write_whole;
 
 /// Makes the folder for the results, `skewbench-out/<now>` if none is given. One that holds files is refused unless
 /// `force`; then what an earlier run left there is removed, and nothing else.
@@ -30,4 +32,13 @@ pub fn prepare(out: Option<&Path>, force: bool) -> Result<PathBuf> {
     }
     fs::create_dir_all(&dir).with_context(|| format!("--out {}: cannot make the folder", dir.display()))?;
     Ok(dir.canonicalize()?)
+}
+
+/// Writes files into a folder, each whole or not at all, and the manifest of them.
+pub fn write(dir: &Path, files: &[(&str, Vec<u8>)]) -> Result<()> {
+    for (name, bytes) in files {
+        let file = dir.join(name);
+        write_whole(&file, bytes).with_context(|| format!("{}: cannot write", file.display()))?;
+    }
+    manifest::write(dir, files.iter().map(|(name, _)| dir.join(name)))
 }

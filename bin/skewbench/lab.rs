@@ -249,7 +249,7 @@ fn conclude(plan: &Plan, outcome: &fleet::Outcome, volume: Volume) -> Result<u8>
     let (exit_code, text) = match (outcome.spools, outcome.exit_code) {
         (Spools::Shipped, Some(code)) => {
             fs::remove_dir_all(&spool).with_context(|| format!("{}", spool.display()))?;
-            results::write_manifest(std::slice::from_ref(&plan.dir), &plan.dir)?;
+            results::write_manifest(std::slice::from_ref(&plan.dir), &plan.dir, &[])?;
             (code, outcome.text.clone())
         }
         _ => {

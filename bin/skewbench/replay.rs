@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use skewbench::certify::scale::MOST_KAPPA;
-use skewbench::host::manifest;
 use skewbench::host::program::{self, Malformed};
-use skewbench::host::results::write_whole;
 use skewbench::replay::{self, Format, table};
 use skewbench::time::Ppb;
 
@@ -80,10 +78,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let mut progress = Progress::of("replaying");
     let judged = replay::judge(&recording, args.kappa_ppm, |share| progress.show(share));
     progress.end();
-    let file = dir.join("replay.csv");
-    let written = write_whole(&file, table::csv(&recording, &judged).as_bytes());
-    written.with_context(|| format!("{}: cannot write", file.display()))?;
-    manifest::write(&dir, [file])?;
+    folder::write(&dir, &[("replay.csv", table::csv(&recording, &judged).into())])?;
     out::put(&format!("{}\n{}\n", table::text(&recording, &judged, args.kappa_ppm), dir.display()))?;
     Ok(program::WITHIN)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use skewbench::host::program::{self, Malformed};
-use skewbench::host::{manifest, results};
+use skewbench::host::results;
 use skewbench::report::adversary;
 use skewbench::sim::scenario::Scale;
 use skewbench::sim::{self, Scenario, scenario};
@@ -56,6 +56,9 @@ pub struct Args {
     volume: Volume,
 }
 
+/// What the scenario is called beside the results.
+const SCENARIO: &str = "scenario.toml";
+
 /// Runs the scenario, the swarm or the adversary and prints what it found.
 pub fn run(args: &Args) -> Result<u8> {
     match (&args.scenario, args.swarm) {
@@ -77,9 +80,7 @@ fn run_adversary(args: &Args) -> Result<u8> {
     out::put(&adversary::text(&attack))?;
     if let Some(out) = &args.out {
         let dir = folder::prepare(Some(out), args.force)?;
-        let file = dir.join("adversary.csv");
-        fs::write(&file, adversary::csv(&attack)).with_context(|| format!("{}: cannot write", file.display()))?;
-        manifest::write(&dir, [file])?;
+        folder::write(&dir, &[("adversary.csv", adversary::csv(&attack).into())])?;
         out::put(&format!("{}\n", dir.display()))?;
     }
     Ok(if attack.reached <= attack.bounds.safe { program::WITHIN } else { program::VIOLATED })
@@ -96,14 +97,20 @@ fn run_scenario(path: &Path, args: &Args) -> Result<u8> {
     }
     if args.streamed {
         let dir = args.out.as_deref().map(|out| folder::prepare(Some(out), args.force)).transpose()?;
-        return Ok(stream::run(&scenario, seed, &args.streaming, dir.as_deref(), args.volume)?.map_err(refused)?);
+        let found = stream::run(&scenario, seed, &args.streaming, args.volume)?.map_err(refused)?;
+        if let Some(dir) = dir {
+            folder::write(&dir, &[("stream.csv", found.csv().into()), (SCENARIO, text.into_bytes())])?;
+        }
+        return Ok(found.verdict().exit_code());
     }
     let mut progress = Progress::new();
     let journals = sim::run(&scenario, seed, |share| progress.show(share)).map_err(refused)?;
     progress.end();
     let dir = folder::prepare(args.out.as_deref(), args.force)?;
     write(&dir.join("journals"), &journals)?;
+    write(&dir, &[(SCENARIO.to_owned(), text.into_bytes())])?;
     let analysed = results::analyse_run(std::slice::from_ref(&dir), &dir)?;
+    results::write_manifest(std::slice::from_ref(&dir), &dir, &[SCENARIO])?;
     out::report(&analysed.text, &dir, args.volume)?;
     Ok(analysed.exit_code)
 }

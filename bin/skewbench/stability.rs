@@ -72,12 +72,8 @@ pub fn run(args: &Args) -> Result<u8> {
         let dir = folder::prepare(Some(dir), args.force)?;
         let title = format!("Stability of {}", args.file.file_name().unwrap_or_default().to_string_lossy());
         let page = html::stability::Told { title: &title, amount: &amount, mask: args.mask };
-        for (name, bytes) in [
-            ("stability.csv", told::csv(&curves, args.mask)),
-            ("stability.html", html::stability::page(&curves, page).into_bytes()),
-        ] {
-            fs::write(dir.join(name), bytes).with_context(|| format!("{}: cannot write", dir.join(name).display()))?;
-        }
+        let page = html::stability::page(&curves, page).into_bytes();
+        folder::write(&dir, &[("stability.csv", told::csv(&curves, args.mask)), ("stability.html", page)])?;
         out::put(&format!("{}\n", dir.display()))?;
     }
     let exceeded = args.mask.is_some_and(|mask| curves.beyond(mask).next().is_some());

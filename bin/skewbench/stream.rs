@@ -1,8 +1,6 @@
 //! `skewbench sim --streamed`: a run of which nothing is kept but what the result needs.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -111,14 +109,8 @@ struct Cost {
     stopped: bool,
 }
 
-/// Runs the scenario, prints what it came to, and writes `stream.csv` if a folder is given.
-pub fn run(
-    scenario: &Scenario,
-    seed: u64,
-    flags: &Streaming,
-    dir: Option<&Path>,
-    volume: Volume,
-) -> Result<Result<u8, Refused>> {
+/// Runs the scenario, prints what it came to, and gives it.
+pub fn run(scenario: &Scenario, seed: u64, flags: &Streaming, volume: Volume) -> Result<Result<Findings, Refused>> {
     let stop = listen()?;
     let began = Instant::now();
     let world = match World::new(scenario, seed) {
@@ -152,16 +144,12 @@ pub fn run(
         stopped: !network.is_over(),
     };
     let found = network.findings(method);
-    if let Some(dir) = dir {
-        let file = dir.join("stream.csv");
-        fs::write(&file, found.csv()).with_context(|| format!("{}: cannot write", file.display()))?;
-    }
     let text = text(&found, &cost);
     out::put(if volume.quiet { text.lines().last().unwrap_or_default() } else { &text })?;
     if volume.quiet {
         out::put("\n")?;
     }
-    Ok(Ok(found.verdict().exit_code()))
+    Ok(Ok(found))
 }
 
 /// A flag that is raised when somebody wants the run to end.

@@ -11,6 +11,7 @@ use skewbench::order::stamp::Stamp;
 use skewbench::probe::wire::Codec;
 use skewbench::probe::{Answer, Claims, Kind, Probe};
 use skewbench::time::Time;
+use skewbench::workload::{mutex, wire};
 
 use crate::frames::{CLUSTER, KEY, Loose};
 
@@ -94,7 +95,9 @@ fn messages() -> Vec<Vec<u8>> {
     message::put_done(&mut order, 0, 1);
     message::put_done(&mut short, 0, 0);
     let empty = Loose { who: (1, 2), ..Loose::default() }.seal();
-    vec![order, short, [&[0][..], &empty, &empty].concat(), [&[2][..], &[0; 84]].concat()]
+    let mut trial = vec![3];
+    wire::Frame::put(&mut trial, wire::Kind::Message, 0, 1, &mutex::Message::Request(stamp));
+    vec![order, short, [&[0][..], &empty, &empty].concat(), [&[2][..], &[0; 84]].concat(), trial]
 }
 
 /// Topologies, spans, control lines and configurations.

@@ -11,16 +11,18 @@ use skewbench::host::ship::hello::{self, Answer, Identity};
 use skewbench::ids::{BootId, NodeId};
 use skewbench::journal::{frame, scan};
 use skewbench::order::message::{self, MAX_MESSAGE_BYTES, Message};
+use skewbench::workload::{byzantine, causal, mutex, real_time, restart, snapshot, stability_tests, trace, wire};
 use skewbench_fuzz::frames::{CLUSTER, KEY};
 use skewbench_fuzz::{Bytes, seeds};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 fuzz_target!(init: seeds::write("wire"), |data: &[u8]| {
     let mut bytes = Bytes(data);
-    match bytes.pick(4) {
+    match bytes.pick(5) {
         0 => frames(bytes.0),
         1 => messages(bytes.0),
         2 => greeting(bytes.0),
+        3 => trials(bytes.0),
         _ => answers(bytes.0),
     }
 });
@@ -44,6 +46,31 @@ fn messages(mut bytes: &[u8]) {
             batch.commands().for_each(|(_, payload)| _ = message::issued(payload));
         }
         bytes = &bytes[frame.bytes..];
+    }
+}
+
+/// What agents tell each other in a trial, and the traces that they leave.
+fn trials(mut bytes: &[u8]) {
+    let traces = [&bytes[..bytes.len() / 2], &bytes[bytes.len() / 2..]].map(trace::read::<snapshot::Event>);
+    let records: usize = traces.iter().map(Vec::len).sum();
+    assert_eq!(trace::gather(Vec::from(traces)).entries.len(), records);
+    while let Ok(Some(frame)) = wire::Frame::decode(bytes) {
+        same::<mutex::Message>(frame.body);
+        same::<restart::Message>(frame.body);
+        same::<causal::Message>(frame.body);
+        same::<byzantine::Told>(frame.body);
+        same::<real_time::Signed>(frame.body);
+        same::<stability_tests::Message>(frame.body);
+        bytes = &bytes[frame.bytes()..];
+    }
+}
+
+/// What decodes is written as the bytes that it was read from.
+fn same<T: wire::Wire>(bytes: &[u8]) {
+    if let Some(value) = wire::decode::<T>(bytes) {
+        let mut again = Vec::new();
+        value.put(&mut again);
+        assert_eq!(again, bytes);
     }
 }
 

@@ -138,6 +138,7 @@ impl<'a> Clocks<'a> {
         let algorithm = match reports.first()?.1.phase.source {
             StampSource::Lamport => Algorithm::Lamport,
             StampSource::Ntp | StampSource::Hlc => Algorithm::Ntp,
+            StampSource::Physical(algorithm) => algorithm,
             StampSource::Floor | StampSource::LamportLogical => return None,
         };
         let time = |node: NodeId, ns: i64| self.when(node, Time::from_nanos(ns));

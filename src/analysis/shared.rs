@@ -118,6 +118,23 @@ mod tests {
     }
 
     #[test]
+    fn a_distance_is_known_if_either_end_tells_it_and_of_two_the_shorter_counts() {
+        let mut runs = line(3);
+        let mut tell = |node: usize, length: &str| {
+            runs[node].header.run.arcs.iter_mut().for_each(|(_, settings)| settings.distance = length.parse().ok());
+        };
+        tell(0, "120km");
+        tell(1, "90km");
+        let (spans, _) = choose(&runs);
+        let found = config(&spans).unwrap();
+        assert!(found.arcs.iter().all(|(_, settings)| settings.distance == "90km".parse().ok()), "{:?}", found.arcs);
+        runs[1].header.run.arcs.iter_mut().for_each(|(_, settings)| settings.distance = None);
+        let (spans, _) = choose(&runs);
+        let known = config(&spans).unwrap().arcs.into_iter().filter(|(_, settings)| settings.distance.is_some());
+        assert!(known.map(|(arc, _)| arc.from.0 + arc.to.0).eq([1, 1]), "the link of nodes 0 and 1, both ways");
+    }
+
+    #[test]
     fn other_settings_are_named() {
         let mut runs = line(3);
         runs[2].header.run.tau = Nanos(5);

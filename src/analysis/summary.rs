@@ -178,6 +178,13 @@ impl Summary {
         self.proved.as_ref().filter(|_| !self.knows_truth())
     }
 
+    /// The bounds that the verdict stands on: under the premises that the run fulfilled, or where only stamps decide,
+    /// under those that stamps prove.
+    pub fn bounds(&self) -> Option<Bounds> {
+        let certified = || Some(self.decided_by_proof().and(self.certified_bound.as_ref())?.bounds);
+        self.promise.map(|promise| promise.bounds).or_else(certified)
+    }
+
     /// The row of `algorithm`.
     pub fn row(&self, algorithm: Algorithm) -> Option<&Row> {
         self.rows.iter().find(|row| row.algorithm == algorithm)

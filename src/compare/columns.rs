@@ -3,7 +3,8 @@
 use super::bootstrap::Statistic;
 use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::ordering::OrderRow;
-use crate::analysis::summary::{Promise, Row, Verdict};
+use crate::analysis::summary::{Row, Verdict};
+use crate::theory::Bounds;
 use crate::time::Nanos;
 
 /// Which direction is better.
@@ -95,9 +96,11 @@ use Better::{Higher, Lower, Neither};
 pub struct Clock {
     /// What they did.
     pub row: Row,
-    /// What was promised.
-    pub promise: Option<Promise>,
-    /// Whether it was kept.
+    /// What was promised, as summary.csv has it.
+    pub bounds: Option<Bounds>,
+    /// Eps over the tight bound.
+    pub tightness: Option<f64>,
+    /// Whether the safe bound was kept.
     pub verdict: Verdict,
 }
 
@@ -106,14 +109,14 @@ pub const SUMMARY: &[Measure<Clock>] = &[
     eps("eps_true_ns_p50", Statistic::P50, |clock| ns(clock.row.skew?.p50)),
     eps("eps_true_ns_p99", Statistic::P99, |clock| ns(clock.row.skew?.p99)),
     eps("eps_true_ns_max", Statistic::Max, |clock| ns(clock.row.skew?.max)),
-    fact("within_bound", |clock| match (clock.promise, clock.verdict) {
+    fact("within_bound", |clock| match (clock.bounds, clock.verdict) {
         (None, _) | (_, Verdict::Unknown) => None,
         (_, Verdict::Within) => Some(1.0),
         (_, Verdict::Violated) => Some(0.0),
     }),
-    repeats("bound_safe_ns", "ns", Lower, |clock| ns(clock.promise?.bounds.safe)),
-    repeats("bound_tight_ns", "ns", Lower, |clock| ns(clock.promise?.bounds.tight)),
-    repeats("tightness", "", Neither, |clock| clock.promise?.tightness),
+    repeats("bound_safe_ns", "ns", Lower, |clock| ns(clock.bounds?.safe)),
+    repeats("bound_tight_ns", "ns", Lower, |clock| ns(clock.bounds?.tight)),
+    repeats("tightness", "", Neither, |clock| clock.tightness),
     repeats("coverage", "", Higher, |clock| clock.row.coverage),
     repeats("bias_ns", "ns", Neither, |clock| ns(clock.row.skew?.bias)),
     repeats("convergence_s", "s", Lower, |clock| Some(clock.row.skew?.convergence_s)),

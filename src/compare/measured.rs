@@ -28,8 +28,10 @@ pub fn run(name: &str, summary: &Summary, place: u64) -> Run {
 
 fn of_clock(summary: &Summary, algorithm: Algorithm, place: u64) -> Vec<Value> {
     let Some(row) = summary.row(algorithm) else { return Vec::new() };
-    let promise = summary.promise.filter(|_| algorithm == Algorithm::Lamport);
-    let clock = Clock { row: row.clone(), promise, verdict: summary.verdict };
+    let promised = algorithm == Algorithm::Lamport;
+    let tightness = summary.promise.filter(|_| promised).and_then(|promise| promise.tightness);
+    let bounds = summary.bounds().filter(|_| promised);
+    let clock = Clock { row: row.clone(), bounds, tightness, verdict: summary.verdict };
     let eps = resampled(summary, algorithm, place * STREAMS + algorithm as u64);
     let mut found = values(SUMMARY, Kind::Summary, algorithm.name(), &clock, eps.as_ref());
     if algorithm == Algorithm::Free {

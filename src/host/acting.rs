@@ -2,12 +2,13 @@
 //! its own process of it. What comes of a scene only the lab knows; here its log is empty.
 
 use std::fs::File;
+use std::sync::PoisonError;
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 
 use super::clock::thread_cpu;
-use super::control::{Cue, Trial};
+use super::control::{self, Cue, Trial};
 use super::orderer::{Done, Order, Scenes, Thread};
 use super::ordering::Mesh;
 use super::ordering::player::{Count, Player, Setting};
@@ -22,6 +23,7 @@ pub(super) struct Acting<'a> {
     mesh: &'a mut Mesh,
     scenes: &'a mut Scenes,
     trial: &'a Trial,
+    played: u16,
     failed: Option<anyhow::Error>,
 }
 
@@ -33,7 +35,7 @@ impl<'a> Acting<'a> {
         scenes: &'a mut Scenes,
         trial: &'a Trial,
     ) -> Result<()> {
-        let mut acting = Self { thread, mesh, scenes, trial, failed: None };
+        let mut acting = Self { thread, mesh, scenes, trial, played: 0, failed: None };
         // What the trial makes of empty logs is of no use to anybody.
         let _ = trial.workload.play(&mut acting, &trial.terms);
         acting.failed.map_or(Ok(()), Err)
@@ -42,8 +44,14 @@ impl<'a> Acting<'a> {
     fn act<P: Process>(&mut self, terms: &Terms, scene: Scene<'_, P>) -> Result<()> {
         let number = self.scenes.next;
         self.scenes.next += 1;
+        self.played += 1;
+        if self.played > 1 && self.trial.scenes == control::Scenes::First {
+            return Ok(());
+        }
         let me = self.mesh.me();
-        let Some((began, base, end)) = self.begin(number)? else { return Ok(()) };
+        // Before it has begun it is not settled.
+        self.count(Count { scene: number, ..Count::default() });
+        let Some(Beginning { began, base, end }) = self.begin(number)? else { return Ok(()) };
         let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();
         let path = self.scenes.traces.join(trace_name(number, me));
         let trace = File::create(&path).with_context(|| format!("trace `{}` cannot be made", path.display()))?;
@@ -64,17 +72,16 @@ impl<'a> Acting<'a> {
             runtime.block_on(until_curtain(number, orders, player.play()))?;
         } else {
             // There are more agents than processes: this one looks on.
-            let onlooker = Count { scene: number, settled: true, ..Count::default() };
-            *self.scenes.count.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = onlooker;
+            self.count(Count { scene: number, settled: true, ..Count::default() });
+            let Thread { runtime, orders, .. } = &mut *self.thread;
             runtime.block_on(until_curtain(number, orders, std::future::pending()))?;
         }
         let cpu_ns = (thread_cpu() - cpu).0.max(0).unsigned_abs();
         self.say(Done::Played { scene: number, cpu_ns })
     }
 
-    /// Says that the agent is ready, and waits for the scene to begin: when that is, what a clock without offset shows then,
-    /// and when it ends. None if nobody will begin it.
-    fn begin(&mut self, number: u16) -> Result<Option<(Time<Raw>, Time<Synced>, Time<Raw>)>> {
+    /// Says that the agent is ready, and waits for the scene to begin. None if nobody will begin it.
+    fn begin(&mut self, number: u16) -> Result<Option<Beginning>> {
         let now = self.thread.clocks.now(Some(self.trial.algorithm));
         let (raw_ns, reading_ns) = (now.raw.as_nanos(), now.physical.as_nanos());
         self.say(Done::Ready { scene: number, raw_ns, reading_ns })?;
@@ -82,10 +89,15 @@ impl<'a> Acting<'a> {
             if let Order::Cue(Cue::Begin { scene, raw_ns, base_ns, end_ns }) = order
                 && scene == number
             {
-                return Ok(Some((Time::from_nanos(raw_ns), Time::from_nanos(base_ns), Time::from_nanos(end_ns))));
+                let (began, end) = (Time::from_nanos(raw_ns), Time::from_nanos(end_ns));
+                return Ok(Some(Beginning { began, base: Time::from_nanos(base_ns), end }));
             }
         }
         Ok(None)
+    }
+
+    fn count(&self, count: Count) {
+        *self.scenes.count.lock().unwrap_or_else(PoisonError::into_inner) = count;
     }
 
     fn say(&self, done: Done) -> Result<()> {
@@ -93,6 +105,14 @@ impl<'a> Acting<'a> {
         let _ = self.thread.results.blocking_send(Ok(done));
         Ok(())
     }
+}
+
+/// When a scene begins and ends.
+struct Beginning {
+    began: Time<Raw>,
+    /// What a clock without offset shows then.
+    base: Time<Synced>,
+    end: Time<Raw>,
 }
 
 /// Plays until the scene is over by itself or by its cue, or nobody is there to give one.

@@ -76,6 +76,18 @@ pub struct Trial {
     pub algorithm: Algorithm,
     /// Most messages in one write.
     pub batch: u32,
+    /// Whether there is more to it than its first scene.
+    pub scenes: Scenes,
+}
+
+/// Which scenes of a trial are played.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenes {
+    /// All of them.
+    All,
+    /// The first alone, the main one; of the others nothing happens.
+    First,
 }
 
 /// When a scene begins and ends.

@@ -56,16 +56,17 @@ pub fn analyse_run(paths: &[PathBuf], out: &Path) -> Result<Analysed> {
     for (name, bytes) in files {
         write_whole(&out.join(name), &bytes).with_context(|| format!("{}: cannot write", out.join(name).display()))?;
     }
-    write_manifest(paths, out)?;
+    write_manifest(paths, out, &[])?;
     Ok(analysed)
 }
 
-/// Writes down the hashes of all that is in `out` by now of the results of the journals in `paths`, and of these.
+/// Writes down the hashes of all that is in `out` by now of the results of the journals in `paths`, of these, and of the
+/// files named `more` in `out`.
 ///
 /// # Errors
 /// A file that cannot be read or written.
-pub fn write_manifest(paths: &[PathBuf], out: &Path) -> Result<()> {
-    let results = NAMES.iter().map(|name| out.join(name)).filter(|file| file.exists());
+pub fn write_manifest(paths: &[PathBuf], out: &Path, more: &[&str]) -> Result<()> {
+    let results = NAMES.iter().chain(more).map(|name| out.join(name)).filter(|file| file.exists());
     manifest::write(out, results.chain(journal_files(paths)?))
 }
 
@@ -109,12 +110,19 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
     Ok(Recomputed { analysed, files, notes: journaled.unreadable })
 }
 
-/// What the journals in `paths` say, as [`analyse_run`] reports it.
+/// What the journals in `paths` say, without certificate and stability; where true time is unknown with the certificate,
+/// which the verdict then stands on.
 ///
 /// # Errors
 /// As [`analyse_run`].
 pub fn read_summary(paths: &[PathBuf]) -> Result<Summary> {
-    Ok(read_runs(paths)?.summary())
+    let journaled = read_runs(paths)?;
+    let mut summary = summarise(&journaled.run_id, &journaled.runs);
+    if !summary.knows_truth() {
+        summary.certify(&journaled.runs);
+    }
+    summary.notes.extend(journaled.unreadable);
+    Ok(summary)
 }
 
 /// The certificate of the worst pair of the journals in `paths`, or the contradiction, as text that can be checked.

@@ -112,11 +112,17 @@ fn check_hashes(dir: &Path, manifest: &Manifest, findings: &mut Findings) -> usi
             Ok(found) if found == *expected => sound += 1,
             Ok(_) => findings.add(Grade::Differs, format!("{}: changed: its hash is another one", shown(path))),
             // A result can be made again; whether it is the same one is seen then.
-            Err(why) if why.kind() == io::ErrorKind::NotFound && is_result(path) => {}
+            Err(why) if why.kind() == io::ErrorKind::NotFound && is_result(path) && has_run(manifest) => {}
             Err(why) => findings.add(Grade::Missing, format!("{}: {why}", shown(path))),
         }
     }
     sound
+}
+
+/// Whether a manifest is of a run: of journals and what they give. Other folders have files of the same names.
+fn has_run(manifest: &Manifest) -> bool {
+    let is_of_run = |path: &PathBuf| is_journal(path) || path == Path::new(results::NAMES[0]);
+    manifest.files.is_empty() || manifest.files.keys().any(is_of_run)
 }
 
 fn is_result(path: &Path) -> bool {
@@ -171,8 +177,7 @@ fn journals(dir: &Path, manifest: &Manifest, beside: &[PathBuf]) -> Vec<PathBuf>
 
 /// Makes every result again and compares; how many are the same.
 fn recompute(dir: &Path, manifest: &Manifest, journals: &[PathBuf], findings: &mut Findings) -> usize {
-    let expects_results = manifest.files.is_empty() || manifest.files.keys().any(|path| is_result(path));
-    if !expects_results {
+    if !has_run(manifest) {
         findings.add(Grade::Note, "no result here is made from journals: nothing is recomputed".to_owned());
         return 0;
     }
@@ -248,13 +253,12 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 fn told(manifest: &Manifest, sound: usize, same: usize, journals: usize, findings: &Findings) -> Verified {
-    let mut text = format!(
-        "hashes   {sound} of {} files have the hash of {}\n\
-         results  {same} of {} are, byte for byte, what {journals} journals give again\n",
-        manifest.files.len(),
-        manifest::FILE_NAME,
-        results::NAMES.len(),
-    );
+    let mut text =
+        format!("hashes   {sound} of {} files have the hash of {}\n", manifest.files.len(), manifest::FILE_NAME);
+    if has_run(manifest) {
+        let all = results::NAMES.len();
+        text += &format!("results  {same} of {all} are, byte for byte, what {journals} journals give again\n");
+    }
     for (grade, finding) in &findings.0 {
         let word = match grade {
             Grade::Note => "note",

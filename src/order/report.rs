@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::Algorithm;
+
 /// Where the stamps come from that order the commands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -16,6 +18,8 @@ pub enum StampSource {
     Ntp,
     /// A hybrid clock of the phase's own on the NTP-style clock.
     Hlc,
+    /// Another physical clock, as the probes keep it.
+    Physical(Algorithm),
 }
 
 impl StampSource {
@@ -30,6 +34,7 @@ impl StampSource {
             Self::Lamport => "lamport",
             Self::Ntp => "ntp",
             Self::Hlc => "hlc",
+            Self::Physical(algorithm) => algorithm.name(),
         }
     }
 }

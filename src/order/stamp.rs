@@ -60,7 +60,9 @@ impl Stamper {
         let clock = match source {
             StampSource::Floor => StampClock::Count(Logical::default()),
             StampSource::LamportLogical => StampClock::Logical(Logical::default()),
-            StampSource::Lamport | StampSource::Ntp => StampClock::Physical { last: i64::MIN },
+            StampSource::Lamport | StampSource::Ntp | StampSource::Physical(_) => {
+                StampClock::Physical { last: i64::MIN }
+            }
             StampSource::Hlc => StampClock::Hybrid(Hlc::new(max_ahead)),
         };
         Self { node, clock, forced: 0, refused: 0 }
@@ -141,6 +143,7 @@ pub const fn algorithm(source: StampSource) -> Option<Algorithm> {
         StampSource::Floor | StampSource::LamportLogical => None,
         StampSource::Lamport => Some(Algorithm::Lamport),
         StampSource::Ntp | StampSource::Hlc => Some(Algorithm::Ntp),
+        StampSource::Physical(algorithm) => Some(algorithm),
     }
 }
 

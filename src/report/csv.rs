@@ -13,12 +13,12 @@ use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::loops::Loop;
 use crate::analysis::ordering::OrderRow;
-use crate::analysis::parameters::{CertifiedBound, Parameter, Unit};
+use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::proved::Proved;
 use crate::analysis::skew::Skew;
-use crate::analysis::summary::{Promise, Row};
+use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
-use crate::theory::TauCeiling;
+use crate::theory::{Bounds, TauCeiling};
 use crate::time::{NANOS_PER_SECOND, Nanos};
 
 const SUMMARY_COLUMNS: &str = "run_id,git_commit,seed,nodes,diameter,tau_ns,duration_s,warmup_s,algorithm,\
@@ -279,8 +279,8 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
         ns(certified.map(|certified| certified.eps_low)),
         ns(certified.and_then(|certified| certified.eps_high)),
     ];
-    let proved = summary.decided_by_proof().and(summary.certified_bound.as_ref()).filter(|_| lamport);
-    fields.extend(promised(promise, proved));
+    let tightness = promise.and_then(|promise| promise.tightness);
+    fields.extend(promised(summary.bounds().filter(|_| lamport), tightness));
     fields.push(row.coverage.map_or_else(String::new, share));
     fields.extend(observed(row, skew));
     fields.push(if lamport { summary.verdict.name().to_owned() } else { String::new() });
@@ -289,16 +289,13 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
     fields
 }
 
-/// The bounds that the verdict stands on: those of the premises that the run fulfilled, or, without truth, of those that
-/// stamps prove.
-fn promised(promise: Option<&Promise>, proved: Option<&CertifiedBound>) -> [String; 5] {
-    let bounds = promise.map(|promise| promise.bounds).or(proved.map(|bound| bound.bounds));
+fn promised(bounds: Option<Bounds>, tightness: Option<f64>) -> [String; 5] {
     [
         ns(bounds.map(|bounds| bounds.seed)),
         ns(bounds.map(|bounds| bounds.safe)),
         ns(bounds.map(|bounds| bounds.tight)),
         ns(bounds.map(|bounds| bounds.paper)),
-        promise.and_then(|promise| promise.tightness).map_or_else(String::new, share),
+        tightness.map_or_else(String::new, share),
     ]
 }
 

@@ -18,7 +18,7 @@ use crate::analysis::optimum::Optimum;
 use crate::analysis::parameters::CertifiedBound;
 use crate::analysis::summary::Promise;
 use crate::ids::NodeId;
-use crate::theory::{Premises, TauCeiling};
+use crate::theory::{Bounds, Premises, TauCeiling};
 use crate::time::Nanos;
 
 /// Version of the schema: it grows whenever a member is renamed, removed, or changes its meaning.
@@ -137,12 +137,30 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The bound in its four forms.
 #[derive(Serialize)]
-struct Promised<'a> {
+struct BoundForms {
     bound_seed_ns: i64,
     bound_safe_ns: i64,
     bound_tight_ns: i64,
     bound_paper_ns: i64,
+}
+
+impl BoundForms {
+    fn of(bounds: &Bounds) -> Self {
+        Self {
+            bound_seed_ns: bounds.seed.0,
+            bound_safe_ns: bounds.safe.0,
+            bound_tight_ns: bounds.tight.0,
+            bound_paper_ns: bounds.paper.0,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Promised<'a> {
+    #[serde(flatten)]
+    forms: BoundForms,
     tightness: Option<f64>,
     dominant_term: &'a str,
     tau_max: Option<&'a str>,
@@ -153,12 +171,8 @@ struct Promised<'a> {
 
 impl Promised<'_> {
     fn of(promise: &Promise) -> Self {
-        let bounds = &promise.bounds;
         Self {
-            bound_seed_ns: bounds.seed.0,
-            bound_safe_ns: bounds.safe.0,
-            bound_tight_ns: bounds.tight.0,
-            bound_paper_ns: bounds.paper.0,
+            forms: BoundForms::of(&promise.bounds),
             tightness: promise.tightness.and_then(rows::millionths),
             dominant_term: promise.premises.dominant().name(),
             tau_max: promise.tau_ceiling.map(ceiling_name),
@@ -171,10 +185,8 @@ impl Promised<'_> {
 
 #[derive(Serialize)]
 struct BoundNumbers<'a> {
-    bound_seed_ns: i64,
-    bound_safe_ns: i64,
-    bound_tight_ns: i64,
-    bound_paper_ns: i64,
+    #[serde(flatten)]
+    forms: BoundForms,
     dominant_term: &'a str,
     holds_from_s: f64,
     run_s: f64,
@@ -183,12 +195,8 @@ struct BoundNumbers<'a> {
 
 impl BoundNumbers<'_> {
     fn of(bound: &CertifiedBound) -> Self {
-        let bounds = &bound.bounds;
         Self {
-            bound_seed_ns: bounds.seed.0,
-            bound_safe_ns: bounds.safe.0,
-            bound_tight_ns: bounds.tight.0,
-            bound_paper_ns: bounds.paper.0,
+            forms: BoundForms::of(&bound.bounds),
             dominant_term: bound.premises.dominant().name(),
             holds_from_s: bound.holds_from.as_seconds(),
             run_s: bound.run.as_seconds(),

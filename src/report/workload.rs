@@ -28,7 +28,7 @@ impl Place<'_> {
 }
 
 /// What the run was given.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Given<'a> {
     /// The workload's name.
     pub workload: &'a str,
@@ -45,7 +45,8 @@ pub struct Given<'a> {
     /// Most that is added to it.
     pub jitter: Nanos,
     /// Operations a second of all users.
-    pub rate_per_s: f64,
+    /// None if more was wanted than is carried.
+    pub rate_per_s: Option<f64>,
     /// How long they wanted something.
     pub span: Nanos,
     /// Of every draw.
@@ -54,6 +55,8 @@ pub struct Given<'a> {
     pub stamps: &'a str,
     /// How operations were offered.
     pub load: &'a str,
+    /// What of that which the workload was told was not so: then it promised too much.
+    pub premises: Vec<String>,
     /// Where it was made.
     pub place: Place<'a>,
 }
@@ -116,12 +119,12 @@ fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
         given.declared_eps.0.to_string(),
         given.delay.0.to_string(),
         given.jitter.0.to_string(),
-        given.rate_per_s.to_string(),
+        given.rate_per_s.map_or_else(String::new, rounded),
         given.span.as_seconds().to_string(),
         given.seed.to_string(),
         given.stamps.to_owned(),
         row.operations.to_string(),
-        row.messages.to_string(),
+        row.messages.map_or_else(String::new, |messages| messages.to_string()),
         row.messages_per_operation().map_or_else(String::new, |count| format!("{count:.3}")),
         latency(0),
         latency(1),
@@ -136,6 +139,11 @@ fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
         given.place.transport.to_owned(),
         cpu_each(given, row).map_or_else(String::new, |cpu| cpu.to_string()),
     ]
+}
+
+/// A number as it was given, or to four digits where it was worked out.
+fn rounded(value: f64) -> String {
+    if value.fract() == 0.0 { value.to_string() } else { number(value) }
 }
 
 fn whole(value: Option<u32>) -> String {
@@ -169,15 +177,19 @@ pub fn number(value: f64) -> String {
 /// The report that people read.
 pub fn text(given: &Given<'_>, row: &Row) -> String {
     let Given { nodes, eps, declared_eps, delay, jitter, rate_per_s, span, seed, stamps, .. } = given;
+    let offered = match rate_per_s {
+        None => "as many operations as are carried".to_owned(),
+        Some(rate) => format!("{} operations/s ({})", rounded(*rate), given.load),
+    };
     let place = match given.place.cores {
-        Some(cores) => format!("{} on {cores} cores", given.place.transport),
-        None => given.place.transport.to_owned(),
+        Some(cores) => format!("on agents over {}, {cores} cores", given.place.transport),
+        None => format!("in {}", given.place.transport),
     };
     let mut text = wrapped(
         "workload ",
         &format!(
-            "{}: {nodes} processes in {place}, eps {eps} (declared {declared_eps}), stamps {stamps}, delay {delay} + up to \
-             {jitter}, {rate_per_s} operations/s for {span}, seed {seed}",
+            "{}: {nodes} processes {place}, eps {eps} (declared {declared_eps}), stamps {stamps}, delay {delay} + up to \
+             {jitter}, {offered} for {span}, seed {seed}",
             given.workload
         ),
     );
@@ -185,13 +197,14 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
         text += &wrapped("ablation ", broken);
     }
     let per = row.messages_per_operation().map_or_else(String::new, |count| format!(", {count:.2} each"));
+    let messages = row.messages.map_or_else(String::new, |messages| format!(", {messages} messages{per}"));
     let latency = row
         .latency
         .map_or_else(String::new, |[p50, p99, p999]| format!("; latency p50 {p50}, p99 {p99}, p99.9 {p999}"));
-    text += &wrapped(
-        "done     ",
-        &format!("{} {}, {} messages{per}{latency}", row.operations, row.operation, row.messages),
-    );
+    for premise in &given.premises {
+        text += &wrapped("premise  ", premise);
+    }
+    text += &wrapped("done     ", &format!("{} {}{messages}{latency}", row.operations, row.operation));
     text += "\n";
     text +=
         &line(&[("measured against prediction", -54), ("measured", 12), ("", 10), ("predicted", 12), ("chance", 12)]);
@@ -231,17 +244,18 @@ mod tests {
             declared_eps: Nanos(2_000),
             delay: Nanos(5),
             jitter: Nanos(0),
-            rate_per_s: 10.0,
+            rate_per_s: Some(10.0),
             span: Nanos::from_seconds(2),
             seed: 7,
             stamps: "ntp",
             load: "open",
+            premises: Vec::new(),
             place: Place::VIRTUAL,
         };
         let row = Row {
             operations: 20,
             operation: "entries",
-            messages: 120,
+            messages: Some(120),
             latency: Some([Nanos(10), Nanos(20), Nanos(30)]),
             violations: vec![("two holders", 1)],
             unfinished: Vec::new(),

@@ -47,13 +47,14 @@ impl Clock {
         }
     }
 
-    /// What makes stamps of its readings. Every physical clock is stamped with alike.
+    /// What makes stamps of its readings.
     pub const fn stamps(self) -> StampSource {
         match self {
             Self::LamportLogical => StampSource::LamportLogical,
             Self::Hlc => StampSource::Hlc,
             Self::Physical(Algorithm::Lamport) => StampSource::Lamport,
-            Self::Physical(_) => StampSource::Ntp,
+            Self::Physical(Algorithm::Ntp) => StampSource::Ntp,
+            Self::Physical(algorithm) => StampSource::Physical(algorithm),
         }
     }
 

@@ -81,7 +81,7 @@ fn exclude<P: Process<Command = Demand, Event = Event>>(
     Row {
         operations: entries,
         operation: "entries",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
         unfinished: vec![("requests never granted", sum(&[&found, &jammed, &idle], Findings::ungranted))],
         violations: violations(&[&found, &jammed, &idle]),

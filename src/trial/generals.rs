@@ -18,7 +18,8 @@ pub fn byzantine(stage: &mut impl Stage, terms: &Terms) -> Row {
     let scheme = if generals > 3 || terms.premise == Premise::Broken { Scheme::Oral } else { Scheme::Signed };
     let round = hop(terms.longest_delay(), terms.declared, 0);
     let wanted = ((terms.rate * terms.span.as_seconds()) as u64).clamp(1, MOST);
-    let battles = stage.fits(terms, wanted, round.times(3) + terms.eps.times(2) + SETTING_UP);
+    // Battles are all that there is: they have the time of four side scenes.
+    let battles = stage.fits(terms, wanted, (round.times(3) + terms.eps.times(2) + SETTING_UP).over(4));
     let (mut messages, mut decided, mut sum) = (0, 0, [0_u64; 3]);
     for battle in 0..battles {
         let mut rng = Rng::stream(terms.seed, Purpose::Users, battle);
@@ -37,7 +38,7 @@ pub fn byzantine(stage: &mut impl Stage, terms: &Terms) -> Row {
     Row {
         operations: decided,
         operation: "battles",
-        messages,
+        messages: Some(messages),
         latency: None,
         violations: vec![
             ("IC1: loyal lieutenants disagree", sum[0]),

@@ -110,6 +110,21 @@ impl Workload {
         !matches!(self, Self::RealTime | Self::CommitWait | Self::Byzantine)
     }
 
+    /// Whether it carries more the more is wanted, up to where it is saturated: what the others carry is set by spans that were
+    /// agreed on, not by load.
+    pub const fn saturates(self) -> bool {
+        !matches!(self, Self::RealTime | Self::Snapshot | Self::Anomaly | Self::Byzantine)
+    }
+
+    /// Main scenes that take as long as users want something.
+    pub const fn main_scenes(self) -> u32 {
+        match self {
+            Self::StabilityTests => 3,
+            Self::Causal => 2,
+            _ => 1,
+        }
+    }
+
     /// Plays the workload. In virtual time the same terms give the same row.
     pub fn play(self, stage: &mut impl Stage, terms: &Terms) -> Row {
         match self {

@@ -96,6 +96,7 @@ fn row(world: &World, log: &Log<Event>, found: &state_machine::Findings, sends: 
             mean_stability_s(world, sends, Own::Counts) * 1e3,
         ),
     ];
+    checks.push(Check::alone("acknowledged after, mean ms", mean_ms(&found.acknowledgements)));
     if !terms.is_lifted() {
         let predicted = predict::inversion_share(&world.offsets, terms.rate);
         let count = (found.inversions, found.neighbours);
@@ -104,10 +105,18 @@ fn row(world: &World, log: &Log<Event>, found: &state_machine::Findings, sends: 
     Row {
         operations: found.everywhere,
         operation: "commands",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
-        violations: vec![("replicas disagree", found.disagreements), ("messages out of order", found.refused)],
-        unfinished: vec![("commands not delivered everywhere", found.issued.saturating_sub(found.everywhere))],
+        violations: vec![
+            ("replicas disagree", found.disagreements),
+            ("messages out of order", found.refused),
+            ("acknowledged commands lost", found.lost),
+            ("commands carried out twice", found.repeated),
+        ],
+        unfinished: vec![
+            ("commands not delivered everywhere", found.issued.saturating_sub(found.everywhere)),
+            ("commands never acknowledged", found.issued.saturating_sub(found.acknowledged)),
+        ],
         checks,
     }
 }
@@ -139,7 +148,7 @@ pub fn stability_tests(stage: &mut impl Stage, terms: &Terms) -> Row {
     ]);
     row.operations = found.everywhere + timed.everywhere + agreed.everywhere;
     row.operation = "requests";
-    row.messages += by_time.messages() + by_agreement.messages();
+    row.messages = row.messages.map(|messages| messages + by_time.messages() + by_agreement.messages());
     row.latency = quantiles([found.latencies, timed.latencies.clone(), agreed.latencies.clone()].concat());
     row.violations.extend([
         ("by real time: replicas disagree", timed.disagreements),

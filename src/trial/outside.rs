@@ -78,7 +78,7 @@ pub fn anomaly(stage: &mut impl Stage, terms: &Terms) -> Row {
     Row {
         operations: pairs,
         operation: "nudges",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: None,
         violations: vec![("anomalies beyond the declared eps", beyond)],
         unfinished: Vec::new(),
@@ -131,7 +131,7 @@ pub fn commit_wait(stage: &mut impl Stage, terms: &Terms) -> Row {
     Row {
         operations: log.events().count() as u64,
         operation: "commits",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(latencies),
         violations: vec![("external consistency", inverted)],
         unfinished: Vec::new(),
@@ -192,7 +192,7 @@ pub fn restart(stage: &mut impl Stage, terms: &Terms) -> Row {
     Row {
         operations: found.reads,
         operation: "reads",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies),
         violations: vec![("stale reads", found.stale)],
         unfinished: Vec::new(),

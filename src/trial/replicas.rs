@@ -44,7 +44,7 @@ pub fn real_time(stage: &mut impl Stage, terms: &Terms) -> Row {
     Row {
         operations: found.executed,
         operation: "commands",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
         violations: vec![
             ("commands that some carried out and others did not", found.disagreements),
@@ -102,7 +102,7 @@ pub fn causal(stage: &mut impl Stage, terms: &Terms) -> Row {
     Row {
         operations: found.writes,
         operation: "writes",
-        messages: log.messages(),
+        messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
         violations: vec![
             ("visible before what happened before it", both(|found| found.early)),

@@ -50,7 +50,7 @@ pub fn snapshot(stage: &mut impl Stage, terms: &Terms) -> Row {
     Row {
         operations: found.complete,
         operation: "snapshots by markers",
-        messages: log.messages() - payments,
+        messages: Some(log.messages() - payments),
         latency: quantiles(found.latencies.clone()),
         violations: vec![
             ("snapshots by markers without all the money", found.unbalanced),

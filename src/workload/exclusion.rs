@@ -90,15 +90,23 @@ impl Findings {
     }
 }
 
+/// What the users of one process wait for.
+#[derive(Clone, Default)]
+struct Users<'a> {
+    /// The request under way.
+    request: Option<&'a Entry<Event>>,
+    /// When each grant was wanted that has not come.
+    demands: VecDeque<Time<True>>,
+}
+
 /// Checks the invariants: never two holders, grants in the order of stamps; and counts where that is not the real order.
 pub fn check(log: &Log<Event>) -> Findings {
     let mut found = Findings::default();
-    let mut asked: Vec<(Option<&Entry<Event>>, VecDeque<Time<True>>)> =
-        vec![(None, VecDeque::new()); log.nodes as usize];
+    let mut users = vec![Users::default(); log.nodes as usize];
     let mut holders: BTreeSet<NodeId> = BTreeSet::new();
     let (mut latest, mut previous) = (Stamp::START, None::<&Entry<Event>>);
     for entry in &log.entries {
-        let (request, demands) = &mut asked[entry.node.0 as usize];
+        let Users { request, demands } = &mut users[entry.node.0 as usize];
         let event = match &entry.what {
             What::Commanded { intended } => {
                 demands.push_back(*intended);

@@ -98,8 +98,8 @@ pub struct Row {
     pub operations: u64,
     /// What the operations are called.
     pub operation: &'static str,
-    /// Messages sent.
-    pub messages: u64,
+    /// Messages sent, where they were counted.
+    pub messages: Option<u64>,
     /// Latency of an operation, p50, p99 and p99.9.
     pub latency: Option<[Nanos; 3]>,
     /// How often each invariant broke.
@@ -113,7 +113,8 @@ pub struct Row {
 impl Row {
     /// Messages for each operation.
     pub fn messages_per_operation(&self) -> Option<f64> {
-        (self.operations > 0).then(|| self.messages as f64 / self.operations as f64)
+        let messages = self.messages.filter(|_| self.operations > 0)?;
+        Some(messages as f64 / self.operations as f64)
     }
 
     /// How often any invariant broke.

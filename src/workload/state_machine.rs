@@ -5,8 +5,12 @@
 //! later stamp was seen from everybody. Each process says every `heartbeat` on its own clock where that clock is, so that an
 //! idle one holds nobody back for long. Channels must be first in, first out, and lose nothing; a crash stops everybody.
 //! Messages: n−1 a command and n(n−1) a heartbeat period.
+//!
+//! A command is acknowledged to its user once it was carried out at its issuer and every other replica has said, by the number of
+//! commands received that each message carries, that it has it: a later stamp alone does not prove that. What was acknowledged
+//! is then held by everybody who lives; nothing is promised of disks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::airline::{Airline, Answer, Reserve};
 use super::heartbeat::Heartbeat;
@@ -19,10 +23,10 @@ use crate::time::{Nanos, Synced, Time};
 /// What replicas tell each other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Message {
-    /// A command.
-    Command(Stamp, Reserve),
-    /// Whatever the sender still sends is stamped later.
-    Heartbeat(Stamp),
+    /// A command; and how many commands of the receiver the sender has.
+    Command(Stamp, Reserve, u64),
+    /// Whatever the sender still sends is stamped later; and how many commands of the receiver it has.
+    Heartbeat(Stamp, u64),
 }
 
 /// What the log holds.
@@ -34,10 +38,14 @@ pub enum Event {
     Applied(Stamp, Answer),
     /// A message came out of the order of its source and was refused.
     Refused(NodeId),
+    /// The replica has received a command of another.
+    Held(Stamp),
+    /// The process's own command was carried out here and every other replica has it.
+    Acknowledged(Stamp),
 }
 
-wire!(enum Message { 0 = Command(stamp, command); 1 = Heartbeat(stamp); });
-wire!(enum Event { 0 = Issued(stamp); 1 = Applied(stamp, answer); 2 = Refused(from); });
+wire!(enum Message { 0 = Command(stamp, command, received); 1 = Heartbeat(stamp, received); });
+wire!(enum Event { 0 = Issued(stamp); 1 = Applied(stamp, answer); 2 = Refused(from); 3 = Held(stamp); 4 = Acknowledged(stamp); });
 
 type Act = Actions<Message, Event>;
 
@@ -52,6 +60,15 @@ pub struct Replica {
     heartbeat: Heartbeat,
     /// Readings that its own clock must reach before commands that came are stable here.
     ahead: BTreeSet<Time<Synced>>,
+    /// Commands received from each process.
+    received: Vec<u64>,
+    /// One's own commands that each process has received.
+    receipts: Vec<u64>,
+    /// One's own commands that are not acknowledged, in order, after so many that are.
+    open: VecDeque<Stamp>,
+    acknowledged: u64,
+    /// One's own commands carried out here.
+    carried_out: u64,
 }
 
 impl Replica {
@@ -65,14 +82,34 @@ impl Replica {
         heartbeat: Nanos,
     ) -> Self {
         let order = TotalOrder::new(nodes as usize, 16);
-        Self { me, nodes, stamper, order, machine, heartbeat: Heartbeat::new(first, heartbeat), ahead: BTreeSet::new() }
+        Self {
+            me,
+            nodes,
+            stamper,
+            order,
+            machine,
+            heartbeat: Heartbeat::new(first, heartbeat),
+            ahead: BTreeSet::new(),
+            received: vec![0; nodes as usize],
+            receipts: vec![0; nodes as usize],
+            open: VecDeque::new(),
+            acknowledged: 0,
+            carried_out: 0,
+        }
     }
 
     fn issue(&mut self, at: Time<Synced>, command: Reserve, act: &mut Act) {
         let stamp = self.stamper.tick(at, 0);
         act.note(Event::Issued(stamp));
-        self.take(at, self.me, Message::Command(stamp, command), act);
-        act.send_to_others(self.me, self.nodes, &Message::Command(stamp, command));
+        self.open.push_back(stamp);
+        self.take(at, self.me, Message::Command(stamp, command, 0), act);
+        self.tell_others(act, |received| Message::Command(stamp, command, received));
+    }
+
+    fn tell_others(&self, act: &mut Act, message: impl Fn(u64) -> Message) {
+        for (to, received) in (0..).map(NodeId).zip(&self.received).filter(|(to, _)| *to != self.me) {
+            act.send(to, message(*received));
+        }
     }
 
     fn take(&mut self, at: Time<Synced>, from: NodeId, message: Message, act: &mut Act) {
@@ -80,13 +117,20 @@ impl Replica {
         if from.0 >= self.nodes {
             return;
         }
+        let (Message::Command(.., receipts) | Message::Heartbeat(_, receipts)) = message;
+        self.receipts[source] = self.receipts[source].max(receipts);
         let taken = match message {
-            Message::Command(stamp, command) => {
+            Message::Command(stamp, command, _) => {
                 self.ahead.insert(at + self.stamper.lag(at, stamp));
                 self.stamper.merge(at, stamp);
-                self.order.push(source, stamp, command)
+                let taken = self.order.push(source, stamp, command);
+                if taken.is_ok() && from != self.me {
+                    self.received[source] += 1;
+                    act.note(Event::Held(stamp));
+                }
+                taken
             }
-            Message::Heartbeat(stamp) => {
+            Message::Heartbeat(stamp, _) => {
                 self.stamper.merge(at, stamp);
                 self.order.see(source, stamp)
             }
@@ -99,7 +143,7 @@ impl Replica {
     fn beat(&mut self, at: Time<Synced>, act: &mut Act) {
         if self.heartbeat.is_due(at) {
             let promise = self.stamper.promise(at);
-            act.send_to_others(self.me, self.nodes, &Message::Heartbeat(promise));
+            self.tell_others(act, |received| Message::Heartbeat(promise, received));
         }
     }
 
@@ -107,9 +151,24 @@ impl Replica {
         let promise = self.stamper.promise(at);
         // One's own stamps come in order.
         let _ = self.order.see(self.me.0 as usize, promise);
-        let machine = &mut self.machine;
-        self.order.deliver(|_, stamp, command| act.note(Event::Applied(stamp, machine.apply(command))));
+        let (machine, me, carried_out) = (&mut self.machine, self.me, &mut self.carried_out);
+        self.order.deliver(|_, stamp, command| {
+            *carried_out += u64::from(stamp.node == me);
+            act.note(Event::Applied(stamp, machine.apply(command)));
+        });
         self.ahead = self.ahead.split_off(&(at + Nanos(1)));
+        self.acknowledge(act);
+    }
+
+    fn acknowledge(&mut self, act: &mut Act) {
+        let others = self.receipts.iter().zip(0..).filter(|(_, node)| NodeId(*node) != self.me);
+        let everywhere = others.map(|(receipts, _)| *receipts).fold(self.carried_out, u64::min);
+        while self.acknowledged < everywhere
+            && let Some(stamp) = self.open.pop_front()
+        {
+            self.acknowledged += 1;
+            act.note(Event::Acknowledged(stamp));
+        }
     }
 }
 
@@ -134,7 +193,7 @@ impl Process for Replica {
     }
 
     fn is_settled(&self) -> bool {
-        (0..self.nodes as usize).all(|source| self.order.waiting(source) == 0)
+        self.open.is_empty() && (0..self.nodes as usize).all(|source| self.order.waiting(source) == 0)
     }
 }
 
@@ -149,6 +208,14 @@ pub struct Findings {
     pub disagreements: u64,
     /// Messages refused as out of order.
     pub refused: u64,
+    /// Commands acknowledged to their users.
+    pub acknowledged: u64,
+    /// Acknowledged commands that another replica did not have by then: must be none.
+    pub lost: u64,
+    /// Commands that a replica carried out after the same one or a later one: must be none.
+    pub repeated: u64,
+    /// From each command's issue to its acknowledgement.
+    pub acknowledgements: Vec<Nanos>,
     /// Commands issued one after the other by different processes.
     pub neighbours: u64,
     /// Those of them whose stamps reverse the real order.
@@ -160,7 +227,8 @@ pub struct Findings {
 /// Checks that all replicas carried out the same commands in the same order with the same answers, and counts inversions.
 pub fn check(log: &Log<Event>) -> Findings {
     let mut found = Findings::default();
-    let mut issued = std::collections::BTreeMap::new();
+    let mut issued = BTreeMap::new();
+    let mut held: Vec<BTreeSet<Stamp>> = vec![BTreeSet::new(); log.nodes as usize];
     let mut sequences: Vec<Vec<(Stamp, Answer)>> = vec![Vec::new(); log.nodes as usize];
     let mut previous: Option<Stamp> = None;
     for (entry, event, intended) in log.answers() {
@@ -174,10 +242,19 @@ pub fn check(log: &Log<Event>) -> Findings {
                 }
             }
             Event::Applied(stamp, answer) => {
-                sequences[entry.node.0 as usize].push((*stamp, *answer));
+                let sequence = &mut sequences[entry.node.0 as usize];
+                found.repeated += u64::from(sequence.last().is_some_and(|(last, _)| last >= stamp));
+                sequence.push((*stamp, *answer));
                 found.latencies.extend(issued.get(stamp).map(|at| entry.at - *at));
             }
             Event::Refused(_) => found.refused += 1,
+            Event::Held(stamp) => drop(held[entry.node.0 as usize].insert(*stamp)),
+            Event::Acknowledged(stamp) => {
+                found.acknowledged += 1;
+                found.acknowledgements.extend(issued.get(stamp).map(|at| entry.at - *at));
+                let has = |(node, held): (u32, &BTreeSet<Stamp>)| NodeId(node) == stamp.node || held.contains(stamp);
+                found.lost += u64::from(!(0..).zip(&held).all(has));
+            }
         }
     }
     found.everywhere = sequences.iter().map(Vec::len).min().unwrap_or_default() as u64;
@@ -192,4 +269,58 @@ pub fn check(log: &Log<Event>) -> Findings {
 pub fn latency(delay: Nanos, skew: Nanos, others: impl IntoIterator<Item = (Nanos, Nanos, Nanos)>) -> Nanos {
     let others = others.into_iter().map(|(skew, wait, delay)| skew + wait + delay);
     others.fold(delay.max(skew), Nanos::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{Entry, What};
+
+    fn log(events: &[(u32, Event)]) -> Log<Event> {
+        let entry = |(at, (node, event)): (i64, &(u32, Event))| Entry {
+            at: Time::from_nanos(at),
+            reading: Time::from_nanos(at),
+            node: NodeId(*node),
+            vector: Box::default(),
+            what: What::Event(*event),
+        };
+        Log { nodes: 2, entries: (0..).zip(events).map(entry).collect() }
+    }
+
+    #[test]
+    fn what_was_acknowledged_and_is_not_everywhere_is_lost_and_what_comes_twice_is_counted() {
+        let stamp = Stamp { time: 5, counter: 0, node: NodeId(0) };
+        let applied = Event::Applied(stamp, Answer::Full);
+        let (issued, held, acknowledged) = (Event::Issued(stamp), Event::Held(stamp), Event::Acknowledged(stamp));
+        let good = check(&log(&[(0, issued), (1, held), (0, applied), (0, acknowledged), (1, applied)]));
+        assert_eq!((good.acknowledged, good.lost, good.repeated, good.acknowledgements), (1, 0, 0, vec![Nanos(3)]));
+        let late = check(&log(&[(0, issued), (0, applied), (0, acknowledged), (1, held)]));
+        assert_eq!((late.acknowledged, late.lost), (1, 1));
+        assert_eq!(check(&log(&[(1, applied), (1, applied)])).repeated, 1);
+    }
+
+    #[test]
+    fn a_later_stamp_alone_acknowledges_nothing() {
+        let stamper = Stamper::new(crate::order::report::StampSource::LamportLogical, NodeId(0), Nanos::MAX);
+        let mut replica = Replica::new(NodeId(0), 2, stamper, Airline::new(9), Time::MAX, Nanos(1));
+        let mut after = |input| {
+            let mut act = Actions::default();
+            replica.handle(Time::ZERO, input, &mut act);
+            let events = act.drain().filter_map(|output| match output {
+                super::super::Output::Event(event) => Some(event),
+                super::super::Output::Send { .. } => None,
+            });
+            events.collect::<Vec<_>>()
+        };
+        let heartbeat = |time, received| Input::Received {
+            from: NodeId(1),
+            message: Message::Heartbeat(Stamp { time, counter: 0, node: NodeId(1) }, received),
+        };
+        let acknowledged = |events: &[Event]| events.iter().any(|event| matches!(event, Event::Acknowledged(_)));
+        assert!(!acknowledged(&after(Input::Command(Reserve(1)))));
+        let later = after(heartbeat(50, 0));
+        assert!(matches!(later[..], [Event::Applied(..)]), "{later:?}");
+        assert!(acknowledged(&after(heartbeat(51, 1))));
+        assert!(!acknowledged(&after(heartbeat(52, 9))), "nothing is left to acknowledge");
+    }
 }

@@ -4,6 +4,8 @@
 //! clocks are not in it: they follow from the traces of all.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::vec::IntoIter;
 
 use super::wire::Wire;
 use super::{Entry, Log, What};
@@ -68,27 +70,8 @@ pub fn gather<E>(traces: Vec<Vec<Record<E>>>) -> Log<E> {
     let mut log = Log::new(nodes as u32);
     let mut vectors: Vec<Box<[u32]>> = vec![vec![0; nodes].into_boxed_slice(); nodes];
     let mut sent: BTreeMap<u64, Box<[u32]>> = BTreeMap::new();
-    let mut traces: Vec<_> = traces.into_iter().map(|trace| trace.into_iter().peekable()).collect();
-    loop {
-        let heads: Vec<Option<(Time<True>, Option<(usize, u64)>)>> = traces
-            .iter_mut()
-            .map(|trace| {
-                trace.peek().map(|record| match record.what {
-                    What::Received { from, message } => (record.at, Some((from.0 as usize, message))),
-                    _ => (record.at, None),
-                })
-            })
-            .collect();
-        // Of a process whose trace has ended the sending may be missing: it was killed before it wrote that down.
-        let is_ready = |wanted: &Option<(usize, u64)>| {
-            wanted.is_none_or(|(from, message)| {
-                sent.contains_key(&message) || heads.get(from).is_none_or(Option::is_none)
-            })
-        };
-        let next =
-            heads.iter().enumerate().filter_map(|(node, head)| head.map(|(at, wanted)| (is_ready(&wanted), at, node)));
-        let Some((_, _, node)) = next.min_by_key(|(ready, at, node)| (!ready, *at, *node)) else { return log };
-        let Some(Record { at, reading, what }) = traces[node].next() else { return log };
+    let mut traces: Vec<Trace<E>> = traces.into_iter().map(|trace| trace.into_iter().peekable()).collect();
+    while let Some((node, Record { at, reading, what })) = next(&mut traces, &sent) {
         if let What::Received { message, .. } = what
             && let Some(heard) = sent.remove(&message)
         {
@@ -100,6 +83,23 @@ pub fn gather<E>(traces: Vec<Vec<Record<E>>>) -> Log<E> {
         }
         log.entries.push(Entry { at, reading, node: NodeId(node as u32), vector: vectors[node].clone(), what });
     }
+    log
+}
+
+type Trace<E> = Peekable<IntoIter<Record<E>>>;
+
+/// The earliest record that can follow, with whose it is: of a receipt the sending must be in the log, unless the sender was
+/// killed before it wrote that down.
+fn next<E>(traces: &mut [Trace<E>], sent: &BTreeMap<u64, Box<[u32]>>) -> Option<(usize, Record<E>)> {
+    let over: Vec<bool> = traces.iter_mut().map(|trace| trace.peek().is_none()).collect();
+    let waits = |record: &Record<E>| match record.what {
+        What::Received { from, message } => !sent.contains_key(&message) && over.get(from.0 as usize) == Some(&false),
+        _ => false,
+    };
+    let heads = traces.iter_mut().enumerate();
+    let heads = heads.filter_map(|(node, trace)| trace.peek().map(|record| (waits(record), record.at, node)));
+    let (_, _, node) = heads.min()?;
+    traces[node].next().map(|record| (node, record))
 }
 
 #[cfg(test)]

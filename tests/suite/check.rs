@@ -67,6 +67,12 @@ fn truth_and_messages_alone_judge_a_quiet_run() {
     assert!(told.contains("It would take: a known least one-way delay (--min-delay"), "{told}");
     let (code, told) = said(&check(&run, &[&tight[..], &["--min-delay", "190us"]].concat()));
     assert!(code == Some(0) && told.contains("no message takes less than 190us (--min-delay: your word"), "{told}");
+    let distances = ["--distance", "0-1=57km", "--distance", "2-1=57km", "--distance", "0-2=57km"];
+    let (code, told) = said(&check(&run, &[&tight[..], &distances].concat()));
+    assert!(
+        code == Some(0) && told.contains("nodes 1 and 2 are 57km apart, 190.131us for light (--distance:"),
+        "{told}"
+    );
     // An assumption that is false is told, and no verdict rests on it.
     let (code, told) = said(&check(&run, &[&tight[..], &["--min-delay", "290us"]].concat()));
     assert!(code == Some(4) && told.contains("an assumption is false, in"), "{told}");
@@ -174,8 +180,15 @@ fn wrong_flags_are_refused_by_name_value_and_mend() {
     assert!(refused(&["--target", "1ms", "--kappa-ppm", "1e9"]).contains("--kappa-ppm 1000000000: choose"));
     assert!(refused(&["--target", "1ms", "--grid", "1ns"]).contains("--grid 1ns: choose from 1ms"));
     assert!(refused(&["--target", "1ms", "--min-delay", "1min"]).contains("--min-delay 60s: choose"));
+    assert!(refused(&["--target", "1ms", "--distance", "0-1=57"]).contains("`57` is no distance"));
+    assert!(refused(&["--target", "1ms", "--distance", "1-1=57km"]).contains("two different nodes"));
+    assert!(refused(&["--target", "1ms", "--distance", "57km"]).contains("such as 0-1=120km"));
+    let twice = ["--target", "1ms", "--distance", "0-1=5km", "--distance", "1-0=7km"];
+    assert!(refused(&twice).contains("--distance 0-1: give each pair"));
     assert!(refused(&["--target", "1ms", "--listen", "0.0.0.0:1"]).contains("add --for"));
     assert!(refused(&["--target", "1ms", "--for", "1s"]).contains("cannot be used with"));
+    let stranger = check(&run(&folder), &["--target", "1s", "--distance", "0-9=5km"]);
+    assert!(text(&stranger.stdout).contains("of nodes 9"), "{}", text(&stranger.stdout));
     let none = skewbench().args(["check", "--target", "1ms", "/nowhere"]).output().expect("it starts");
     assert_eq!(none.status.code(), Some(3));
 }
@@ -201,6 +214,8 @@ fn running_agents_are_gathered_for_a_while_and_checked() {
     let notes = found["notes"].to_string();
     assert!(notes.contains("share one kernel clock"), "{notes}");
     assert!(text(&output.stderr).contains("the time is over"), "{}", text(&output.stderr));
+    let verified = skewbench().arg("verify").arg(mesh.path("run")).output().expect("verify starts");
+    assert_eq!(verified.status.code(), Some(0), "what was gathered is a bundle: {}", text(&verified.stdout));
     // What was gathered is there to be checked again, and is not mixed with what comes later.
     assert_eq!(check(&mesh.path("run"), &["--target", "1s", "--warm-up", "0"]).status.code(), Some(0));
     let (code, why) = gathering(&mesh, "1s", &[]).ended();

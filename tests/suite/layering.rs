@@ -33,7 +33,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
         "time length affine ids topology model probe clock causal node order theory certify stability journal",
     ),
     ("report", "time length ids theory stability order workload analysis"),
-    ("compare", "time ids model analysis"),
+    ("compare", "time ids model theory analysis"),
     (
         "sim",
         "names time length real affine ids topology model probe clock causal node order workload trial theory journal \

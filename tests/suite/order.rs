@@ -62,7 +62,11 @@ fn the_committed_prices_are_those_of_this_program() {
 fn malformed_flags_say_what_would_be_right() {
     for (flags, mend) in [
         (&["tennis", "--simulated"][..], "byzantine"),
-        (&["mutex"], "--simulated"),
+        (&["mutex", "--eps", "2ms"], "--simulated"),
+        (&["mutex", "--clock", "sundial"], "free"),
+        (&["mutex", "--simulated", "--clock", "lamport"], "lamport-logical"),
+        (&["mutex", "--delay", "5ms", "--declared-delay", "2ms"], "choose more"),
+        (&["mutex", "--ablate"], "--simulated"),
         (&["mutex", "--simulated", "--delay", "0ms"], "1us or more"),
         (&["mutex", "--simulated", "--over", "eps=1ms"], "two or more"),
         (&["mutex", "--simulated", "--over", "nodes=2,99"], "2 to 16"),

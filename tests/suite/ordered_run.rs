@@ -51,7 +51,9 @@ const PHASE: Phase = Phase {
 };
 
 fn phase(phase: Phase, end: Time<Local>) -> PhaseReport {
-    let delivered = 600_000 * (6 - phase.source as u64) / if phase.load == Load::Saturated { 1 } else { 2 };
+    let place =
+        StampSource::ORDERING.iter().position(|source| *source == phase.source).map_or(0, |place| place as u64 + 1);
+    let delivered = 600_000 * (6 - place) / if phase.load == Load::Saturated { 1 } else { 2 };
     PhaseReport {
         phase,
         began_ns: end.as_nanos(),

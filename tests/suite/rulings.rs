@@ -1,8 +1,9 @@
 //! The verdict of runs whose true time nobody knows, against the truth that their journals would declare.
 
+use skewbench::analysis::parameters::{Label, Of, Symbol, Window};
 use skewbench::analysis::ruling::Grounds;
 use skewbench::analysis::run::AgentRun;
-use skewbench::analysis::target::Doubt;
+use skewbench::analysis::target::{Assumed, Doubt, Evidence};
 use skewbench::analysis::{Summary, Verdict, summarise};
 use skewbench::ids::Algorithm;
 use skewbench::report::{csv, html, json, ruling, terminal};
@@ -44,8 +45,7 @@ fn assert_told(summary: &Summary) {
     let report: serde_json::Value = serde_json::from_slice(&json::report_json(summary)).expect("JSON");
     assert_eq!((&report["verdict"], &report["exit_code"]), (&word.into(), &code.into()));
     assert!(report["certificate"]["reason"].as_str().is_some_and(|reason| reason.starts_with(word)));
-    let page = html::report_html(summary);
-    let page = String::from_utf8(page).expect("text");
+    let page = String::from_utf8(html::report_html(summary)).expect("text");
     assert!(page.contains(&format!("</span> {word}</span>")) && page.contains("By stamps alone"), "{why}");
 }
 
@@ -61,6 +61,11 @@ fn a_quiet_run_without_truth_is_within_the_bound_that_its_stamps_certify() {
     assert!(why.contains("(declared), d 1, tau 1") && why.contains("(by round trips), mu 0ns"), "{why}");
     let said = terminal::sentence(&summary);
     assert!(said.contains("(certified), the bound promises"), "{said}");
+    let page = String::from_utf8(html::report_html(&summary)).expect("text");
+    assert!(
+        page.contains("this is the bound that stamps certify") && page.contains("class=\"bound\""),
+        "drawn and told"
+    );
 }
 
 /// Clocks that refuse each other's claims do not follow the rule, and stay as far apart as they began.
@@ -125,6 +130,53 @@ fn with_truth_the_certificate_changes_no_verdict() {
     // A missing journal leaves it unknown, whatever stamps prove.
     let part = &runs(QUIET, 3)[..2];
     assert_eq!(certified(part).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn polls_of_seconds_leave_no_window_empty_and_check_has_the_same_windows() {
+    let slow = QUIET.replace("100ms", "2s").replace("12s", "60s");
+    let runs = without_truth(&runs(&slow, 3));
+    let summary = certified(&runs);
+    let evidence = Evidence::of(&runs, &summary, Assumed::default(), |_| ());
+    let proved = summary.proved.as_ref().expect("a certificate");
+    assert_eq!((proved.grid, proved.window), (evidence.grid, evidence.window));
+    assert_eq!(proved.window, Nanos::from_seconds(8));
+    for (certified, clock) in proved.certificate.algorithms.iter().zip(&evidence.clocks) {
+        assert!(certified.eps_high.is_some() && clock.high.is_some(), "{certified:?} {clock:?}");
+    }
+}
+
+#[test]
+fn a_distance_narrows_what_is_proved_and_moves_no_clock() {
+    let with = runs(&QUIET.replace("[oscillators]", "distance = \"57km\"\n[oscillators]"), 3);
+    let without = runs(QUIET, 3);
+    assert!(with.iter().zip(&without).all(|(one, other)| one.entries[1..] == other.entries[1..]), "no clock moves");
+    let [near, far] = [&without, &with].map(|runs| certified(&without_truth(runs)));
+    let light = 190_131;
+    let of = |summary: &Summary, symbol, label| {
+        let rows = summary.parameters.iter().filter(move |row| row.symbol == symbol && row.label == label);
+        rows.filter(|row| row.window == Window::Whole && matches!(row.of, Of::Arc(_))).copied().collect::<Vec<_>>()
+    };
+    let minima = |label| of(&far, Symbol::Mu, label).iter().map(|row| row.value).collect::<Vec<_>>();
+    assert_eq!(minima(Label::Certified), [Some(light); 6]);
+    assert_eq!(minima(Label::Estimated), [Some(285_197); 6]);
+    assert_eq!(minima(Label::Assumed), [Some(0); 6], "no credit");
+    assert_eq!(of(&near, Symbol::Mu, Label::Certified), []);
+    for (near, far) in of(&near, Symbol::Nu, Label::Certified).iter().zip(of(&far, Symbol::Nu, Label::Certified)) {
+        assert_eq!((far.low, far.high), (Some(light), near.high.map(|high| high - light)), "{far:?}");
+    }
+    let [near_bound, far_bound] = [&near, &far].map(|summary| summary.certified_bound.expect("a bound").bounds.safe);
+    assert!(far_bound < near_bound - Nanos(light - 1_000), "{far_bound} {near_bound}");
+    let truth = summarise("run", &with);
+    for certified in &far.proved.as_ref().expect("a certificate").certificate.algorithms {
+        let wide = near.proved.as_ref().and_then(|proved| proved.of(certified.algorithm)?.eps_high).expect("bounded");
+        let high = certified.eps_high.expect("bounded");
+        assert!(high + Nanos::from_micros(150) < wide, "{}: {high} {wide}", certified.algorithm);
+        let eps = truth.eps(certified.algorithm).expect("truth");
+        // The end of the run, after the last instant of the grid, is not covered.
+        assert!(certified.eps_low <= eps && eps <= high + Nanos::from_micros(10), "{}: {eps}", certified.algorithm);
+    }
+    assert_eq!(far.verdict, Verdict::Within, "{}", reason(&far));
 }
 
 /// On networks of every kind, no verdict contradicts what a bystander knows.

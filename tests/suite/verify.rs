@@ -53,7 +53,7 @@ fn one_flipped_byte_in_any_file_is_found_and_named() {
         assert!(code == 1 && of_hash.is_some_and(|line| line.contains(name)), "{name}: {said}");
         if name.ends_with(".skj") {
             assert!(said.contains("note     journals: ") && said.contains("summary.csv: line "), "{said}");
-        } else {
+        } else if name != "scenario.toml" {
             assert!(said.contains(&format!("{name}: line ")), "{said}");
         }
         flip(&file);

@@ -1,5 +1,6 @@
 //! `skewbench order`: workloads whose order depends on clocks, with what that order costs.
 
+mod engine;
 mod real;
 mod simulated;
 

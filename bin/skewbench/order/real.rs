@@ -4,22 +4,23 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use skewbench::host::control::Trial;
+use skewbench::host::control::{Scenes, Trial};
 use skewbench::host::fleet::{Company, EndedEarly, Ordering, Plan, TrialOutcome};
 use skewbench::host::program::{Malformed, UNKNOWN, asked_to_stop, random_bytes};
 use skewbench::host::{clock, facts};
 use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::model::oscillator;
+use skewbench::order::report::{Load, Phase, PhaseReport, StampSource};
 use skewbench::probe::Key;
 use skewbench::report::workload::{self, Given, Place};
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
-use skewbench::trial::{Clock, Premise, Terms, Workload};
-use skewbench::workload::Row;
+use skewbench::trial::{Clock, Premise, Terms, Workload, World};
+use skewbench::workload::{Check, Row};
 use tokio::sync::watch;
 
-use super::{Args, Clocks, exit_code};
+use super::{Args, Clocks, engine, exit_code};
 use crate::{folder, out};
 
 /// Clocks begin up to so far from true time, as in the lab.
@@ -36,8 +37,16 @@ const PLAUSIBLE: Nanos = Nanos::from_seconds(1_000);
 const SLACK: Nanos = Nanos::from_millis(50);
 /// What the workload believes the clocks' spread to be, unless it is said.
 const DECLARED: Nanos = Nanos::from_millis(1);
-/// Operations a second unless they are said.
+/// Operations a second of what does not saturate, unless they are said.
 const RATE: f64 = 200.0;
+/// Payload of each command of total order.
+const PAYLOAD_BYTES: u32 = 64;
+/// Users of a burst want something within this.
+const BURST: Nanos = Nanos::from_millis(10);
+/// How many they are at first.
+const FEW: f64 = 200.0;
+/// No run has more operations: its traces must be kept.
+const MOST: f64 = 40_000.0;
 
 type Run = (Given<'static>, Row);
 
@@ -90,10 +99,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Plays a workload with every clock that makes a difference to it.
     fn measure(&mut self, workload: Workload, clocks: &[Clock]) -> Result<()> {
-        let mut clocks = clocks.to_vec();
-        if !workload.uses_stamps() {
-            clocks.dedup_by_key(|clock| clock.algorithm());
-        }
+        let clocks = differing(workload, clocks);
         // Where agents are killed, each clock needs new ones.
         let at_once = if workload == Workload::RealTime { 1 } else { clocks.len() };
         for clocks in clocks.chunks(at_once.max(1)) {
@@ -108,13 +114,11 @@ impl Session<'_> {
         let plan = plan(self.args, self.dir, clocks)?;
         let mut company = Company::start(&plan, self.stop.clone())?;
         eprintln!("{workload}: agents are processes {}", listed(&company));
-        for clock in clocks {
-            if company.ended_early().is_none() {
-                eprintln!("{workload} by {clock}");
-                let terms = self.terms(workload, *clock)?;
-                let trial = Trial { workload, terms, algorithm: clock.algorithm(), batch: self.args.batch };
-                let outcome = company.play(trial);
-                self.tell(workload, *clock, outcome)?;
+        if workload == Workload::TotalOrder {
+            self.order(&mut company, clocks)?;
+        } else {
+            for clock in clocks {
+                self.play(&mut company, workload, *clock)?;
             }
         }
         self.ended = self.ended.or(company.ended_early());
@@ -123,11 +127,111 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn terms(&self, workload: Workload, clock: Clock) -> Result<Terms> {
+    /// Plays a workload by one clock: at the rate that was asked for, or saturated and at half of that.
+    fn play(&mut self, company: &mut Company, workload: Workload, clock: Clock) -> Result<()> {
+        if company.ended_early().is_some() {
+            return Ok(());
+        }
+        let rate = match self.args.rate {
+            None if workload.saturates() => {
+                let Some(rate) = self.saturate(company, workload, clock)? else { return Ok(()) };
+                (rate / 2.0, "half")
+            }
+            rate => (rate.unwrap_or(RATE), "open"),
+        };
+        if company.ended_early().is_some() {
+            return Ok(());
+        }
+        eprintln!("{workload} by {clock}, {:.0} operations/s", rate.0);
+        let terms = self.terms(workload, clock, rate.0)?;
+        let outcome = company.play(self.trial(workload, clock, terms, Scenes::All));
+        self.tell(workload, clock, (Some(terms.rate), terms.span, rate.1), outcome)
+    }
+
+    /// How many operations a second a workload carries: a burst of users who all want something at once, once to see how many
+    /// that takes and once for long enough.
+    fn saturate(&mut self, company: &mut Company, workload: Workload, clock: Clock) -> Result<Option<f64>> {
+        eprintln!("{workload} by {clock}, saturated");
+        let seconds = self.seconds();
+        let burst = |company: &mut Company, count: f64| -> Result<_> {
+            let terms = Terms { rate: count / BURST.as_seconds(), span: BURST, ..self.terms(workload, clock, 1.0)? };
+            Ok(company.play(self.trial(workload, clock, terms, Scenes::First)))
+        };
+        let first = burst(company, FEW)?;
+        let Some(rate) = per_second(&first) else {
+            self.tell(workload, clock, (None, first.busy, "saturated"), first)?;
+            return Ok(None);
+        };
+        let enough = (rate * seconds / 2.0).clamp(FEW, MOST);
+        let mut outcome = burst(company, enough)?;
+        let rate = per_second(&outcome);
+        // What is predicted is predicted of a load that is carried.
+        outcome.row.checks = vec![Check::alone("operations/s when saturated", rate.unwrap_or(f64::NAN))];
+        outcome.row.latency = None;
+        self.tell(workload, clock, (None, outcome.busy, "saturated"), outcome)?;
+        Ok(rate)
+    }
+
+    /// Total order by the ordering engine: with every clock saturated and at half of that, or at the rate that was asked for,
+    /// beside the same transport without order.
+    fn order(&mut self, company: &mut Company, clocks: &[Clock]) -> Result<()> {
+        let (mut index, span) = (0, Nanos((self.seconds() * 1e9) as i64));
+        let mut phase = |source, load, duration: Nanos| {
+            index += 1;
+            let (payload_bytes, batch, duration_ns) = (PAYLOAD_BYTES, self.args.batch, duration.0);
+            Phase { index: index - 1, source, load, payload_bytes, batch, duration_ns }
+        };
+        eprintln!("total-order: the transport without order");
+        let floor = company.phase(phase(StampSource::Floor, Load::Saturated, span.min(Nanos::from_seconds(1))));
+        for clock in clocks {
+            if company.ended_early().is_some() {
+                return Ok(());
+            }
+            eprintln!("total-order by {clock}");
+            let world = self.look(company, *clock)?;
+            let per_agent = |rate: f64| (rate / f64::from(self.args.nodes)).ceil().max(1.0) as u64;
+            let open = |rate| Load::Open { commands_per_s: per_agent(rate) };
+            let mut measured = Vec::new();
+            if let Some(rate) = self.args.rate {
+                measured.push(("open", Some(rate), company.phase(phase(clock.stamps(), open(rate), span))));
+            } else {
+                let saturated = company.phase(phase(clock.stamps(), Load::Saturated, span));
+                let half = delivered_per_s(&saturated) / 2.0;
+                measured.push(("saturated", None, saturated));
+                measured.push(("half", Some(half), company.phase(phase(clock.stamps(), open(half), span))));
+            }
+            for (load, rate, reports) in measured.into_iter().filter(|(.., reports)| !reports.is_empty()) {
+                let (row, cpu) = engine::row(&reports, &floor, self.args.nodes);
+                let ended_early = company.ended_early();
+                let outcome = TrialOutcome { row, world: world.clone(), busy: span, cpu, ended_early };
+                self.tell(Workload::TotalOrder, *clock, (rate, span, load), outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The clocks and channels, by a short trial whose processes do next to nothing.
+    fn look(&self, company: &mut Company, clock: Clock) -> Result<World> {
+        let terms = Terms { rate: 200.0, span: Nanos::from_millis(100), ..self.terms(Workload::Mutex, clock, 1.0)? };
+        Ok(company.play(self.trial(Workload::Mutex, clock, terms, Scenes::First)).world)
+    }
+
+    const fn trial(&self, workload: Workload, clock: Clock, terms: Terms, scenes: Scenes) -> Trial {
+        Trial { workload, terms, algorithm: clock.algorithm(), batch: self.args.batch, scenes }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.args.seconds.unwrap_or(2.0)
+    }
+
+    /// The terms of a run at so many operations a second. No more than [`MOST`] operations are wanted in all.
+    fn terms(&self, workload: Workload, clock: Clock, rate: f64) -> Result<Terms> {
         let args = self.args;
         let (delay, jitter) = (args.delay.unwrap_or_default(), args.jitter.unwrap_or_default());
         let declared = args.declared_eps.unwrap_or(DECLARED);
-        let span = Nanos((args.seconds.unwrap_or(2.0) * 1e9) as i64);
+        let scenes = f64::from(workload.main_scenes());
+        let share = if scenes > 1.0 { 1.25 / scenes } else { 1.0 };
+        let seconds = (self.seconds() * share).min(MOST / rate);
         Ok(Terms {
             nodes: args.nodes,
             eps: declared,
@@ -135,21 +239,28 @@ impl Session<'_> {
             delay,
             jitter,
             slack: args.slack(delay, jitter, SLACK)?,
-            rate: args.rate.unwrap_or(RATE),
-            // Three scenes of equal length share the time of two.
-            span: if workload == Workload::StabilityTests { span.times(2).over(3) } else { span },
+            rate,
+            span: Nanos((seconds * 1e9) as i64),
             seed: args.seed,
             stamps: clock.stamps(),
             premise: Premise::Kept,
         })
     }
 
-    fn tell(&mut self, workload: Workload, clock: Clock, outcome: TrialOutcome) -> Result<()> {
-        let TrialOutcome { mut row, world, cpu, ended_early } = outcome;
+    /// Prints what came of a run at so many operations a second for so long, and keeps it.
+    fn tell(
+        &mut self,
+        workload: Workload,
+        clock: Clock,
+        (rate, span, load): (Option<f64>, Nanos, &'static str),
+        outcome: TrialOutcome,
+    ) -> Result<()> {
+        let TrialOutcome { mut row, world, cpu, ended_early, .. } = outcome;
         if ended_early.is_some() {
             row.excuse_unfinished();
         }
         let terms = &world.terms;
+        let declared = self.terms(workload, clock, 1.0)?;
         let given = Given {
             workload: workload.name(),
             broken: None,
@@ -158,16 +269,17 @@ impl Session<'_> {
             declared_eps: terms.declared,
             delay: terms.delay,
             jitter: terms.jitter,
-            rate_per_s: terms.rate,
-            span: terms.span,
+            rate_per_s: rate,
+            span,
             seed: terms.seed,
             stamps: clock.name(),
-            load: "open",
+            load,
+            premises: premises(&declared, terms),
             place: Place {
                 transport: "tcp loopback",
                 cores: Some(facts::cores()),
                 batch: Some(self.args.batch),
-                payload_bytes: Some(0),
+                payload_bytes: Some(if workload == Workload::TotalOrder { PAYLOAD_BYTES } else { 0 }),
                 cpu: Some(cpu),
             },
         };
@@ -179,8 +291,7 @@ impl Session<'_> {
 
     /// After every run, so that none is lost.
     fn write(&self) -> Result<()> {
-        let file = self.dir.join("ordering.csv");
-        fs::write(&file, workload::csv(&self.runs)).with_context(|| format!("{}: cannot write", file.display()))
+        folder::write(self.dir, &[("ordering.csv", workload::csv(&self.runs))])
     }
 
     fn conclude(self) -> Result<u8> {
@@ -191,6 +302,45 @@ impl Session<'_> {
         let unknown = broken == 0 && (self.ended == Some(EndedEarly::AgentLost) || self.runs.is_empty());
         Ok(if unknown { UNKNOWN } else { exit_code(broken) })
     }
+}
+
+/// Operations a second of the main scene, from its first command to its last event.
+fn per_second(outcome: &TrialOutcome) -> Option<f64> {
+    let busy = outcome.busy.as_seconds();
+    (outcome.ended_early.is_none() && outcome.row.operations > 0 && busy > 0.0)
+        .then(|| outcome.row.operations as f64 / busy)
+}
+
+/// Commands a second that the slowest agent delivered in time.
+fn delivered_per_s(reports: &[(NodeId, PhaseReport)]) -> f64 {
+    let delivered = reports.iter().map(|(_, report)| report.delivered_in_time).min().unwrap_or_default();
+    let duration_ns = reports.first().map_or(1, |(_, report)| report.phase.duration_ns.max(1));
+    delivered as f64 * 1e9 / duration_ns as f64
+}
+
+/// What of that which the workload was told was not so.
+fn premises(declared: &Terms, seen: &Terms) -> Vec<String> {
+    let mut broken = Vec::new();
+    if seen.eps > declared.declared {
+        broken.push(format!("clocks were up to {} apart, {} were declared", seen.eps, declared.declared));
+    }
+    if seen.longest_delay() > declared.longest_delay() {
+        let (took, declared) = (seen.longest_delay(), declared.longest_delay());
+        broken.push(format!("a message took up to {took}, {declared} were declared"));
+    }
+    broken
+}
+
+/// Those clocks that make a difference to the workload, each once.
+fn differing(workload: Workload, clocks: &[Clock]) -> Vec<Clock> {
+    let mut found = Vec::new();
+    for clock in clocks {
+        let clock = if workload.uses_stamps() { *clock } else { Clock::Physical(clock.algorithm()) };
+        if !found.contains(&clock) {
+            found.push(clock);
+        }
+    }
+    found
 }
 
 fn listed(company: &Company) -> String {

@@ -1,8 +1,6 @@
 //! Workloads in virtual time.
 
-use std::fs;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use skewbench::host::program::Malformed;
 use skewbench::ids::Algorithm;
 use skewbench::report::html::price::{self, Over};
@@ -36,14 +34,9 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     if let Some(dir) = &args.out {
         let dir = folder::prepare(Some(dir), args.force)?;
-        let write = |name: &str, bytes: &[u8]| {
-            let file = dir.join(name);
-            fs::write(&file, bytes).with_context(|| format!("{}: cannot write", file.display()))
-        };
-        write("ordering-sim.csv", &workload::csv(&runs))?;
-        if let Some(varying) = &args.over {
-            write("price.html", page(varying, &runs).as_bytes())?;
-        }
+        let drawn = args.over.as_ref().map(|varying| ("price.html", page(varying, &runs).into_bytes()));
+        let files: Vec<_> = [("ordering-sim.csv", workload::csv(&runs))].into_iter().chain(drawn).collect();
+        folder::write(&dir, &files)?;
         out::put(&format!("{}\n", dir.display()))?;
     }
     Ok(exit_code(runs.iter().map(|(_, row)| row.broken()).sum()))
@@ -86,7 +79,10 @@ fn page(varying: &Varying, runs: &[Run]) -> String {
     let label = |value| varying.term.unit().label(value);
     let over = Over { name: varying.term.name(), label: &label };
     let values = varying.values.iter().cycle();
-    price::page(over, &values.zip(runs).map(|(value, (given, row))| (*value, *given, row.clone())).collect::<Vec<_>>())
+    price::page(
+        over,
+        &values.zip(runs).map(|(value, (given, row))| (*value, given.clone(), row.clone())).collect::<Vec<_>>(),
+    )
 }
 
 /// The same terms, if a run of them is none of minutes.
@@ -144,11 +140,12 @@ fn given(workload: Workload, terms: &Terms) -> Given<'static> {
         declared_eps: terms.declared,
         delay: terms.delay,
         jitter: terms.jitter,
-        rate_per_s: terms.rate,
+        rate_per_s: Some(terms.rate),
         span: terms.span,
         seed: terms.seed,
         stamps: terms.stamps.name(),
         load: "open",
+        premises: Vec::new(),
         place: Place::VIRTUAL,
     }
 }

@@ -6,6 +6,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use skewbench::host::manifest;
 use skewbench::host::program::{Malformed, asked_to_stop};
 use skewbench::host::results::write_whole;
 use skewbench::report::text::plural;
@@ -113,11 +115,13 @@ pub fn run(args: &Args) -> Result<u8> {
     let dir = args.out.clone().map_or_else(|| folder::prepare(None, false), Ok)?;
     let header = Header::new(scenario::hash(&text), &plan);
     let mut store = Store::open(&dir, &header, args.force)?;
+    unseal(&dir)?;
     write(&dir, "scenario.toml", text.as_bytes())?;
     args.work(&plan, jobs, &mut store)?;
     let sweep = assemble(&plan, &header, store.into_found());
     write(&dir, "sweep.csv", &csv::file(&sweep))?;
     write(&dir, "sweep.html", &page::page(&sweep))?;
+    manifest::write(&dir, ["scenario.toml", store::RUNS, "sweep.csv", "sweep.html"].map(|name| dir.join(name)))?;
     out::put(&if args.quiet { answer::sentences(&sweep) } else { answer::report(&sweep) })?;
     if !sweep.is_complete() {
         let (done, all) = (sweep.points.len(), sweep.grid.len());
@@ -199,6 +203,17 @@ fn assemble(plan: &Plan, header: &Header, mut found: BTreeMap<(usize, u64), Meas
         grid: plan.grid.clone(),
         seeds: plan.seeds,
         first_seed: plan.first_seed,
+    }
+}
+
+/// Takes the manifest of what was done before away: while runs are added it would be wrong.
+fn unseal(dir: &Path) -> Result<()> {
+    let old = dir.join(manifest::FILE_NAME);
+    match fs::remove_file(&old) {
+        Err(why) if why.kind() != ErrorKind::NotFound => {
+            Err(why).with_context(|| format!("{}: cannot be removed", old.display()))
+        }
+        _ => Ok(()),
     }
 }
 

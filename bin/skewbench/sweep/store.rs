@@ -15,7 +15,8 @@ use skewbench::sweep::Measured;
 use super::work::{Job, Plan};
 
 const LOCK: &str = "sweep.lock";
-const RUNS: &str = "runs.jsonl";
+/// Every run that is done, a line each.
+pub const RUNS: &str = "runs.jsonl";
 
 /// What a sweep is of. Runs of another one do not count.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -305,6 +305,20 @@ mod tests {
     }
 
     #[test]
+    fn a_distance_is_of_both_directions_and_no_credit() {
+        let flags: PeerSetting = "2=b:7300/0/120km".parse().unwrap();
+        let file: Settings = settings::parse(&GOOD.replace("mu = \"5us\"", "distance = \"120km\"")).unwrap();
+        assert_eq!(file.peers.as_deref(), Some(&[flags][..]));
+        for (arc, known) in file.check().unwrap().setup.run.arcs {
+            assert_eq!((known.distance, known.mu), ("120km".parse().ok(), Nanos::ZERO), "{arc}");
+        }
+        let why = "2=b:7300/0/120".parse::<PeerSetting>().unwrap_err();
+        assert!(why.contains("distance `120`") && why.contains("120km"), "{why}");
+        let why = settings::parse::<Settings>(&format!("{GOOD}distance = 120\n")).unwrap_err().to_string();
+        assert!(why.contains("distance") && why.contains("in quotes"), "{why}");
+    }
+
+    #[test]
     fn the_example_files_make_one_run() {
         let files = [
             include_str!("../../../scripts/hosts/agent-0.toml"),

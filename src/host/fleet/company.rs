@@ -14,7 +14,7 @@ use super::agents::{Agents, Cut};
 use super::{HEAD_START, OPENING, Plan, span};
 use crate::host::acting::trace_name;
 use crate::host::clock::raw_now;
-use crate::host::control::{Cue, FromAgent, ToAgent, Trial};
+use crate::host::control::{Cue, FromAgent, Scenes, ToAgent, Trial};
 use crate::host::ordering::DRAIN;
 use crate::host::ordering::player::Count;
 use crate::ids::NodeId;
@@ -41,6 +41,10 @@ pub struct Company {
     stop: watch::Receiver<bool>,
     traces: PathBuf,
     scene: u16,
+    /// Scenes of the present trial that are not to be played begin here.
+    last: u16,
+    /// How long the first scene of the present trial kept its processes busy.
+    busy: Option<Nanos>,
     cut: Option<Cut>,
     seen: Seen,
     cpu: Nanos,
@@ -54,6 +58,8 @@ pub struct Outcome {
     pub row: Row,
     /// The clocks and channels, as they were.
     pub world: World,
+    /// From the first command of the main scene to the last event in it.
+    pub busy: Nanos,
     /// CPU time of the threads that played, in all.
     pub cpu: Nanos,
     /// Why it ended early, if it did.
@@ -95,13 +101,27 @@ impl Company {
             return Err(anyhow!("the agents could not meet: {words}"));
         }
         let traces = plan.dir.join("spool");
-        Ok(Self { runtime, agents, stop, traces, scene: 0, cut, seen: Seen::default(), cpu: Nanos::ZERO, full: false })
+        Ok(Self {
+            runtime,
+            agents,
+            stop,
+            traces,
+            scene: 0,
+            last: u16::MAX,
+            busy: None,
+            cut,
+            seen: Seen::default(),
+            cpu: Nanos::ZERO,
+            full: false,
+        })
     }
 
     /// Plays one trial.
     pub fn play(&mut self, trial: Trial) -> Outcome {
         self.seen = Seen::default();
         self.cpu = Nanos::ZERO;
+        self.busy = None;
+        self.last = if trial.scenes == Scenes::All { u16::MAX } else { self.scene + 1 };
         let Self { runtime, agents, .. } = self;
         runtime.block_on(agents.tell_all(&ToAgent::Trial(Box::new(trial))));
         let row = trial.workload.play(self, &trial.terms);
@@ -113,7 +133,8 @@ impl Company {
             let over = agents.await_all(stop, ENDING, |said| matches!(said, FromAgent::Tried));
             self.cut = runtime.block_on(over).err();
         }
-        Outcome { row, world: self.world(&trial.terms), cpu: self.cpu, ended_early: self.ended_early() }
+        let busy = self.busy.unwrap_or_default();
+        Outcome { row, world: self.world(&trial.terms), busy, cpu: self.cpu, ended_early: self.ended_early() }
     }
 
     /// Runs one ordering phase: every agent's report of it; none if not all of them gave one.
@@ -245,6 +266,9 @@ impl Company {
     }
 }
 
+/// Two clocks are compared by readings no further apart than this: what they drift meanwhile is a microsecond or so.
+const FRESH: Nanos = Nanos::from_millis(20);
+
 /// How long a scene is.
 #[derive(Clone, Copy)]
 struct Length {
@@ -265,7 +289,7 @@ impl Stage for Company {
     fn play<P: Process>(&mut self, terms: &Terms, scene: Scene<'_, P>) -> Log<P::Event> {
         let number = self.scene;
         self.scene += 1;
-        if self.cut.is_some() {
+        if self.cut.is_some() || number >= self.last {
             return Log::new(terms.nodes);
         }
         let wanted = scene.plan.iter().map(|planned| planned.at - Time::ZERO).max().unwrap_or(Nanos::ZERO);
@@ -274,6 +298,7 @@ impl Stage for Company {
         let base = runtime.block_on(self.perform(number, Length { wanted, limit }, scene.crashes));
         let log = trace::gather(self.traces(number, terms.nodes));
         self.seen.look(&log, base);
+        self.busy.get_or_insert_with(|| busy(&log));
         log
     }
 
@@ -284,6 +309,16 @@ impl Stage for Company {
     fn fits(&self, terms: &Terms, wanted: u64, each: Nanos) -> u64 {
         fits(terms, wanted, each)
     }
+}
+
+/// From the first instant at which a user wanted something to the last event.
+fn busy<E>(log: &Log<E>) -> Nanos {
+    let first = log.entries.iter().find_map(|entry| match entry.what {
+        What::Commanded { intended } => Some(intended),
+        _ => None,
+    });
+    let last = log.events().last().map(|(entry, _)| entry.at);
+    first.zip(last).map_or(Nanos::ZERO, |(first, last)| last - first)
 }
 
 /// The least, the most and the mean of spans.
@@ -313,15 +348,21 @@ impl Spread {
 struct Seen {
     offsets: Vec<Spread>,
     delays: Spread,
+    /// The most by which two clocks differed.
+    eps: Nanos,
 }
 
 impl Seen {
     fn look<E>(&mut self, log: &Log<E>, base: Option<Time<Synced>>) {
         let Some(base) = base else { return };
         self.offsets.resize(self.offsets.len().max(log.nodes as usize), Spread::default());
-        let mut under_way = BTreeMap::new();
+        let (mut under_way, mut latest) = (BTreeMap::new(), BTreeMap::new());
         for entry in &log.entries {
-            self.offsets[entry.node.0 as usize].add((entry.reading - base) - (entry.at - Time::ZERO));
+            let offset = (entry.reading - base) - (entry.at - Time::ZERO);
+            self.offsets[entry.node.0 as usize].add(offset);
+            latest.insert(entry.node, (entry.at, offset));
+            let fresh = latest.values().filter(|(at, _)| entry.at - *at <= FRESH).map(|(_, other)| offset - *other);
+            self.eps = fresh.map(Nanos::abs).fold(self.eps, Nanos::max);
             match entry.what {
                 What::Sent { message, .. } => drop(under_way.insert(message, entry.at)),
                 What::Received { message, .. } => {
@@ -333,15 +374,13 @@ impl Seen {
     }
 
     fn world(&self, terms: &Terms) -> World {
-        let least = self.offsets.iter().filter_map(|spread| spread.least).min().unwrap_or_default();
-        let most = self.offsets.iter().filter_map(|spread| spread.most).max().unwrap_or_default();
         let delay = self.delays.least.unwrap_or_default().max(Nanos::ZERO);
         let jitter = (self.delays.mean() - delay).max(Nanos::ZERO).times(2);
         let longest = self.delays.most.unwrap_or_default();
         let slack = (longest - delay - jitter).max(Nanos::ZERO);
         let offset = |node: u32| self.offsets.get(node as usize).map_or(Nanos::ZERO, Spread::mean);
         World {
-            terms: Terms { eps: most - least, delay, jitter, slack, ..*terms },
+            terms: Terms { eps: self.eps, delay, jitter, slack, ..*terms },
             offsets: (0..terms.nodes).map(offset).collect(),
             laws: Laws::Measured,
         }

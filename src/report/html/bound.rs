@@ -6,16 +6,21 @@ use crate::analysis::Summary;
 use crate::analysis::optimum::Limit;
 use crate::analysis::summary::Promise;
 use crate::ids::Algorithm;
-use crate::theory::{TauCeiling, Term};
+use crate::theory::{Bounds, TauCeiling, Term};
 use crate::time::Nanos;
 
 /// The section's body.
 pub fn section(summary: &Summary) -> String {
     let Some(promise) = &summary.promise else {
+        if let Some(bounds) = summary.bounds() {
+            let words = "True time is unknown: this is the bound that stamps certify, whose premises are told below, under \
+                         what stamps alone prove.";
+            return format!("<p>{words}</p>\n{}", forms(&bounds));
+        }
         return "<p class=\"absent\">No bound can be promised: no premises are known to hold in this run.</p>\n"
             .to_owned();
     };
-    format!("<p>{}</p>\n{}{}{}", escape(&sentence(promise)), forms(promise), premises(promise), limits(summary))
+    format!("<p>{}</p>\n{}{}{}", escape(&sentence(promise)), forms(&promise.bounds), premises(promise), limits(summary))
 }
 
 fn sentence(promise: &Promise) -> String {
@@ -31,8 +36,7 @@ fn sentence(promise: &Promise) -> String {
     format!("Most of the bound is {advice}.{used}")
 }
 
-fn forms(promise: &Promise) -> String {
-    let bounds = &promise.bounds;
+fn forms(bounds: &Bounds) -> String {
     let mut table =
         Table::of_words("The bound in its four forms; the verdict stands on the safe one.", "form|formula|value|valid");
     for (name, formula, value, valid) in [

@@ -20,13 +20,13 @@ pub fn table(summary: &Summary) -> String {
 
 fn cells(summary: &Summary, row: &Row) -> Vec<String> {
     let (skew, unknown) = (row.skew.as_ref(), || UNKNOWN.to_owned());
-    let promise = summary.promise.as_ref().filter(|_| row.algorithm == Algorithm::Lamport);
+    let bounds = summary.bounds().filter(|_| row.algorithm == Algorithm::Lamport);
     vec![
         row.algorithm.to_string(),
         skew.map_or_else(unknown, |skew| span(skew.p50)),
         skew.map_or_else(unknown, |skew| span(skew.p99)),
         skew.map_or_else(unknown, |skew| span(skew.max)),
-        promise.map_or_else(unknown, |promise| span(promise.bounds.safe)),
+        bounds.map_or_else(unknown, |bounds| span(bounds.safe)),
         row.coverage.map_or_else(unknown, percent),
         skew.map_or_else(unknown, |skew| span(skew.bias)),
         skew.map_or_else(unknown, |skew| format!("{} – {}", skew.worst_pair.0, skew.worst_pair.1)),

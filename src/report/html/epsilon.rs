@@ -71,14 +71,15 @@ fn caption(summary: &Summary) -> String {
 fn draw(summary: &Summary, width: f64) -> Drawing {
     let mut drawing = Drawing::new(width, HEIGHT);
     let plot = Plot { left: 62.0, right: width - margin(summary), top: 34.0, bottom: HEIGHT - 46.0 };
-    let curves = curves(summary, (plot.width() * DENSITY) as usize);
+    let most = (plot.width() * DENSITY) as usize;
+    let curves = curves(summary, most);
     let end = summary.duration.map_or(1.0, Nanos::as_seconds);
     let time = Scale::linear((0.0, end), (plot.left, plot.right));
     let size = Scale::log(range(summary, &curves), (plot.bottom, plot.top));
     warm_up(summary, &mut drawing, plot, &time);
     axes::beside(&mut drawing, plot, &size, "ε, logarithmic", tick);
     axes::below(&mut drawing, plot, &time, "seconds since the run began", plain);
-    bands(summary, &mut drawing, &time, &size);
+    bands(summary, &mut drawing, (&time, &size), most);
     for event in &summary.events {
         let x = time.at(event.at_s.clamp(0.0, end));
         drawing.line("event", (x, plot.top), (x, plot.bottom));
@@ -90,8 +91,8 @@ fn draw(summary: &Summary, width: f64) -> Drawing {
         let last = curve.points.last().map_or(plot.bottom, |point| size.at(point.2));
         names.push(Label { y: last, class, text: curve.algorithm.to_string() });
     }
-    if let Some(promise) = &summary.promise {
-        let y = size.at(promise.bounds.safe.0 as f64);
+    if let Some(bounds) = summary.bounds() {
+        let y = size.at(bounds.safe.0 as f64);
         drawing.line("bound", (plot.left, y), (plot.right, y));
         names.push(Label { y, class: "bound".to_owned(), text: "bound".to_owned() });
     }
@@ -124,7 +125,7 @@ fn points(summary: &Summary, algorithm: Algorithm, most: usize) -> Vec<(f64, f64
 /// From the smallest peak after the warm-up to the largest value at all.
 fn range(summary: &Summary, curves: &[Curve]) -> (f64, f64) {
     let warm = summary.warm_up.map_or(0.0, Nanos::as_seconds);
-    let bound = summary.promise.map(|promise| promise.bounds.safe.0 as f64);
+    let bound = summary.bounds().map(|bounds| bounds.safe.0 as f64);
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let settled = all().filter(|point| point.0 >= warm && point.2 > 0.0).map(|point| point.2).chain(bound);
     let low = settled.fold(f64::INFINITY, f64::min);
@@ -141,24 +142,32 @@ fn warm_up(summary: &Summary, drawing: &mut Drawing, plot: Plot, time: &Scale) {
     }
 }
 
-/// What eps was proved to be between, from one instant of the grid to the next.
-fn bands(summary: &Summary, drawing: &mut Drawing, time: &Scale, size: &Scale) {
+/// What eps was proved to be between, from one instant of the grid to the next, or over groups of them: at most `most`.
+fn bands(summary: &Summary, drawing: &mut Drawing, (time, size): (&Scale, &Scale), most: usize) {
     let Some(proved) = &summary.proved else { return };
     for certified in &proved.certificate.algorithms {
-        let cells = || {
-            certified.over_time.iter().filter_map(|cell| {
-                let ends = proved.at_s.get(cell.instant).zip(proved.at_s.get(cell.instant + 1))?;
-                Some((ends, cell.low.0 as f64, cell.high?.0 as f64))
-            })
-        };
-        let high = cells().flat_map(|((start, end), _, high)| [(*start, high), (*end, high)]);
-        let low = cells().flat_map(|((start, end), low, _)| [(*start, low), (*end, low)]).collect::<Vec<_>>();
+        let known = certified.over_time.iter().filter_map(|cell| {
+            let ends = proved.at_s.get(cell.instant).zip(proved.at_s.get(cell.instant + 1))?;
+            Some((*ends.0, *ends.1, cell.low.0 as f64, cell.high?.0 as f64))
+        });
+        let known: Vec<(f64, f64, f64, f64)> = known.collect();
+        let cells = || known.chunks(known.len().div_ceil(most.max(1)).max(1)).map(widest);
+        let high = cells().flat_map(|(start, end, _, high)| [(start, high), (end, high)]);
+        let low = cells().flat_map(|(start, end, low, _)| [(start, low), (end, low)]).collect::<Vec<_>>();
         let around = high.chain(low.into_iter().rev()).map(|(at, value)| (time.at(at), size.at(value)));
         let path = through(around);
         if !path.is_empty() {
             drawing.path(&format!("band c-{}", certified.algorithm), &(path + "Z"));
         }
     }
+}
+
+/// Start and end of some cells, and all that eps was proved to be between in them: the lowest low, so that no group promises
+/// more than a cell of it.
+fn widest(cells: &[(f64, f64, f64, f64)]) -> (f64, f64, f64, f64) {
+    let low = cells.iter().map(|cell| cell.2).fold(f64::INFINITY, f64::min);
+    let high = cells.iter().map(|cell| cell.3).fold(0.0, f64::max);
+    (cells[0].0, cells[cells.len() - 1].1, low, high)
 }
 
 /// The largest eps that is proved possible, cell by cell.

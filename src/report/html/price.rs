@@ -143,18 +143,19 @@ mod tests {
             declared_eps: eps,
             delay: Nanos(5),
             jitter: Nanos(0),
-            rate_per_s: 10.0,
+            rate_per_s: Some(10.0),
             span: Nanos::from_seconds(2),
             seed: 7,
             stamps: "ntp",
             load: "open",
+            premises: Vec::new(),
             place: Place::VIRTUAL,
         };
         let measured = eps.as_seconds() * 1e3;
         let row = Row {
             operations: 20,
             operation: "entries",
-            messages: 120,
+            messages: Some(120),
             latency: None,
             violations: vec![("two holders", u64::from(eps_ms > 50))],
             unfinished: Vec::new(),

@@ -31,7 +31,7 @@ impl Widget for Chart<'_> {
         algorithms.sort_by_key(|algorithm| *algorithm == Algorithm::Lamport);
         let lines = algorithms.map(|algorithm| (algorithm, points(view, algorithm, area.width)));
         let span = view.summary.duration.unwrap_or(Nanos::ZERO).as_seconds().max(1.0);
-        let bound = view.summary.promise.map(|promise| log(promise.bounds.safe.0 as f64));
+        let bound = view.summary.bounds().map(|bounds| log(bounds.safe.0 as f64));
         let bound = bound.map_or_else(Vec::new, |height| dashes(span, height, area.width));
         let [low, high] = decades(lines.iter().flat_map(|(_, points)| points).chain(&bound));
         let palette = view.palette;
@@ -54,7 +54,7 @@ impl Widget for Chart<'_> {
 fn title(view: &View<'_>) -> Line<'static> {
     let bound = Span::styled(", and the bound of lamport (- -)", view.palette.bound());
     Line::from_iter(
-        [Some(Span::styled("eps", view.palette.title())), view.summary.promise.map(|_| bound)].into_iter().flatten(),
+        [Some(Span::styled("eps", view.palette.title())), view.summary.bounds().map(|_| bound)].into_iter().flatten(),
     )
 }
 

@@ -190,7 +190,7 @@ fn footer(view: &View<'_>) -> Line<'static> {
 
 /// For a terminal of a few lines.
 fn in_short(view: &View<'_>) -> Vec<Line<'static>> {
-    let bound = view.summary.promise.map(|promise| promise.bounds.safe);
+    let bound = view.summary.bounds().map(|bounds| bounds.safe);
     let of = bound.map_or_else(String::new, |bound| format!("/{}", short(bound)));
     let eps = |algorithm| tables::now(view.summary, algorithm).map_or_else(|| "-".to_owned(), short);
     let mut lines = vec![Line::from(format!("lamport {}{of} {}", eps(Algorithm::Lamport), view.past.verdict().name()))];

@@ -53,7 +53,7 @@ pub fn clocks(view: &View<'_>, width: u16) -> Vec<Line<'static>> {
 fn clock(view: &View<'_>, row: &Row) -> Vec<Cell> {
     let algorithm = row.algorithm;
     let now = now(view.summary, algorithm);
-    let bound = view.summary.promise.map(|promise| promise.bounds.safe).filter(|_| algorithm == Algorithm::Lamport);
+    let bound = view.summary.bounds().map(|bounds| bounds.safe).filter(|_| algorithm == Algorithm::Lamport);
     let worst = view.past.worst(algorithm);
     let share = worst.zip(bound).filter(|(_, bound)| *bound > Nanos::ZERO);
     let share =

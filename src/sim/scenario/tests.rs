@@ -30,6 +30,8 @@ fn a_bad_value_is_refused_by_key_value_and_mend() {
             "[links]\ndelay = \"1ms\"\nbursts = { every = \"1s\", lasting = \"2s\", extra = \"1ms\" }",
             ["bursts.lasting", "2s", "bursts.every, 1s"],
         ),
+        ("[links]\ndelay = \"1ms\"\ndistance = \"120\"", ["distance", "`120`", "such as 120km"]),
+        ("[links]\ndelay = \"1ms\"\ndistance = 120", ["distance", "integer `120`", "such as \"120km\""]),
         ("[oscillators]\ndrift_within_ppm = -3.0", ["oscillators.drift_within_ppm", "-3", "from 0"]),
         ("[[oscillator]]\nnode = 9", ["oscillator[0].node", "9", "0 to 2"]),
         (

@@ -1,13 +1,15 @@
 use super::driver::run;
-use super::{Virtual, setting};
+use super::{BASE, Virtual, setting};
 use crate::ids::{Arc, NodeId};
 use crate::order::report::StampSource;
 use crate::time::{Nanos, Time};
 use crate::trial::generals::fight;
 use crate::trial::{Delivery, Planned, Premise, Terms, Workload};
+use crate::workload::airline::{Airline, Reserve};
 use crate::workload::byzantine::{self, Findings, Order, Scheme};
 use crate::workload::deadlock::{self, Ask, Evidence, Lender};
 use crate::workload::real_time::{self, Bookkeeper, Conduct, Submit};
+use crate::workload::state_machine::{self, Replica};
 use crate::workload::{Row, What};
 
 fn ms(ms: i64) -> Nanos {
@@ -246,6 +248,22 @@ fn a_response_time_for_too_small_an_eps_breaks_agreement() {
     };
     assert_eq!(of(ms(40)), 0);
     assert!(of(ms(2)) > 0);
+}
+
+#[test]
+fn a_crash_stops_the_order_and_loses_nothing_that_was_acknowledged() {
+    let terms = Terms { span: ms(1_000), ..terms() };
+    let mut setting = setting(&terms, Delivery::Fifo);
+    setting.crashes = vec![(NodeId(2), Time::ZERO + ms(500))];
+    let replica = |me| Replica::new(me, 3, terms.stamper(me), Airline::new(u32::MAX), BASE, ms(20));
+    let reserve =
+        |number: i64| Planned { at: Time::ZERO + ms(number), node: NodeId(number as u32 % 3), command: Reserve(1) };
+    let log =
+        run(&setting, terms.names().map(replica).collect(), (0..1_000).map(reserve).collect(), terms.end(ms(100)));
+    let found = state_machine::check(&log);
+    assert!(found.acknowledged > 300 && found.acknowledged < 500, "{}", found.acknowledged);
+    assert_eq!((found.lost, found.repeated, found.disagreements), (0, 0, 0));
+    assert!(found.issued > 800, "users go on");
 }
 
 #[test]

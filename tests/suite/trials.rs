@@ -1,0 +1,148 @@
+//! `skewbench order WORKLOAD` on real agents, as a person runs it. Nothing here is timed: promises on delays and on clocks are
+//! such as a loaded machine keeps.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::folder::Folder;
+use crate::lab::{skewbench, table, text};
+
+const CALM: [&str; 6] = ["--seconds", "0.3", "--declared-eps", "100ms", "--declared-delay", "2s"];
+
+fn order(flags: &[&str], out: &str) -> Output {
+    skewbench().arg("order").args(flags).args(["--out", out]).output().expect("the program")
+}
+
+/// Runs a workload and expects that no invariant broke and that something was done.
+fn holds(workload: &str, flags: &[&str]) {
+    let folder = Folder::new(workload);
+    let out = folder.join("out");
+    let flags: Vec<&str> = [workload].iter().chain(flags).copied().collect();
+    let output = order(&flags, out.to_str().expect("a path"));
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{workload}: {said}");
+    assert!(text(&output.stdout).contains("\nverdict  WITHIN\n"), "{said}");
+    let rows = table(&out.join("ordering.csv"));
+    assert!(rows.iter().any(|row| row["relation"] == "never"), "{workload}: its invariants are counted");
+    for row in &rows {
+        assert_eq!((row["workload"].as_str(), row["violations"].as_str()), (workload, "0"));
+        assert!(row["operations"].parse::<u64>().expect("a count") > 0, "{workload}: {row:?}");
+        assert_eq!(row["transport"], "tcp loopback");
+        assert!(row["throughput_is"].ends_with("done a second") && !row["cores"].is_empty(), "{row:?}");
+    }
+    assert!(!out.join("spool").exists(), "nothing is left of the agents");
+}
+
+#[test]
+fn mutual_exclusion_on_agents_never_has_two_holders() {
+    holds("mutex", &[&CALM[..], &["--clock", "ntp,lamport-logical", "--rate", "60"]].concat());
+    holds("ricart-agrawala", &[&CALM[..], &["--clock", "hlc", "--rate", "60"]].concat());
+}
+
+#[test]
+fn replicas_on_agents_agree() {
+    holds("state-machine", &[&CALM[..], &["--clock", "hlc", "--rate", "100"]].concat());
+    holds("causal", &[&CALM[..], &["--clock", "ntp", "--rate", "100"]].concat());
+}
+
+#[test]
+fn every_way_to_know_stability_orders_alike_on_agents() {
+    let promise = ["--seconds", "0.3", "--declared-eps", "100ms", "--declared-delay", "1s"];
+    holds("stability-tests", &[&promise[..], &["--clock", "lamport", "--rate", "100"]].concat());
+}
+
+#[test]
+fn total_order_by_the_engine_is_saturated_and_then_run_at_half_of_that() {
+    let folder = Folder::new("total-order");
+    let out = folder.join("out");
+    let output = order(&["total-order", "--seconds", "0.3", "--clock", "hlc,free"], out.to_str().expect("a path"));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let rows = table(&out.join("ordering.csv"));
+    let mut found: Vec<(&str, &str)> = rows.iter().map(|row| (row["stamps"].as_str(), row["load"].as_str())).collect();
+    found.dedup();
+    assert_eq!(found, [("hlc", "saturated"), ("hlc", "half"), ("free", "saturated"), ("free", "half")]);
+    assert!(rows.iter().all(|row| row["payload_bytes"] == "64" && row["batch"] == "64" && row["violations"] == "0"));
+    assert!(rows.iter().any(|row| row["quantity"] == "the same without order"));
+}
+
+#[test]
+fn what_needs_no_order_holds_on_agents() {
+    holds("commit-wait", &["--seconds", "0.3", "--declared-eps", "100ms", "--clock", "ntp", "--rate", "20"]);
+    holds("restart", &[&CALM[..], &["--clock", "hlc", "--rate", "100"]].concat());
+    holds("anomaly", &[&CALM[..], &["--clock", "ntp", "--rate", "100"]].concat());
+}
+
+#[test]
+fn snapshots_on_agents_have_all_the_money() {
+    holds("snapshot", &["--seconds", "0.5", "--declared-delay", "100ms", "--clock", "hlc", "--rate", "100"]);
+}
+
+#[test]
+fn a_minority_of_agents_is_killed_and_the_real_time_machine_goes_on() {
+    holds("real-time", &["--seconds", "0.3", "--declared-delay", "500ms", "--clock", "ntp", "--rate", "100"]);
+}
+
+#[test]
+fn generals_on_agents_agree_although_one_lies() {
+    holds("byzantine", &["--seconds", "0.3", "--declared-delay", "500ms", "--clock", "ntp"]);
+}
+
+#[test]
+fn clocks_that_nobody_synchronises_break_commit_wait() {
+    let folder = Folder::new("free");
+    let out = folder.join("out");
+    let flags = ["commit-wait", "--seconds", "0.5", "--declared-eps", "1us", "--clock", "free", "--rate", "200"];
+    let output = order(&flags, out.to_str().expect("a path"));
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let rows = table(&out.join("ordering.csv"));
+    let broken = rows.iter().find(|row| row["quantity"] == "external consistency").expect("a row");
+    assert!(broken["measured"].parse::<u64>().expect("a count") > 0);
+}
+
+#[test]
+fn an_agent_that_is_killed_is_reported_and_nothing_is_made_up() {
+    let folder = Folder::new("killed");
+    let out = folder.join("out");
+    let flags = ["order", "state-machine", "--seconds", "30", "--clock", "ntp", "--rate", "100", "--out"];
+    let mut run =
+        skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let mut errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    let mut said = || errors.next().expect("a line").expect("a readable line");
+    let agents = said();
+    let pid = agents.rsplit_once(": ").expect("the last agent's process").1.parse().expect("a number");
+    while !said().contains("operations/s") {}
+    // Long enough for the scene to begin even here; if it has not, the agent dies before it, and that is reported as well.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it runs");
+    let output = run.wait_with_output().expect("the program");
+    let rest: Vec<String> = errors.map_while(Result::ok).collect();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stdout));
+    assert!(rest.iter().any(|line| line.contains("agent 2 died: signal: 9")), "{rest:?}");
+    let rows = table(&out.join("ordering.csv"));
+    assert!(rows.iter().filter(|row| row["relation"] == "never").all(|row| row["measured"] == "0"));
+    assert!(rows.iter().any(|row| row["quantity"] == "commands not delivered everywhere"), "it is told, not judged");
+}
+
+#[test]
+fn an_agent_that_stands_still_for_a_while_breaks_nothing_but_latencies() {
+    let folder = Folder::new("slow");
+    let out = folder.join("out");
+    let flags = ["order", "mutex", "--seconds", "3", "--clock", "hlc", "--rate", "30", "--out"];
+    let mut run =
+        skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let mut errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    let mut said = || errors.next().expect("a line").expect("a readable line");
+    let pid = Pid::from_raw(said().rsplit_once(": ").expect("a process").1.parse().expect("a number"));
+    while !said().contains("operations/s") {}
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    kill(pid, Signal::SIGSTOP).expect("it runs");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    kill(pid, Signal::SIGCONT).expect("it stands");
+    let output = run.wait_with_output().expect("the program");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let rows = table(&out.join("ordering.csv"));
+    assert!(rows.iter().all(|row| row["violations"] == "0"));
+}
