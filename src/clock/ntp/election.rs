@@ -145,7 +145,7 @@ impl Election {
     /// The view of node `me`, that knows nobody yet. The configured reference leads from the start.
     pub fn new(me: NodeId, reference: NodeId, poll: Nanos) -> Self {
         let role = if me == reference { Role::Leading } else { Role::Unborn };
-        Self { me, reference, poll: poll.max(Nanos(1)), role, neighbours: Roster::new(), seen: Seen::Nothing }
+        Self { me, reference, poll: poll.max(Nanos(1)), role, neighbours: Roster::default(), seen: Seen::Nothing }
     }
 
     /// What this node is.
@@ -171,7 +171,7 @@ impl Election {
         self.seen = self.seen_after(message.from, &news);
         if let Some(known) = self.neighbours.of_mut(message.from) {
             *known = news;
-        } else if self.neighbours.len() < MAX_NEIGHBOURS && message.from != self.me {
+        } else if self.neighbours.count() < MAX_NEIGHBOURS && message.from != self.me {
             self.neighbours.enter(message.from, || news);
         }
     }
@@ -380,8 +380,8 @@ mod tests {
     fn neighbours_are_bounded_and_forgotten() {
         let mut election = election(2);
         (10..2_000).for_each(|from| hear(&mut election, from, 0, claim(from, from, 0, 0)));
-        assert_eq!(election.neighbours.len(), MAX_NEIGHBOURS);
+        assert_eq!(election.neighbours.count(), MAX_NEIGHBOURS);
         election.forget(at(41));
-        assert_eq!(election.neighbours.len(), 0);
+        assert_eq!(election.neighbours.count(), 0);
     }
 }

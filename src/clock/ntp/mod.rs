@@ -116,10 +116,10 @@ impl Ntp {
         Self {
             settings,
             election: Election::new(settings.node, settings.reference, settings.poll),
-            filters: Roster::new(),
+            filters: Roster::default(),
             discipline: Discipline::new(settings.poll),
             following: None,
-            heights: Roster::new(),
+            heights: Roster::default(),
             distance: None,
             events: VecDeque::new(),
             stated: Statement::Due,
@@ -295,7 +295,7 @@ impl Ntp {
     /// Whether following `peer` can close no loop. News gets only older on its way: a node whose news is fresher than
     /// ours does not have it from us. A quarter of a poll allows for the time that messages take.
     fn may_follow(&self, peer: NodeId, root: NodeId) -> bool {
-        let Some(height) = self.heights.of(root) else { return self.heights.len() < MAX_NEIGHBOURS };
+        let Some(height) = self.heights.of(root) else { return self.heights.count() < MAX_NEIGHBOURS };
         let fresher = |news: &News| news.emitted() > *height + self.settings.poll.over(4);
         peer == root || self.system_peer() == Some(peer) || self.election.news(peer).is_some_and(fresher)
     }

@@ -7,14 +7,16 @@ use crate::ids::NodeId;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Roster<T>(Vec<(NodeId, T)>);
 
-impl<T> Roster<T> {
-    /// Nobody yet.
-    pub const fn new() -> Self {
+/// Nobody yet.
+impl<T> Default for Roster<T> {
+    fn default() -> Self {
         Self(Vec::new())
     }
+}
 
+impl<T> Roster<T> {
     /// How many nodes there are.
-    pub const fn len(&self) -> usize {
+    pub const fn count(&self) -> usize {
         self.0.len()
     }
 
@@ -52,11 +54,11 @@ impl<T> Roster<T> {
 
     /// Leaves out every node of which `keep` does not hold, and says how many that were.
     pub fn retain(&mut self, mut keep: impl FnMut(NodeId, &T) -> bool) -> usize {
-        let before = self.len();
+        let before = self.count();
         if self.iter().any(|(node, value)| !keep(node, value)) {
             self.0.retain(|(node, value)| keep(*node, value));
         }
-        before - self.len()
+        before - self.count()
     }
 
     /// Every node with what there is of it, by their ids.
@@ -86,7 +88,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_holds_what_a_map_holds(steps in prop::collection::vec((0..5_u8, 0..12_u32, 0..9_u32), 0..200)) {
-            let (mut roster, mut map) = (Roster::new(), BTreeMap::new());
+            let (mut roster, mut map) = (Roster::default(), BTreeMap::new());
             for (step, node, value) in steps {
                 let node = NodeId(node);
                 match step {
