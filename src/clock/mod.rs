@@ -14,8 +14,10 @@ pub mod largest;
 pub mod ntp;
 pub mod overlap;
 pub mod overlay;
+pub mod radclock;
 pub mod regression;
 mod slew;
+pub mod srikanth_toueg;
 pub mod stated;
 pub mod welch_lynch;
 
@@ -32,7 +34,9 @@ pub use interval::IntervalClock;
 pub use lamport::Lamport;
 pub use largest::Largest;
 pub use ntp::Ntp;
+pub use radclock::Radclock;
 pub use regression::Regression;
+pub use srikanth_toueg::SrikanthToueg;
 pub use welch_lynch::WelchLynch;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
@@ -173,8 +177,10 @@ pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> 
         Algorithm::Convergence => Box::new(Convergence::new(settings)),
         Algorithm::Huygens => Box::new(Huygens::new(settings)),
         Algorithm::Corridor => Box::new(Corridor::new(reference)),
+        Algorithm::Radclock => Box::new(Radclock::new(reference)),
         Algorithm::Regression => Box::new(Regression::new(reference)),
         Algorithm::Interval => Box::new(IntervalClock::new(settings)),
+        Algorithm::SrikanthToueg => Box::new(SrikanthToueg::new(settings)),
         Algorithm::WelchLynch => Box::new(WelchLynch::new(settings)),
         Algorithm::Largest => Box::new(Largest::new(settings)),
         Algorithm::Ntp => Box::new(Ntp::new(ntp::Settings::of(settings))),

@@ -3,7 +3,7 @@
 //! It estimates how far the reference node's clock is ahead of the local clock, and at what rate it runs away, and shows
 //! local time corrected by both. The reference is a configured node, of stratum one; it never corrects itself. The
 //! others follow the best of their peers ([`select`]) by its least-delayed samples ([`filter`]), averaged with those of its
-//! equals that agree with it ([`combine`]), in a phase-locked loop ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
+//! equals that agree with it ([`mod@combine`]), in a phase-locked loop ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
 //!
 //! Inputs: messages (who is root, how old that news is) and exchanges (peer's clock − local clock, nanoseconds, positive
 //! when the peer is ahead). Outputs: a [`Reading`] of local time and an [`ErrorBound`] on its distance from the root's

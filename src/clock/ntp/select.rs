@@ -108,7 +108,7 @@ fn sweep<'a>(edges: impl Iterator<Item = &'a (Nanos, Edge)>, entering: Edge, wan
 }
 
 /// The truechimers, best first: candidates whose midpoint lies in the intersection. The first entry is to be the system
-/// peer; [`super::combine`] thins and averages those of its stratum.
+/// peer; [`mod@super::combine`] thins and averages those of its stratum.
 pub fn truechimers(candidates: &[Candidate]) -> SmallVec<[Candidate; FEW]> {
     let Some(truth) = intersection(candidates) else { return SmallVec::new() };
     let inside = |candidate: &&Candidate| (truth.low..=truth.high).contains(&candidate.offset);
