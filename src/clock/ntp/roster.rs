@@ -54,11 +54,11 @@ impl<T> Roster<T> {
 
     /// Leaves out every node of which `keep` does not hold, and says how many that were.
     pub fn retain(&mut self, mut keep: impl FnMut(NodeId, &T) -> bool) -> usize {
-        let before = self.0.len();
+        let before = self.count();
         if self.iter().any(|(node, value)| !keep(node, value)) {
             self.0.retain(|(node, value)| keep(*node, value));
         }
-        before - self.0.len()
+        before - self.count()
     }
 
     /// Every node with what there is of it, by their ids.
