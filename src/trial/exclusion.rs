@@ -122,7 +122,7 @@ fn apart(stage: &impl Stage, terms: &Terms) -> Vec<(Time<True>, NodeId)> {
     (0..count).map(demand).collect()
 }
 
-/// Mean in milliseconds.
+/// Mean in milliseconds; not a number if there is nothing to take it of.
 pub fn mean_ms(spans: &[Nanos]) -> f64 {
-    spans.iter().map(|span| span.as_seconds() * 1e3).sum::<f64>() / spans.len().max(1) as f64
+    spans.iter().map(|span| span.as_seconds() * 1e3).sum::<f64>() / spans.len() as f64
 }

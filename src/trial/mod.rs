@@ -111,9 +111,9 @@ impl Workload {
     }
 
     /// Whether it carries more the more is wanted, up to where it is saturated: what the others carry is set by spans that were
-    /// agreed on, not by load.
+    /// agreed on, or stands on a promise on delays that a saturated host does not keep.
     pub const fn saturates(self) -> bool {
-        !matches!(self, Self::RealTime | Self::Snapshot | Self::Anomaly | Self::Byzantine)
+        !matches!(self, Self::RealTime | Self::Snapshot | Self::Anomaly | Self::Byzantine | Self::StabilityTests)
     }
 
     /// Main scenes that take as long as users want something.

@@ -255,10 +255,12 @@ impl Session<'_> {
         (rate, span, load): (Option<f64>, Nanos, &'static str),
         outcome: TrialOutcome,
     ) -> Result<()> {
-        let TrialOutcome { mut row, world, cpu, ended_early, .. } = outcome;
+        let TrialOutcome { mut row, world, busy, cpu, ended_early } = outcome;
         if ended_early.is_some() {
             row.excuse_unfinished();
         }
+        // What was cut short is counted over as long as it went.
+        let span = if ended_early.is_some() { busy } else { span };
         let terms = &world.terms;
         let declared = self.terms(workload, clock, 1.0)?;
         let given = Given {

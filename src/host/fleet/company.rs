@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::agents::{Agents, Cut};
+use super::seen::Seen;
 use super::{HEAD_START, OPENING, Plan, span};
 use crate::host::acting::trace_name;
 use crate::host::clock::raw_now;
@@ -20,7 +21,7 @@ use crate::host::ordering::player::Count;
 use crate::ids::NodeId;
 use crate::order::report::{Phase, PhaseReport};
 use crate::time::{Nanos, Raw, Synced, Time, True};
-use crate::trial::{Laws, Scene, Stage, Terms, World, fits};
+use crate::trial::{Scene, Stage, Terms, World, fits};
 use crate::workload::{Log, Process, Row, What, trace};
 
 /// From the cue to the beginning of a scene.
@@ -266,9 +267,6 @@ impl Company {
     }
 }
 
-/// Two clocks are compared by readings no further apart than this: what they drift meanwhile is a microsecond or so.
-const FRESH: Nanos = Nanos::from_millis(20);
-
 /// How long a scene is.
 #[derive(Clone, Copy)]
 struct Length {
@@ -319,70 +317,4 @@ fn busy<E>(log: &Log<E>) -> Nanos {
     });
     let last = log.events().last().map(|(entry, _)| entry.at);
     first.zip(last).map_or(Nanos::ZERO, |(first, last)| last - first)
-}
-
-/// The least, the most and the mean of spans.
-#[derive(Clone, Copy, Default)]
-struct Spread {
-    least: Option<Nanos>,
-    most: Option<Nanos>,
-    sum: i128,
-    count: i128,
-}
-
-impl Spread {
-    fn add(&mut self, span: Nanos) {
-        self.least = Some(self.least.map_or(span, |least| least.min(span)));
-        self.most = self.most.max(Some(span));
-        self.sum += i128::from(span.0);
-        self.count += 1;
-    }
-
-    fn mean(&self) -> Nanos {
-        Nanos((self.sum / self.count.max(1)) as i64)
-    }
-}
-
-/// What was seen of clocks and channels: on one host all agents share the raw clock, which is true time.
-#[derive(Clone, Default)]
-struct Seen {
-    offsets: Vec<Spread>,
-    delays: Spread,
-    /// The most by which two clocks differed.
-    eps: Nanos,
-}
-
-impl Seen {
-    fn look<E>(&mut self, log: &Log<E>, base: Option<Time<Synced>>) {
-        let Some(base) = base else { return };
-        self.offsets.resize(self.offsets.len().max(log.nodes as usize), Spread::default());
-        let (mut under_way, mut latest) = (BTreeMap::new(), BTreeMap::new());
-        for entry in &log.entries {
-            let offset = (entry.reading - base) - (entry.at - Time::ZERO);
-            self.offsets[entry.node.0 as usize].add(offset);
-            latest.insert(entry.node, (entry.at, offset));
-            let fresh = latest.values().filter(|(at, _)| entry.at - *at <= FRESH).map(|(_, other)| offset - *other);
-            self.eps = fresh.map(Nanos::abs).fold(self.eps, Nanos::max);
-            match entry.what {
-                What::Sent { message, .. } => drop(under_way.insert(message, entry.at)),
-                What::Received { message, .. } => {
-                    under_way.remove(&message).into_iter().for_each(|sent| self.delays.add(entry.at - sent));
-                }
-                What::Commanded { .. } | What::Event(_) => {}
-            }
-        }
-    }
-
-    fn world(&self, terms: &Terms) -> World {
-        let delay = self.delays.least.unwrap_or_default().max(Nanos::ZERO);
-        let jitter = (self.delays.mean() - delay).max(Nanos::ZERO).times(2);
-        let longest = self.delays.most.unwrap_or_default();
-        let slack = (longest - delay - jitter).max(Nanos::ZERO);
-        let offset = |node: u32| self.offsets.get(node as usize).map_or(Nanos::ZERO, Spread::mean);
-        World {
-            terms: Terms { eps: self.eps, delay, jitter, slack, ..*terms },
-            offsets: (0..terms.nodes).map(offset).collect(),
-            laws: Laws::Measured,
-        }
-    }
 }

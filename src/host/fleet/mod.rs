@@ -3,6 +3,7 @@
 mod agents;
 mod company;
 mod process;
+mod seen;
 
 use std::path::PathBuf;
 use std::time::Duration;
