@@ -1,7 +1,8 @@
-//! What each clock costs: ns a message, an exchange and a read in a mesh of four, and the bytes it keeps, in all and a peer.
+//! What each clock costs: ns a message, an exchange and a read in a mesh of four, and the bytes it keeps, in all and a
+//! peer.
 //!
-//! Every clock is first led through a thousand exchanges with each peer, so that its windows are full. Bytes are counted, not
-//! guessed: the allocator of this program counts what it holds, and a clock is what is held more after it was made and led
+//! Every clock is first led through two hundred exchanges with each peer, so that its windows are full. Bytes are counted,
+//! not guessed: the allocator of this program counts what it holds, and a clock is what is held more after it was made and led
 //! than before. They are printed as CSV on standard error before anything is timed; with `-- bytes` nothing is timed.
 #![expect(unsafe_code, reason = "an allocator is unsafe to implement; this one counts and hands on")]
 
@@ -43,10 +44,11 @@ static ALLOCATOR: Counting = Counting;
 
 const POLL: i64 = 100_000_000;
 /// So many exchanges with each peer fill every window.
-const SETTLED: i64 = 1_000;
-/// Peers in the timed mesh, and in the larger one of which bytes a peer are taken.
+const SETTLED: i64 = 200;
+/// Peers in the timed mesh, and in the larger one of which bytes a peer are taken: many, since maps grow by several places at
+/// once.
 const PEERS: u32 = 3;
-const MORE_PEERS: u32 = 11;
+const MORE_PEERS: u32 = 103;
 
 fn settings(peers: u32) -> Settings {
     Settings { node: NodeId(peers), reference: NodeId(0), poll: Nanos(POLL), kappa: Ppb(50_000), peers }
