@@ -4,12 +4,10 @@
 //! Every clock is first led through two hundred exchanges with each peer, so that its windows are full. Bytes are counted,
 //! not guessed: the allocator of this program counts what it holds, and a clock is what is held more after it was made and led
 //! than before. They are printed as CSV on standard error before anything is timed; with `-- bytes` nothing is timed.
-#![expect(unsafe_code, reason = "an allocator is unsafe to implement; this one counts and hands on")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::System;
 use std::cell::RefCell;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use criterion::{BatchSize, Criterion, criterion_group};
 use skewbench::causal::{Hlc, HlcStamp};
@@ -18,29 +16,10 @@ use skewbench::ids::{Algorithm, Algorithms, NodeId};
 use skewbench::model::{Purpose, Rng};
 use skewbench::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
 use skewbench::time::{Local, Nanos, Ppb, Synced, Time};
-
-/// Hands on to the system's allocator, and counts what is held.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is the system allocator's own, with the same arguments.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const POLL: i64 = 100_000_000;
 /// So many exchanges with each peer fill every window.
@@ -116,11 +95,11 @@ impl Led {
 
 /// Bytes that a clock of so many peers holds once its windows are full.
 fn held(algorithm: Algorithm, peers: u32) -> usize {
-    let before = HELD.load(Ordering::Relaxed);
+    let since = Region::new(ALLOCATOR);
     let led = Led::new(algorithm, peers);
-    let found = HELD.load(Ordering::Relaxed) - before;
+    let changed = since.change();
     drop(black_box(led));
-    found
+    changed.bytes_allocated - changed.bytes_deallocated
 }
 
 /// The bytes of every clock, as CSV. The hybrid clock keeps nothing outside itself.
