@@ -19,20 +19,13 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Every clock.
-    pub const ALL: [Self; 11] = [
-        Self::LamportLogical,
-        Self::Physical(Algorithm::Free),
-        Self::Physical(Algorithm::Lamport),
-        Self::Physical(Algorithm::Ntp),
-        Self::Hlc,
-        Self::Physical(Algorithm::Regression),
-        Self::Physical(Algorithm::Corridor),
-        Self::Physical(Algorithm::Largest),
-        Self::Physical(Algorithm::Interval),
-        Self::Physical(Algorithm::WelchLynch),
-        Self::Physical(Algorithm::Convergence),
-    ];
+    /// Every clock that a node can run, and what is made of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        // The host's own system clock is the same at every agent of a lab.
+        let read = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::System);
+        let of = |algorithm| if algorithm == Algorithm::Hlc { Self::Hlc } else { Self::Physical(algorithm) };
+        std::iter::once(Self::LamportLogical).chain(read.map(of))
+    }
 
     /// Those that order the commands of the main run.
     pub const USUAL: [Self; 4] =
@@ -77,6 +70,6 @@ impl FromStr for Clock {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "clock", text)
+        by_name(Self::all(), Self::name, "clock", text)
     }
 }
