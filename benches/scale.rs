@@ -1,11 +1,11 @@
-//! What a delivered probe costs in the streamed simulator: ten periods of a thousand nodes of degree 4. `scripts/scale` goes
-//! to a million.
+//! What a delivered probe costs in the streamed simulator: ten periods of a thousand nodes of degree 4, with Lamport's clocks
+//! alone and with lamport, ntp and hlc. `scripts/scale` goes to a million.
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use skewbench::sim::Scenario;
-use skewbench::sim::streamed::{Lamport, Method, World};
+use skewbench::sim::streamed::{Lamport, Mesh, Method, World};
 
 const SCENARIO: &str = r#"
 duration = "1s"
@@ -23,6 +23,14 @@ fn run(world: World, method: Method) -> Lamport {
     network
 }
 
+fn run_all(world: World, method: Method) -> Mesh {
+    let mut mesh = Mesh::new(world, method).expect("few nodes");
+    while !mesh.is_over() {
+        mesh.run_window();
+    }
+    mesh
+}
+
 fn streamed(c: &mut Criterion) {
     let scenario = Scenario::parse(SCENARIO).expect("a scenario");
     let world = World::new(&scenario, 1).expect("a world");
@@ -36,6 +44,11 @@ fn streamed(c: &mut Criterion) {
             b.iter_batched(|| world.clone(), |world| black_box(run(world, method)), BatchSize::LargeInput);
         });
     }
+    let delivered = run_all(world.clone(), Method::Exact).counts().delivered;
+    group.throughput(Throughput::Elements(delivered));
+    group.bench_function("all_1000_nodes_exact", |b| {
+        b.iter_batched(|| world.clone(), |world| black_box(run_all(world, Method::Exact)), BatchSize::LargeInput);
+    });
     group.finish();
 }
 

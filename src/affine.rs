@@ -8,7 +8,7 @@ use crate::time::{Domain, Nanos, Rate, Time};
 /// The offset `peer − local` of two readings of different clocks taken at one instant; positive means that the peer's
 /// clock is ahead.
 pub fn offset<P: Domain, L: Domain>(peer: Time<P>, local: Time<L>) -> Nanos {
-    Nanos(peer.as_nanos().saturating_sub(local.as_nanos()))
+    Nanos(peer.as_nanos()) - Nanos(local.as_nanos())
 }
 
 /// The reading of clock `B` that equals, number for number, a reading of clock `A` moved by `shift`.
@@ -32,6 +32,7 @@ impl<A: Domain, B: Domain> Line<A, B> {
     pub const IDENTITY: Self = Self { start: Time::ZERO, value: Time::ZERO, rate: Rate::ZERO };
 
     /// What the other clock shows at `at`, rounded down; also before `start`, by extension.
+    #[inline]
     pub fn at(&self, at: Time<A>) -> Time<B> {
         let span = at - self.start;
         self.value + span + self.rate.over(span)

@@ -93,8 +93,12 @@ algorithms! {
     WelchLynch = 9, "welch-lynch";
     /// Interactive convergence of Lamport and Melliar-Smith (1985).
     Convergence = 10, "convergence";
+    /// A feed-forward clock on the least-delayed exchanges with a reference that the node is linked to (Veitch, Ridoux and Korada, 2009).
+    Radclock = 11, "radclock";
+    /// Rounds by agreement of Srikanth and Toueg (1987), said on the grid of probes.
+    SrikanthToueg = 12, "srikanth-toueg";
     /// Huygens: robust lines between the messages of every link, and the network effect over all links.
-    Huygens = 11, "huygens";
+    Huygens = 13, "huygens";
 }
 
 impl Algorithm {
@@ -198,8 +202,14 @@ impl Algorithms {
     }
 
     /// The members by their numbers.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = Algorithm> {
-        Algorithm::ALL.into_iter().filter(move |algorithm| self.contains(*algorithm))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let algorithm = Algorithm::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*algorithm)
+        })
     }
 
     /// One bit for each member: that of its number.

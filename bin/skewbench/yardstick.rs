@@ -39,7 +39,7 @@ ntp-poll is ntp with the poll control of RFC 5905: its loop may use as few as on
 #[derive(clap::Args)]
 #[command(after_help = MORE)]
 pub struct Args {
-    /// Only this clock: ntp, regression, corridor, ntp-poll or limit; may be given again [default: the first three]
+    /// Only this clock: ntp, regression, corridor, radclock, ntp-poll or limit; may be given again [default: the first four]
     #[arg(long, value_name = "NAME")]
     clock: Vec<Contender>,
     /// Only the conditions of this name; may be given again [default: lan and wan, or all strange ones]

@@ -14,8 +14,10 @@ pub mod largest;
 pub mod ntp;
 pub mod overlap;
 pub mod overlay;
+pub mod radclock;
 pub mod regression;
 mod slew;
+pub mod srikanth_toueg;
 pub mod stated;
 pub mod welch_lynch;
 
@@ -32,7 +34,9 @@ pub use interval::IntervalClock;
 pub use lamport::Lamport;
 pub use largest::Largest;
 pub use ntp::Ntp;
+pub use radclock::Radclock;
 pub use regression::Regression;
+pub use srikanth_toueg::SrikanthToueg;
 pub use welch_lynch::WelchLynch;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
@@ -50,6 +54,7 @@ impl Reading {
     pub const LOCAL: Self = Self { line: Line::IDENTITY, then: None };
 
     /// The line in force at `at`.
+    #[inline]
     pub fn line_at(&self, at: Time<Local>) -> &Line<Local, Synced> {
         match &self.then {
             Some(then) if at >= then.start => then,
@@ -58,11 +63,13 @@ impl Reading {
     }
 
     /// What the clock shows at `at`.
+    #[inline]
     pub fn at(&self, at: Time<Local>) -> Time<Synced> {
         self.line_at(at).at(at)
     }
 
     /// How fast the clock runs at `at`, against the local clock.
+    #[inline]
     pub fn rate_at(&self, at: Time<Local>) -> Rate {
         self.line_at(at).rate
     }
@@ -163,18 +170,20 @@ impl Settings {
 /// The clock of `algorithm`, before it has seen anything. `None` where a node keeps none: for its own undisciplined clock,
 /// its host's system clock, and the hybrid clock, which is no function of the local clock alone.
 pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
-    let Settings { node, reference, poll, .. } = *settings;
+    let reference = settings.reference;
     Some(match algorithm {
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
         Algorithm::Lamport => Box::new(Lamport::default()),
         Algorithm::Convergence => Box::new(Convergence::new(settings)),
         Algorithm::Huygens => Box::new(Huygens::new(settings)),
         Algorithm::Corridor => Box::new(Corridor::new(reference)),
+        Algorithm::Radclock => Box::new(Radclock::new(reference)),
         Algorithm::Regression => Box::new(Regression::new(reference)),
         Algorithm::Interval => Box::new(IntervalClock::new(settings)),
+        Algorithm::SrikanthToueg => Box::new(SrikanthToueg::new(settings)),
         Algorithm::WelchLynch => Box::new(WelchLynch::new(settings)),
         Algorithm::Largest => Box::new(Largest::new(settings)),
-        Algorithm::Ntp => Box::new(Ntp::new(ntp::Settings { node, reference, poll })),
+        Algorithm::Ntp => Box::new(Ntp::new(ntp::Settings::of(settings))),
     })
 }
 

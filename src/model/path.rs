@@ -61,12 +61,12 @@ impl Path {
     #[inline]
     pub fn fates(&self, stream: u64, id: u64, after: Nanos) -> [Option<Nanos>; 2] {
         let mut rng = Rng::stream(stream, Purpose::Link, id);
-        let doubled = rng.unit() < self.duplication;
+        let doubled = happens(&mut rng, self.duplication);
         let cut = self.cuts.iter().any(|(from, until)| (*from..*until).contains(&after));
         let loss = self.loss_at(after);
         let base = self.minimum(after) + self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(stream, after));
         let mut fate = || {
-            let lost = rng.unit() < loss;
+            let lost = happens(&mut rng, loss);
             let delay = base + self.jitter.draw(&mut rng);
             (!lost && !cut).then_some(delay)
         };
@@ -90,6 +90,16 @@ impl Path {
     pub fn least(&self) -> Nanos {
         self.routes.iter().map(|(_, delay)| *delay).fold(self.delay, Nanos::min)
     }
+}
+
+/// Whether something happens whose share is `share`: one number is drawn, though none is looked at where it never does.
+#[inline]
+fn happens(rng: &mut Rng, share: f64) -> bool {
+    if share <= 0.0 {
+        rng.skip();
+        return false;
+    }
+    rng.unit() < share
 }
 
 #[cfg(test)]

@@ -64,9 +64,15 @@ impl Rng {
         Self { state: mix(mix(seed ^ purpose).wrapping_add(mix(id.wrapping_add(GOLDEN)))) }
     }
 
+    /// As if one number were drawn.
+    #[inline]
+    pub const fn skip(&mut self) {
+        self.state = self.state.wrapping_add(GOLDEN);
+    }
+
     /// The next 64 even bits.
     pub const fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(GOLDEN);
+        self.skip();
         mix(self.state)
     }
 

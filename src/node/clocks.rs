@@ -4,7 +4,7 @@ use super::{Counter, Counters, Record};
 use crate::affine::{offset, shifted};
 use crate::causal::hlc::MAX_AHEAD;
 use crate::causal::{Hlc, HlcStamp};
-use crate::clock::{self, Change, Clock, Message, Reading};
+use crate::clock::{self, Change, Clock, Lamport, Message, Ntp, Reading, ntp};
 use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::probe::{Claim, Claims, Exchange};
 use crate::time::{Local, Nanos, Synced, Time};
@@ -12,7 +12,11 @@ use crate::time::{Local, Nanos, Synced, Time};
 /// The physical clocks and, if it runs, the hybrid clock on top of the NTP-style one.
 pub struct Clocks {
     running: Algorithms,
-    physical: Vec<Box<dyn Clock>>,
+    /// The clocks that nearly every node runs are at hand, so that a message need not look for them.
+    lamport: Option<Lamport>,
+    ntp: Option<Ntp>,
+    /// The others, by their numbers, all of which are larger.
+    others: Vec<Box<dyn Clock>>,
     hlc: Hlc,
     plausible: Nanos,
 }
@@ -20,29 +24,48 @@ pub struct Clocks {
 impl Clocks {
     /// The clocks of a node that is about to start.
     pub fn new(running: Algorithms, settings: &clock::Settings, plausible: Nanos) -> Self {
-        let physical = running.iter().filter_map(|algorithm| clock::new(algorithm, settings)).collect();
-        Self { running, physical, hlc: Hlc::new(MAX_AHEAD.min(plausible)), plausible }
+        let is_other = |algorithm: &Algorithm| !matches!(algorithm, Algorithm::Lamport | Algorithm::Ntp);
+        let others = running.iter().filter(is_other).filter_map(|algorithm| clock::new(algorithm, settings));
+        Self {
+            running,
+            lamport: running.contains(Algorithm::Lamport).then(Lamport::default),
+            ntp: running.contains(Algorithm::Ntp).then(|| Ntp::new(ntp::Settings::of(settings))),
+            others: others.collect(),
+            hlc: Hlc::new(MAX_AHEAD.min(plausible)),
+            plausible,
+        }
     }
 
-    /// The physical clock of an algorithm, if it runs.
+    /// See [`super::Node::touch`].
     #[inline]
-    fn physical(&self, algorithm: Algorithm) -> Option<&dyn Clock> {
-        let found = self.physical.iter().find(|clock| clock.algorithm() == algorithm);
+    pub fn touch(&self) -> i64 {
+        let lamport = self.reading(Algorithm::Lamport).line.start.as_nanos();
+        lamport ^ self.ntp.as_ref().map_or(0, Ntp::touch)
+    }
+
+    fn other(&self, algorithm: Algorithm) -> Option<&dyn Clock> {
+        let found = self.others.iter().find(|clock| clock.algorithm() == algorithm);
         found.map(|clock| -> &dyn Clock { clock.as_ref() })
     }
 
-    #[inline]
-    fn physical_mut(&mut self, algorithm: Algorithm) -> Option<&mut dyn Clock> {
-        let found = self.physical.iter_mut().find(|clock| clock.algorithm() == algorithm);
+    fn other_mut(&mut self, algorithm: Algorithm) -> Option<&mut dyn Clock> {
+        let found = self.others.iter_mut().find(|clock| clock.algorithm() == algorithm);
         found.map(|clock| -> &mut dyn Clock { clock.as_mut() })
     }
 
     /// The present reading of a physical clock, as a function; the free-running clock's for any other algorithm.
+    #[inline]
     pub fn reading(&self, algorithm: Algorithm) -> &Reading {
-        self.physical(algorithm).map_or(&Reading::LOCAL, Clock::reading)
+        let reading = match algorithm {
+            Algorithm::Lamport => self.lamport.as_ref().map(Clock::reading),
+            Algorithm::Ntp => self.ntp.as_ref().map(Clock::reading),
+            other => self.other(other).map(Clock::reading),
+        };
+        reading.unwrap_or(&Reading::LOCAL)
     }
 
     /// What the hybrid clock's physical clock shows.
+    #[inline]
     fn beneath(&self, at: Time<Local>) -> Time<Synced> {
         self.reading(Algorithm::Ntp).at(at)
     }
@@ -53,6 +76,7 @@ impl Clocks {
     }
 
     /// What each algorithm shows at `at`.
+    #[inline]
     pub fn shows(&self, algorithm: Algorithm, at: Time<Local>) -> Time<Synced> {
         match algorithm {
             Algorithm::Hlc => self.hlc.reading(self.beneath(at)),
@@ -63,29 +87,40 @@ impl Clocks {
     /// The claims of a message sent at `at`, of those of the clocks in `wanted` that run. Sending is an event of the
     /// hybrid clock.
     pub fn claims(&mut self, at: Time<Local>, wanted: Algorithms) -> Claims {
-        let stamp = self.hlc.tick(self.beneath(at));
-        Claims::made_by(self.running.and(wanted), |algorithm| match algorithm {
-            Algorithm::Hlc => Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() },
-            other => self.physical(other).map_or_else(Claim::default, |clock| clock.claim(at)),
-        })
+        let mut claims = Claims::none();
+        self.claim(at, wanted, &mut claims);
+        claims
     }
 
-    /// Whether `algorithm`'s claim could be true: it is no further from the own clock than the plausibility limit.
-    pub fn believes(&self, algorithm: Algorithm, claim: &Claim, at: Time<Local>) -> bool {
-        offset(claim.reading, self.shows(algorithm, at)).abs() <= self.plausible
+    /// The same, put where they are needed.
+    pub fn claim(&mut self, at: Time<Local>, wanted: Algorithms, claims: &mut Claims) {
+        let stamp = self.hlc.tick(self.beneath(at));
+        claims.make(self.running.and(wanted), |algorithm| {
+            let claim = match algorithm {
+                Algorithm::Lamport => self.lamport.as_ref().map(|clock| clock.claim(at)),
+                Algorithm::Ntp => self.ntp.as_ref().map(|clock| clock.claim(at)),
+                Algorithm::Hlc => Some(Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() }),
+                other => self.other(other).map(|clock| clock.claim(at)),
+            };
+            claim.unwrap_or_default()
+        });
     }
 
     /// Whether an exchange could be true of every clock, by the same limit: a claim may be plausible and yet be carried
     /// to anywhere by the peer's stamps and rate.
     fn believes_exchange(&self, exchange: &Exchange) -> bool {
-        let [.., received] = exchange.stamps();
-        self.physical.iter().all(|clock| {
-            let peer = exchange.sample_of(clock.algorithm()).map(|sample| shifted(received, sample.offset));
-            peer.is_none_or(|peer: Time<Synced>| (peer - clock.reading().at(received)).abs() <= self.plausible)
-        })
+        let stamps = exchange.stamps();
+        let [.., received] = stamps;
+        let believes = |algorithm, reading: &Reading| {
+            let peer = exchange.sample_at(&stamps, algorithm).map(|sample| shifted(received, sample.offset));
+            peer.is_none_or(|peer: Time<Synced>| (peer - reading.at(received)).abs() <= self.plausible)
+        };
+        self.lamport.as_ref().is_none_or(|clock| believes(Algorithm::Lamport, clock.reading()))
+            && self.ntp.as_ref().is_none_or(|clock| believes(Algorithm::Ntp, clock.reading()))
+            && self.others.iter().all(|clock| believes(clock.algorithm(), clock.reading()))
     }
 
-    /// A message arrived. Claims that are not plausible are counted and kept from their clock; those for clocks that do
+    /// A message arrived. Claims that are not plausible, further from the own clock than the limit, are counted and kept from their clock; those for clocks that do
     /// not run here are nobody's.
     pub fn on_message(
         &mut self,
@@ -96,21 +131,32 @@ impl Clocks {
         counters: &mut Counters,
         mut record: impl FnMut(Record),
     ) -> Trust {
-        let (running, mut trust) = (self.running, Trust::Full);
+        let (running, mut trust, mut beneath) = (self.running, Trust::Full, self.beneath(at));
         for (algorithm, claim) in claims.iter().filter(|(algorithm, _)| running.contains(*algorithm)) {
-            if !self.believes(algorithm, claim, at) {
+            let own = match algorithm {
+                Algorithm::Ntp => beneath,
+                Algorithm::Hlc => self.hlc.reading(beneath),
+                other => self.reading(other).at(at),
+            };
+            if offset(claim.reading, own).abs() > self.plausible {
                 counters.add(Counter::Implausible);
                 trust = Trust::Partial;
             } else if algorithm == Algorithm::Hlc {
-                self.merge(at, HlcStamp { l: claim.reading, c: claim.counter }, counters);
+                self.merge(beneath, HlcStamp { l: claim.reading, c: claim.counter }, counters);
             } else {
                 let message = Message { from, at, credit, claim };
-                if let Some(change) = self.physical_mut(algorithm).and_then(|clock| clock.on_message(&message)) {
+                let change = match algorithm {
+                    Algorithm::Lamport => self.lamport.as_mut().and_then(|clock| clock.on_message(&message)),
+                    Algorithm::Ntp => self.ntp.as_mut().and_then(|clock| clock.on_message(&message)),
+                    other => self.other_mut(other).and_then(|clock| clock.on_message(&message)),
+                };
+                if let Some(change) = change {
                     record(Record::Changed(algorithm, change));
+                    beneath = self.beneath(at);
                 }
             }
         }
-        self.record_ahead(at, record);
+        self.record_ahead(at, beneath, record);
         trust
     }
 
@@ -140,22 +186,25 @@ impl Clocks {
         mut act: impl FnMut(&mut dyn Clock) -> Option<Change>,
     ) {
         let mut changed = false;
-        for clock in &mut self.physical {
-            if let Some(change) = act(clock.as_mut()) {
-                record(Record::Changed(clock.algorithm(), change));
+        let mut note = |algorithm, change: Option<Change>| {
+            if let Some(change) = change {
+                record(Record::Changed(algorithm, change));
                 changed = true;
             }
-        }
+        };
+        note(Algorithm::Lamport, self.lamport.as_mut().and_then(|clock| act(clock)));
+        note(Algorithm::Ntp, self.ntp.as_mut().and_then(|clock| act(clock)));
+        self.others.iter_mut().for_each(|clock| note(clock.algorithm(), act(clock.as_mut())));
         if changed {
-            self.record_ahead(at, record);
+            self.record_ahead(at, self.beneath(at), record);
         }
     }
 
     /// Merges a hybrid stamp and checks the theorems that can be checked here: (1) the new stamp is later than the
     /// message's and than all before it, (2) its `l` is not behind the physical clock, (3) `l` is a physical reading that
     /// was heard of.
-    fn merge(&mut self, at: Time<Local>, heard: HlcStamp, counters: &mut Counters) {
-        let (physical, before) = (self.beneath(at), self.hlc.last());
+    fn merge(&mut self, physical: Time<Synced>, heard: HlcStamp, counters: &mut Counters) {
+        let before = self.hlc.last();
         match self.hlc.merge(physical, heard) {
             Err(_) => counters.add(Counter::HlcRefused),
             Ok(given) if given > heard && given > before && given.l == physical.max(before.l).max(heard.l) => {}
@@ -163,12 +212,9 @@ impl Clocks {
         }
     }
 
-    fn record_ahead(&self, at: Time<Local>, mut record: impl FnMut(Record)) {
-        if !self.running.contains(Algorithm::Hlc) {
-            return;
-        }
+    fn record_ahead(&self, at: Time<Local>, beneath: Time<Synced>, mut record: impl FnMut(Record)) {
         let l = self.hlc.last().l;
-        if l > self.beneath(at) {
+        if self.running.contains(Algorithm::Hlc) && l > beneath {
             record(Record::Ahead(at, l));
         }
     }

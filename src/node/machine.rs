@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 
 use super::clocks::{Clocks, Trust};
-use super::peer::{Closed, Departures, Peer, Reply};
+use super::peer::{Departures, Open, Peer, Reply};
 use super::window::Arrival;
 use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent, Sink};
 use crate::clock::{self, Reading};
 use crate::ids::{Algorithm, Algorithms, NodeId};
-use crate::probe::{Answer, Kind, Point, Probe, Rejection, Source, Stamp};
+use crate::probe::{Answer, Claims, Exchange, Kind, Point, Probe, Rejection, Source, Stamp};
 use crate::time::{Local, Nanos, Ppb, Time};
 
 /// A node of the mesh.
@@ -73,6 +73,12 @@ impl Node {
     /// What `algorithm`'s clock shows at local time `at`.
     pub fn shows(&self, algorithm: Algorithm, at: Time<Local>) -> crate::time::Time<crate::time::Synced> {
         self.clocks.shows(algorithm, at)
+    }
+
+    /// Reads a word or two of every part that an input will need, so that memory answers for several nodes at once where a
+    /// driver has many. The number says nothing.
+    pub fn touch(&self) -> i64 {
+        self.peers.iter().fold(self.clocks.touch(), |sum, peer| sum ^ peer.touch())
     }
 
     /// Takes one input. What comes of it waits in [`Node::poll`].
@@ -157,17 +163,13 @@ impl Node {
         answer: Answer,
         trust: Trust,
     ) {
-        let reply = Reply {
-            sequence: probe.sequence,
-            t2: Point { user: answer.received, wire: answer.arrived },
-            t3: Point { user: probe.sent, wire: None },
-            t4: Point { user: at, wire: arrived },
-            claims: probe.claims.clone(),
-            departure_follows: probe.stamps_departures,
-            trusted: trust == Trust::Full,
-        };
+        let (sequence, trusted) = (probe.sequence, trust == Trust::Full);
+        let reply = Reply { sequence, departure_follows: probe.stamps_departures, trusted };
+        let t2 = Point { user: answer.received, wire: answer.arrived };
+        let (t3, t4) = (Point { user: probe.sent, wire: None }, Point { user: at, wire: arrived });
         let mine = answer.boot == self.config.boot;
-        if !mine || !self.peers[index].answer(answer.sequence, reply, self.config.tau) {
+        let peer = &mut self.peers[index];
+        if !mine || !peer.answer(answer.sequence, reply, [t2, t3, t4], &probe.claims, self.config.tau) {
             self.counters.add(Counter::Unasked);
         }
     }
@@ -182,22 +184,15 @@ impl Node {
     /// Hands every exchange that is complete, or whose time is up, to the clocks.
     fn close_requests(&mut self, index: usize, at: Time<Local>, sink: &mut impl Sink) {
         let departures = if self.config.stamps_departures { Departures::Stamped } else { Departures::Unknown };
-        while let Some(closed) = self.peers[index].close(at, departures) {
-            let Closed::Complete(exchange, reply, trusted) = closed else {
-                self.counters.add(Counter::Unanswered);
-                continue;
-            };
-            if exchange.source() == Source::User {
-                self.counters.add(Counter::UserStamped);
+        while let Some(place) = self.peers[index].over(at, departures) {
+            match self.peers[index].request(place) {
+                Some(Open { exchange, reply: Some(reply), .. }) => {
+                    let Self { clocks, counters, .. } = self;
+                    on_exchange(clocks, counters, at, exchange, reply, sink);
+                }
+                _ => self.counters.add(Counter::Unanswered),
             }
-            if exchange.sample().delay < Nanos::ZERO {
-                self.counters.add(Counter::NegativeDelay);
-            }
-            sink.note(|| Record::Exchanged(at, reply, exchange.clone()));
-            if trusted {
-                let record = |record| sink.derived(record);
-                self.clocks.on_exchange(at, &exchange, &mut self.counters, record);
-            }
+            self.peers[index].close(place);
         }
     }
 
@@ -211,11 +206,10 @@ impl Node {
         wanted: Algorithms,
         sink: &mut impl Sink,
     ) -> u64 {
-        let claims = self.clocks.claims(at, wanted);
         let peer = &mut self.peers[index];
         let sequence = peer.next_sequence();
         let to = peer.id;
-        sink.send(Probe {
+        let mut probe = Probe {
             from: self.config.node,
             to,
             boot: self.config.boot,
@@ -224,8 +218,10 @@ impl Node {
             kind,
             departed: peer.departed,
             stamps_departures: self.config.stamps_departures,
-            claims,
-        });
+            claims: Claims::none(),
+        };
+        self.clocks.claim(at, wanted, &mut probe.claims);
+        sink.send(probe);
         sink.note(|| Record::Sent(Sent { at, to, sequence, due }));
         sequence
     }
@@ -233,6 +229,27 @@ impl Node {
     fn index_of(&self, peer: NodeId) -> Option<usize> {
         let place = self.by_id.partition_point(|(known, _)| *known < peer);
         self.by_id.get(place).filter(|(known, _)| *known == peer).map(|(_, index)| *index)
+    }
+}
+
+/// An exchange was completed, or its time is up.
+fn on_exchange(
+    clocks: &mut Clocks,
+    counters: &mut Counters,
+    at: Time<Local>,
+    exchange: &Exchange,
+    reply: &Reply,
+    sink: &mut impl Sink,
+) {
+    if exchange.source() == Source::User {
+        counters.add(Counter::UserStamped);
+    }
+    if exchange.sample().delay < Nanos::ZERO {
+        counters.add(Counter::NegativeDelay);
+    }
+    sink.note(|| Record::Exchanged(at, reply.sequence, exchange.clone()));
+    if reply.trusted {
+        clocks.on_exchange(at, exchange, counters, |record| sink.derived(record));
     }
 }
 

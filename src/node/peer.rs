@@ -41,39 +41,24 @@ pub struct Peer {
 
 /// A request on its way to becoming an exchange.
 #[derive(Clone, Debug)]
-struct Open {
+pub struct Open {
+    /// The exchange; until there is a reply, of its stamps `t1` alone says anything.
+    pub exchange: Exchange,
+    /// The reply.
+    pub reply: Option<Reply>,
     sequence: u64,
-    t1: Point,
-    reply: Option<Reply>,
     deadline: Time<Local>,
 }
 
 /// The reply to an open request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Reply {
     /// The reply's number on its arc.
     pub sequence: u64,
-    /// The request's arrival at the peer.
-    pub t2: Point,
-    /// The reply's departure from the peer.
-    pub t3: Point,
-    /// The reply's arrival here.
-    pub t4: Point,
-    /// What the peer's clocks read at `t3.user`.
-    pub claims: Claims,
     /// Whether the peer will tell when the reply really left.
     pub departure_follows: bool,
     /// Whether every claim was plausible.
     pub trusted: bool,
-}
-
-/// A request whose story is over.
-#[derive(Clone, Debug)]
-pub enum Closed {
-    /// It became an exchange; with the reply's number and whether its claims may be used.
-    Complete(Exchange, u64, bool),
-    /// Nobody answered in time.
-    Unanswered,
 }
 
 impl Peer {
@@ -93,6 +78,13 @@ impl Peer {
         }
     }
 
+    /// See [`super::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        let open = self.open.front().map_or(0, |open| open.deadline.as_nanos() ^ open.exchange.t1.user.as_nanos());
+        open ^ self.slot.as_nanos() ^ self.asked as i64
+    }
+
     /// The number of the next message to this peer.
     pub const fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
@@ -102,7 +94,9 @@ impl Peer {
     /// Opens the request `sequence` sent at `at`. Returns whether another had to be given up for it.
     pub fn ask(&mut self, sequence: u64, at: Time<Local>, tau: Nanos) -> bool {
         let deadline = at + ANSWER_DEADLINE.max(tau.times(2));
-        self.open.push_back(Open { sequence, t1: Point { user: at, wire: None }, reply: None, deadline });
+        let t1 = Point { user: at, wire: None };
+        let exchange = Exchange { peer: self.id, t1, t2: t1, t3: t1, t4: t1, claims: Claims::none() };
+        self.open.push_back(Open { exchange, reply: None, sequence, deadline });
         self.quiet_until = self.quiet_until.min(deadline);
         self.asked = sequence;
         let full = self.open.len() > MAX_OPEN;
@@ -113,14 +107,18 @@ impl Peer {
         full
     }
 
-    /// A reply to request `sequence` came in. Returns false if no such request is open.
-    pub fn answer(&mut self, sequence: u64, reply: Reply, tau: Nanos) -> bool {
+    /// A reply to request `sequence` came in: the request's arrival at the peer, the reply's departure from there and its
+    /// arrival here, and what the peer's clocks read at `t3.user`. Returns false if no such request is open.
+    pub fn answer(&mut self, sequence: u64, reply: Reply, rest: [Point; 3], claims: &Claims, tau: Nanos) -> bool {
         let Ok(index) = self.open.binary_search_by_key(&sequence, |open| open.sequence) else { return false };
         let open = &mut self.open[index];
         if open.reply.is_some() {
             return false;
         }
-        open.deadline = reply.t4.user + tau.times(2) + STAMP_DEADLINE;
+        let [t2, t3, t4] = rest;
+        open.deadline = t4.user + tau.times(2) + STAMP_DEADLINE;
+        (open.exchange.t2, open.exchange.t3, open.exchange.t4) = (t2, t3, t4);
+        open.exchange.claims.clone_from(claims);
         open.reply = Some(reply);
         self.answered += 1;
         self.quiet_until = Time::MIN;
@@ -137,7 +135,7 @@ impl Peer {
         };
         match place {
             Ok(index) => {
-                self.open[index].t1.wire = Some(stamp);
+                self.open[index].exchange.t1.wire = Some(stamp);
                 self.quiet_until = Time::MIN;
             }
             Err(_) if self.departed.is_none_or(|(newest, _)| newest < sequence) => {
@@ -152,43 +150,51 @@ impl Peer {
         if self.answered == 0 {
             return;
         }
-        let mut replies = self.open.iter_mut().filter_map(|open| open.reply.as_mut());
-        if let Some(reply) = replies.find(|reply| reply.sequence == sequence) {
-            reply.t3.wire = Some(stamp);
+        let answers = |open: &&mut Open| open.reply.is_some_and(|reply| reply.sequence == sequence);
+        if let Some(open) = self.open.iter_mut().find(answers) {
+            open.exchange.t3.wire = Some(stamp);
             self.quiet_until = Time::MIN;
         }
     }
 
-    /// Takes out a request that is complete, or whose time is up at `now`. `departures` says whether this node's own
+    /// The place of a request that is complete, or whose time is up at `now`. `departures` says whether this node's own
     /// transmit stamps can be waited for. Cost: O(1) where nothing can be over, else O(open requests).
     #[inline]
-    pub fn close(&mut self, now: Time<Local>, departures: Departures) -> Option<Closed> {
+    pub fn over(&mut self, now: Time<Local>, departures: Departures) -> Option<usize> {
         if now < self.quiet_until {
             return None;
         }
-        self.close_first(now, departures)
+        self.first_over(now, departures)
     }
 
-    fn close_first(&mut self, now: Time<Local>, departures: Departures) -> Option<Closed> {
+    fn first_over(&mut self, now: Time<Local>, departures: Departures) -> Option<usize> {
         let over = |open: &Open| open.deadline <= now || open.is_complete(departures);
-        let Some(index) = self.open.iter().position(over) else {
+        let place = (0..self.open.len()).find(|place| over(&self.open[*place]));
+        if place.is_none() {
             self.quiet_until = self.open.iter().map(|open| open.deadline).min().unwrap_or(Time::MAX);
-            return None;
-        };
-        let open = self.open.remove(index)?;
-        self.answered -= usize::from(open.reply.is_some());
-        if self.open.is_empty() {
-            // The next request takes the same place, which the cache still has.
-            self.open.clear();
         }
-        Some(match open.reply {
-            None => Closed::Unanswered,
-            Some(reply) => {
-                let Reply { t2, t3, t4, claims, sequence, trusted, .. } = reply;
-                let exchange = Exchange { peer: self.id, t1: open.t1, t2, t3, t4, claims };
-                Closed::Complete(exchange, sequence, trusted)
+        place
+    }
+
+    /// The open request in this place.
+    #[inline]
+    pub fn request(&self, place: usize) -> Option<&Open> {
+        self.open.get(place)
+    }
+
+    /// The story of the request in this place is told.
+    pub fn close(&mut self, place: usize) {
+        let answered = self.open.get(place).is_some_and(|open| open.reply.is_some());
+        self.answered -= usize::from(answered);
+        match place {
+            // The next request takes the same place, which the cache still has.
+            0 if self.open.len() == 1 => {
+                self.open.clear();
+                self.quiet_until = Time::MAX;
             }
-        })
+            0 => drop(self.open.pop_front()),
+            _ => drop(self.open.remove(place)),
+        }
     }
 }
 
@@ -203,8 +209,7 @@ pub enum Departures {
 
 impl Open {
     fn is_complete(&self, departures: Departures) -> bool {
-        let sent = departures == Departures::Unknown || self.t1.wire.is_some();
-        let told = |reply: &Reply| !reply.departure_follows || reply.t3.wire.is_some();
-        sent && self.reply.as_ref().is_some_and(told)
+        let sent = departures == Departures::Unknown || self.exchange.t1.wire.is_some();
+        sent && self.reply.is_some_and(|reply| !reply.departure_follows || self.exchange.t3.wire.is_some())
     }
 }

@@ -56,16 +56,17 @@ pub struct Sample {
 impl Exchange {
     /// Where the worst of the four stamps was taken: the exchange is no better than that.
     pub fn source(&self) -> Source {
-        [self.t1, self.t2, self.t3, self.t4].iter().map(Point::source).min().unwrap_or(Source::User)
+        self.t1.source().min(self.t2.source()).min(self.t3.source()).min(self.t4.source())
     }
 
     /// The four stamps used for estimates: the best ones if all four are better than user space, else all from user
     /// space, so that errors of one kind cancel.
+    #[inline]
     pub fn stamps(&self) -> [Time<Local>; 4] {
-        let points = [self.t1, self.t2, self.t3, self.t4];
-        match self.source() {
-            Source::User => points.map(|point| point.user),
-            _ => points.map(|point| point.best()),
+        let points = [&self.t1, &self.t2, &self.t3, &self.t4];
+        match points.map(|point| point.wire) {
+            [Some(t1), Some(t2), Some(t3), Some(t4)] if self.source() != Source::User => [t1.at, t2.at, t3.at, t4.at],
+            _ => points.map(|point| point.user),
         }
     }
 
@@ -78,8 +79,14 @@ impl Exchange {
     /// The offset of the peer's `algorithm` clock against our local clock, and the delay, at local time `t4`. The
     /// peer's readings at `t2` and `t3` follow from its claim at `t3.user`. `None` if the peer makes no such claim.
     pub fn sample_of(&self, algorithm: Algorithm) -> Option<Sample> {
+        self.sample_at(&self.stamps(), algorithm)
+    }
+
+    /// The same for whoever has the stamps of [`Self::stamps`] already.
+    #[inline]
+    pub fn sample_at(&self, stamps: &[Time<Local>; 4], algorithm: Algorithm) -> Option<Sample> {
         let claim = self.claims.of(algorithm)?;
-        let [t1, t2, t3, t4] = self.stamps();
+        let [t1, t2, t3, t4] = *stamps;
         let reading = |at: Time<Local>| -> Time<Synced> {
             let span = at - self.t3.user;
             claim.reading + span + claim.rate.over(span)

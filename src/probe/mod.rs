@@ -81,21 +81,51 @@ pub struct Claim {
 
 /// The claims of a message: one for each clock that its sender runs, by the algorithms' numbers. The free-running
 /// clock claims nothing: its reading is the `sent` stamp. As many as a node usually makes take no allocation.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub struct Claims {
     by: Algorithms,
     claims: SmallVec<[Claim; Algorithms::USUAL.count()]>,
 }
 
+impl Clone for Claims {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self { by: self.by, claims: SmallVec::from_slice(&self.claims) }
+    }
+
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        self.by = source.by;
+        self.claims.clear();
+        self.claims.extend_from_slice(&source.claims);
+    }
+}
+
 impl Claims {
+    /// None at all.
+    pub fn none() -> Self {
+        Self { by: Algorithms::NONE, claims: SmallVec::new() }
+    }
+
     /// Claims made by `claim` for each of the usual algorithms.
     pub fn from_fn(claim: impl FnMut(Algorithm) -> Claim) -> Self {
         Self::made_by(Algorithms::USUAL, claim)
     }
 
     /// Claims made by `claim` for each of these algorithms.
+    #[inline]
     pub fn made_by(by: Algorithms, claim: impl FnMut(Algorithm) -> Claim) -> Self {
-        Self { by, claims: by.iter().map(claim).collect() }
+        let mut claims = Self::none();
+        claims.make(by, claim);
+        claims
+    }
+
+    /// The same in place of these claims.
+    #[inline]
+    pub fn make(&mut self, by: Algorithms, mut claim: impl FnMut(Algorithm) -> Claim) {
+        self.by = by;
+        self.claims.clear();
+        by.iter().for_each(|algorithm| self.claims.push(claim(algorithm)));
     }
 
     /// Claims made by `claim` for each of these algorithms, if it makes all of them.
@@ -112,8 +142,15 @@ impl Claims {
     }
 
     /// What `algorithm` claims, if it does.
+    #[inline]
     pub fn of(&self, algorithm: Algorithm) -> Option<&Claim> {
-        self.by.contains(algorithm).then(|| &self.claims[self.by.before(algorithm)])
+        let place = match self.by {
+            // They are numbered without a gap from the first that a node runs on: no counting where it is done all the time.
+            Algorithms::USUAL => (algorithm as usize).wrapping_sub(Algorithm::Lamport as usize),
+            by if by.contains(algorithm) => by.before(algorithm),
+            _ => return None,
+        };
+        self.claims.get(place)
     }
 
     /// Every claim with its algorithm.

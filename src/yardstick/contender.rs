@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::SERVER;
 use super::condition::{Condition, node};
 use super::limit::{Limit, Model};
-use crate::clock::{Clock, Corridor, Ntp, Regression, ntp};
+use crate::clock::{Clock, Corridor, Ntp, Radclock, Regression, ntp};
 use crate::names::by_name;
 
 /// ntpd's own range: from 64 s (minpoll 6) to 1024 s (maxpoll 10).
@@ -23,15 +23,18 @@ pub enum Contender {
     Regression,
     /// The corridor clock.
     Corridor,
+    /// The feed-forward clock.
+    Radclock,
     /// The filter that knows the model.
     Limit,
 }
 
 impl Contender {
     /// The clocks that know nothing of the network.
-    pub const CLOCKS: [Self; 3] = [Self::Ntp, Self::Regression, Self::Corridor];
+    pub const CLOCKS: [Self; 4] = [Self::Ntp, Self::Regression, Self::Corridor, Self::Radclock];
     /// Everything that can be asked for.
-    pub const ALL: [Self; 5] = [Self::Ntp, Self::NtpPoll, Self::Regression, Self::Corridor, Self::Limit];
+    pub const ALL: [Self; 6] =
+        [Self::Ntp, Self::NtpPoll, Self::Regression, Self::Corridor, Self::Radclock, Self::Limit];
 
     /// Its name in tables and flags.
     pub const fn name(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Contender {
             Self::NtpPoll => "ntp-poll",
             Self::Regression => "regression",
             Self::Corridor => "corridor",
+            Self::Radclock => "radclock",
             Self::Limit => "limit",
         }
     }
@@ -52,6 +56,7 @@ impl Contender {
             Self::NtpPoll => Box::new(Ntp::new(settings).with_poll_control(MOST_EXPONENT)),
             Self::Regression => Box::new(Regression::new(SERVER)),
             Self::Corridor => Box::new(Corridor::new(SERVER)),
+            Self::Radclock => Box::new(Radclock::new(SERVER)),
             Self::Limit => Box::new(Limit::new(Model::of(condition), client)),
         }
     }

@@ -1,9 +1,14 @@
 //! The clocks that tolerate faults, in virtual time: agreement in spite of a two-faced clock, and intervals that hold the
 //! truth whatever the network does.
 
+use std::collections::BTreeSet;
+
 use skewbench::analysis::{Summary, summarise};
 use skewbench::clock::convergence::precision;
+use skewbench::clock::overlay::Slewed;
+use skewbench::clock::{Reading, srikanth_toueg};
 use skewbench::ids::Algorithm;
+use skewbench::node::Record;
 use skewbench::sim::{Network, Scenario, World};
 use skewbench::theory::Premises;
 use skewbench::time::{Nanos, Ppb, Time};
@@ -64,6 +69,59 @@ fn one_two_faced_clock_of_four_does_not_part_clocks_that_tolerate_it() {
         let found = honest_skew(&two_faced(lie), seed as u64, clocks);
         assert!(found[0] <= midpoint && found[1] <= mean, "lie {lie}: {found:?} against {midpoint} and {mean}");
     }
+}
+
+/// docs/theory.md, section 6: a liar of four neither parts clocks that agree on rounds, nor makes a round. A minute has nine.
+#[test]
+fn rounds_by_agreement_survive_a_two_faced_clock() {
+    let tau = Nanos::from_millis(100);
+    let bound = srikanth_toueg::precision(tau, LONGEST_DELAY + Nanos::from_millis(1), KAPPA);
+    for (seed, lie) in [1_500, 1_000_000, 20_000_000].into_iter().map(Nanos::from_micros).enumerate() {
+        let found = honest_skew(&two_faced(lie), seed as u64, [Algorithm::SrikanthToueg]);
+        assert!(found[0] <= bound, "lie {lie}: {found:?} against {bound}");
+        assert!(found[0] > Nanos::from_millis(2), "no round was accepted: {found:?}");
+    }
+}
+
+/// Whatever a clock does, an overlay shows it without going back: fed with the changes that every clock of a run wrote down.
+#[test]
+fn an_overlay_follows_every_clock_without_going_back() {
+    let mut went_back = BTreeSet::new();
+    for run in journals(&two_faced(Nanos::from_millis(5)), 2) {
+        for algorithm in run.header.clocks.iter() {
+            let changes = run.records().filter_map(|record| match record {
+                Record::Changed(changed, change) if *changed == algorithm => Some(change.reading),
+                _ => None,
+            });
+            let (mut overlay, mut course) = (Slewed::new(Reading::LOCAL, Ppb(500_000)), Reading::LOCAL);
+            let mut last = None;
+            let mut look = |overlay: &Slewed, at| {
+                let shown = overlay.reading().at(at);
+                assert!(last.is_none_or(|last| shown >= last), "{algorithm} at {at:?}");
+                last = Some(shown);
+            };
+            for reading in changes {
+                let at = reading.line.start;
+                // The line that was to come may have begun before this change.
+                if let Some(begun) = course.then.map(|then| then.start).filter(|start| *start < at) {
+                    look(&overlay, begun);
+                    overlay.follow(begun, &course);
+                }
+                look(&overlay, at);
+                if reading.at(at) < course.at(at) {
+                    went_back.insert(algorithm);
+                }
+                let lag = overlay.follow(at, &reading);
+                course = reading;
+                look(&overlay, at + Nanos(1));
+                let later = at + Nanos::from_millis(1);
+                let left = (course.line.at(later) - overlay.reading().at(later)).abs();
+                assert!(left <= lag.abs().max(Nanos(2)), "{algorithm}: {left} after {lag}");
+            }
+        }
+    }
+    let stepping = [Algorithm::WelchLynch, Algorithm::Convergence];
+    assert!(stepping.iter().all(|algorithm| went_back.contains(algorithm)), "{went_back:?}");
 }
 
 /// The same liar parts Lamport's clocks, of which one is dragged along before the others hear of it, and the NTP-style ones,

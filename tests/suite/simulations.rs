@@ -77,7 +77,7 @@ fn the_same_scenario_and_seed_give_the_same_bytes_in_every_file() {
     };
     let (first, one) = run("one", "7");
     assert!(first.starts_with("seed 7, scenario "), "{first}");
-    assert_eq!(one.len(), 3 + 15, "{:?}", one.keys());
+    assert_eq!(one.len(), 3 + 16, "{:?}", one.keys());
     assert!(one == run("two", "7").1, "the same");
     assert!(one != run("three", "8").1, "another seed");
 }

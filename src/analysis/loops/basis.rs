@@ -11,14 +11,17 @@ pub struct Basis {
     pub nodes: Vec<NodeId>,
     /// The links of a spanning forest, from the node that is nearer to the root.
     pub tree: Vec<(NodeId, NodeId)>,
-    /// The loops, each with its nodes in order, the lower end of the link that closes it first and the other end last. In
+    /// How many independent loops there are.
+    pub independent: usize,
+    /// The first loops, each with its nodes in order, the lower end of the link that closes it first and the other end last. In
     /// a full mesh they are triangles.
     pub cycles: Vec<Vec<NodeId>>,
 }
 
 impl Basis {
-    /// The basis of a graph with these links, each once, by breadth from the lowest node on: loops are short.
-    pub fn of(links: impl Iterator<Item = (NodeId, NodeId)>) -> Self {
+    /// The basis of a graph with these links, each once, by breadth from the lowest node on: loops are short. At most `most`
+    /// of them are written down.
+    pub fn of(links: impl Iterator<Item = (NodeId, NodeId)>, most: usize) -> Self {
         let mut next: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
         for (one, other) in links {
             next.entry(one).or_default().insert(other);
@@ -45,7 +48,12 @@ impl Basis {
         let is_tree = |one: NodeId, other: NodeId| parents[&one] == Some(other) || parents[&other] == Some(one);
         for (one, peers) in &next {
             let closing = peers.iter().filter(|other| *other > one && !is_tree(*one, **other));
-            basis.cycles.extend(closing.map(|other| cycle(&parents, *one, *other)));
+            for other in closing {
+                basis.independent += 1;
+                if basis.cycles.len() < most {
+                    basis.cycles.push(cycle(&parents, *one, *other));
+                }
+            }
         }
         basis
     }
@@ -69,15 +77,15 @@ mod tests {
     use super::*;
 
     fn basis(links: &[(u32, u32)]) -> Vec<Vec<u32>> {
-        let found = Basis::of(links.iter().map(|(one, other)| (NodeId(*one), NodeId(*other))));
-        assert_eq!(found.tree.len() + found.cycles.len(), links.len());
+        let found = Basis::of(links.iter().map(|(one, other)| (NodeId(*one), NodeId(*other))), 2);
+        assert_eq!(found.tree.len() + found.independent, links.len());
         found.cycles.iter().map(|cycle| cycle.iter().map(|node| node.0).collect()).collect()
     }
 
     #[test]
     fn a_mesh_has_triangles_a_ring_itself_and_a_tree_none() {
         let mesh: Vec<(u32, u32)> = (0..4).flat_map(|one| (one + 1..4).map(move |other| (one, other))).collect();
-        assert_eq!(basis(&mesh), [[1, 0, 2], [1, 0, 3], [2, 0, 3]]);
+        assert_eq!(basis(&mesh), [[1, 0, 2], [1, 0, 3]], "the first two of three");
         assert_eq!(basis(&[(0, 1), (1, 2), (2, 3), (0, 3)]), [[2, 1, 0, 3]]);
         assert!(basis(&[(0, 1), (1, 2), (7, 9)]).is_empty());
         assert_eq!(basis(&[(5, 6), (6, 7), (5, 7), (0, 1)]), [[6, 5, 7]], "of another component");

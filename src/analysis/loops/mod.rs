@@ -30,6 +30,8 @@ const MOST_WINDOWS: usize = 64;
 const LEAST_WINDOWS: usize = 6;
 /// No more loops are measured.
 const MOST_LOOPS: usize = 200;
+/// Nor longer ones: every link adds what it leaves open.
+const MOST_LINKS: usize = 100;
 /// Standard deviations on either side that hold 99 % of a normal distribution.
 const DEVIATIONS: f64 = 2.576;
 
@@ -90,14 +92,14 @@ pub struct Loops {
 /// Measures the loops of a run.
 pub fn measure(spans: &BTreeMap<NodeId, Span<'_>>) -> Loops {
     let pairs = Pairs::read(spans);
-    let basis = Basis::of(pairs.links());
+    let basis = Basis::of(pairs.links(), MOST_LOOPS);
     let mut measured = Vec::new();
-    for cycle in basis.cycles.iter().take(MOST_LOOPS) {
+    for cycle in basis.cycles.iter().filter(|cycle| cycle.len() <= MOST_LINKS) {
         let sums = sums(cycle, &pairs);
         measured.extend((sums.len() >= LEAST_WINDOWS).then(|| row(cycle, sums)));
     }
     correct(&mut measured, &basis);
-    Loops { rows: measured, independent: basis.cycles.len() }
+    Loops { rows: measured, independent: basis.independent }
 }
 
 /// The sum of the links' offsets round the loop in each window in which all of them have one.

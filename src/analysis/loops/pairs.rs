@@ -149,7 +149,7 @@ impl Pairs {
         // The higher node's clock is not what messages are ordered by: two steps find the lower one's.
         let guess = at.checked_sub(middle(at)?)?;
         let guess = at.checked_sub(middle(guess)?)?;
-        Some(-middle(guess)?)
+        Some(middle(guess)?.saturating_neg())
     }
 
     /// Clock of `to` − clock of `from` in the middle of a window on the lower node's clock; `None` of too few messages.
@@ -163,7 +163,7 @@ impl Pairs {
         let (forth, back) = (inside(&clouds.forth), inside(&clouds.back));
         let base = forth.first()?.1;
         let above = lowest(forth.iter().map(|(x, gap)| (*x, *gap)), middle, base)?;
-        let below = lowest(back.iter().map(|(x, gap)| (*x, -gap)), middle, -base)?;
+        let below = lowest(back.iter().map(|(x, gap)| (*x, gap.saturating_neg())), middle, base.saturating_neg())?;
         let error = clouds.error as f64 / clouds.forth.len() as f64;
         let sign = if from < to { 1.0 } else { -1.0 };
         let offset = base as f64 + (above.0 - below.0) / 2.0;

@@ -182,7 +182,7 @@ impl Floor {
 
     /// The floor at `x`, in ns, rounded up.
     pub fn at(&self, x: i64) -> i64 {
-        -self.height(Point { x, gap: 0 })
+        self.height(Point { x, gap: 0 }).saturating_neg()
     }
 
     /// How far a point is above the floor, in ns, rounded down; below zero where it is under the floor of other points.

@@ -1,7 +1,7 @@
 //! How far from the root a clock may be (RFC 5905, sections 11.1 and 11.2): the claim that goes with its reading.
 
 use super::election::News;
-use super::filter::{MAX_DISPERSION, Output, PHI};
+use super::filter::{MAX_DISPERSION, Measurement, Output, PHI, PRECISION};
 use crate::clock::ErrorBound;
 use crate::time::{Local, Nanos, Time};
 
@@ -24,6 +24,15 @@ impl Distance {
         let held = PHI.over(Nanos((now - news.heard).0.max(0)));
         let dispersion = news.dispersion + held + output.dispersion + output.jitter;
         Self { at: now, delay: news.delay + output.best.delay, dispersion: dispersion.min(MAX_DISPERSION) }
+    }
+
+    /// LAMBDA by way of a peer at `now` as far as it is known without weighing the filter's samples, of which `best` has the
+    /// smallest delay: no less than the first, no more than the second. `doubt` is no less than epsilon and psi together.
+    pub fn limits(now: Time<Local>, news: &News, best: &Measurement, doubt: Nanos) -> (Nanos, Nanos) {
+        let held = PHI.over(Nanos((now - news.heard).0.max(0)));
+        let sure = news.dispersion + held + PRECISION;
+        let half = (news.delay + best.delay).over(2);
+        (sure.min(MAX_DISPERSION) + half, (sure + doubt).min(MAX_DISPERSION) + half)
     }
 
     /// The distance of our own clock, that has not used up `residual` yet: |THETA| joins EPSILON.

@@ -8,8 +8,7 @@
 //! A node without news gossips the lowest id alive that it knows of (a *candidate*), itself perhaps, and takes over if
 //! after a while that is still itself. A candidate never displaces a root that serves: a node that comes back follows.
 
-use std::collections::BTreeMap;
-
+use super::roster::Roster;
 use super::select::MAX_STRATUM;
 use crate::clock::Message;
 use crate::ids::NodeId;
@@ -50,7 +49,8 @@ pub struct News {
     pub dispersion: Nanos,
     /// When this was heard.
     pub heard: Time<Local>,
-    age: Nanos,
+    /// When the root sent it, on our local clock.
+    emitted: Time<Local>,
     standing: Standing,
 }
 
@@ -64,6 +64,7 @@ impl News {
         let serves = (is_root && claim.stratum == 1) || (relays && claim.stratum < MAX_STRATUM);
         let gossips = claim.stratum == 0 && claim.parent == message.from && (is_root || claim.root_age > Nanos::ZERO);
         let told = serves || gossips;
+        let age = if told && !is_root { claim.root_age } else { Nanos::ZERO };
         Self {
             root: if told { claim.root } else { message.from },
             stratum: if serves { claim.stratum } else { 0 },
@@ -71,23 +72,25 @@ impl News {
             delay: claim.root_delay.max(Nanos::ZERO),
             dispersion: claim.root_dispersion.max(Nanos::ZERO),
             heard: message.at,
-            age: if told && !is_root { claim.root_age } else { Nanos::ZERO },
+            emitted: message.at - age,
             standing: if serves { Standing::Serving } else { Standing::Candidate },
         }
     }
 
     /// When the root sent this, on our local clock; later than the truth by no more than the delays on the way.
-    pub fn emitted(&self) -> Time<Local> {
-        self.heard - self.age
+    pub const fn emitted(&self) -> Time<Local> {
+        self.emitted
     }
 
     /// Whether the root was alive so lately that it still counts at `now`.
+    #[inline]
     pub fn is_fresh(&self, now: Time<Local>, poll: Nanos) -> bool {
         now - self.emitted() <= age_limit(self.stratum, poll)
     }
 }
 
 /// News of a root is dropped at this age: (8 + 2·stratum) polls, by the stratum of the neighbour that told it.
+#[inline]
 pub fn age_limit(stratum: u8, poll: Nanos) -> Nanos {
     let stratum = if stratum == 0 { UNKNOWN_STRATUM } else { i64::from(stratum) };
     poll.times(8 + 2 * stratum)
@@ -124,14 +127,25 @@ pub struct Election {
     reference: NodeId,
     poll: Nanos,
     role: Role,
-    neighbours: BTreeMap<NodeId, News>,
+    neighbours: Roster<News>,
+    seen: Seen,
+}
+
+/// What is known of the neighbour with the freshest news of the best root that serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Seen {
+    /// Nothing.
+    Nothing,
+    /// As of this instant it is this one, or there is none. Time only makes news old, and so it stays this one until its own
+    /// news is.
+    Since(Time<Local>, Option<NodeId>),
 }
 
 impl Election {
     /// The view of node `me`, that knows nobody yet. The configured reference leads from the start.
     pub fn new(me: NodeId, reference: NodeId, poll: Nanos) -> Self {
         let role = if me == reference { Role::Leading } else { Role::Unborn };
-        Self { me, reference, poll: poll.max(Nanos(1)), role, neighbours: BTreeMap::new() }
+        Self { me, reference, poll: poll.max(Nanos(1)), role, neighbours: Roster::new(), seen: Seen::Nothing }
     }
 
     /// What this node is.
@@ -139,33 +153,44 @@ impl Election {
         self.role
     }
 
+    /// See [`crate::node::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        self.neighbours.iter().fold(0, |sum, (_, news)| sum ^ news.heard.as_nanos())
+    }
+
     /// The latest news of a neighbour.
+    #[inline]
     pub fn news(&self, neighbour: NodeId) -> Option<&News> {
-        self.neighbours.get(&neighbour)
+        self.neighbours.of(neighbour)
     }
 
     /// Takes in what a message says.
     pub fn hear(&mut self, message: &Message<'_>) {
-        if let Some(known) = self.neighbours.get_mut(&message.from) {
-            *known = News::of(message);
+        let news = News::of(message);
+        self.seen = self.seen_after(message.from, &news);
+        if let Some(known) = self.neighbours.of_mut(message.from) {
+            *known = news;
         } else if self.neighbours.len() < MAX_NEIGHBOURS && message.from != self.me {
-            self.neighbours.insert(message.from, News::of(message));
+            self.neighbours.enter(message.from, || news);
         }
     }
 
     /// Forgets neighbours that are long silent, and says how many.
     pub fn forget(&mut self, now: Time<Local>) -> usize {
         let longest = age_limit(MAX_STRATUM, self.poll);
-        let silent = self.neighbours.values().filter(|news| now - news.heard > longest).count();
+        let silent = self.neighbours.retain(|_, news| now - news.heard <= longest);
         if silent > 0 {
-            self.neighbours.retain(|_, news| now - news.heard <= longest);
+            self.seen = Seen::Nothing;
         }
         silent
     }
 
     /// Looks at the news again at `now`, and changes the role if it must.
     pub fn turn(&mut self, now: Time<Local>) -> Option<Turn> {
-        let serving = self.serving(now).map(|(_, news)| news.root);
+        let serving = self.serving(now);
+        let (serving, first) = (serving.map(|(_, news)| news.root), serving.map(|(id, _)| id));
+        self.seen = Seen::Since(now, first);
         let (role, turn) = match (self.role, serving) {
             (Role::Leading, Some(root)) if self.priority(root) >= self.priority(self.me) => return None,
             (Role::Leading, None) => return None,
@@ -186,29 +211,78 @@ impl Election {
     /// A root fell silent. Who serves now must be heard anew: a neighbour may have turned to us since its last message.
     fn lose(&mut self, now: Time<Local>, old: NodeId) -> (Role, Option<Turn>) {
         for news in self.neighbours.values_mut().filter(|news| news.standing == Standing::Serving) {
-            news.age = Nanos::MAX;
+            news.emitted = news.heard - Nanos::MAX;
         }
+        self.seen = Seen::Nothing;
         (Role::Waiting(now + self.poll.times(HOLD_POLLS)), Some(Turn::Lost(old)))
     }
 
     /// The neighbour with the freshest news of the best root that serves. Whoever follows us has only our own news.
+    #[inline]
     pub fn serving(&self, now: Time<Local>) -> Option<(NodeId, &News)> {
-        let fresh = |(_, news): &(NodeId, &News)| {
-            news.standing == Standing::Serving
-                && news.root != self.me
-                && news.parent != self.me
-                && news.is_fresh(now, self.poll)
+        let found = match self.seen {
+            Seen::Since(then, None) if now >= then => None,
+            Seen::Since(then, Some(id)) if now >= then => {
+                let still = self.news(id).filter(|news| news.is_fresh(now, self.poll));
+                still.map(|news| (id, news)).or_else(|| self.look(now))
+            }
+            _ => self.look(now),
         };
-        let order = |(_, news): &(NodeId, &News)| (self.priority(news.root), std::cmp::Reverse(news.emitted()));
-        self.neighbours.iter().map(|(id, news)| (*id, news)).filter(fresh).min_by_key(order)
+        debug_assert_eq!(found, self.look(now), "{self:?}");
+        found
+    }
+
+    /// Looks through all news for [`Self::serving`].
+    fn look(&self, now: Time<Local>) -> Option<(NodeId, &News)> {
+        let mut best: Option<(NodeId, &News)> = None;
+        for (id, news) in self.neighbours.iter() {
+            if self.may_serve(news)
+                && news.is_fresh(now, self.poll)
+                && best.is_none_or(|(_, best)| self.precedes(news, best))
+            {
+                best = Some((id, news));
+            }
+        }
+        best
+    }
+
+    /// What is known when this news of a neighbour comes in, in place of its last.
+    fn seen_after(&self, from: NodeId, news: &News) -> Seen {
+        let Seen::Since(then, first) = self.seen else { return Seen::Nothing };
+        let Some((first, old)) = first.and_then(|first| Some((first, self.news(first)?))) else {
+            return if self.may_serve(news) { Seen::Nothing } else { self.seen };
+        };
+        match (self.may_serve(news), from == first) {
+            (true, true) if !self.precedes(old, news) => self.seen,
+            (_, true) => Seen::Nothing,
+            // Of two that are equal the lower one is first: not worth telling apart here.
+            (true, false) if self.precedes(news, old) => Seen::Since(then, Some(from)),
+            (true, false) if !self.precedes(old, news) => Seen::Nothing,
+            (_, false) => self.seen,
+        }
+    }
+
+    /// Whether news is of a root that serves, which is not this node, and did not come from here.
+    #[inline]
+    fn may_serve(&self, news: &News) -> bool {
+        news.standing == Standing::Serving && news.root != self.me && news.parent != self.me
+    }
+
+    /// Whether news is of a better root than other news, or of the same and fresher.
+    #[inline]
+    fn precedes(&self, news: &News, other: &News) -> bool {
+        if news.root == other.root {
+            return news.emitted > other.emitted;
+        }
+        self.priority(news.root) < self.priority(other.root)
     }
 
     /// The best node known to be alive, and the age of that news: ourselves, a neighbour, or one it told of.
     pub fn lowest_alive(&self, now: Time<Local>) -> (NodeId, Nanos) {
         let alive = ALIVE_POLLS;
-        let neighbours = self.neighbours.iter().map(|(id, news)| (*id, now - news.heard));
+        let neighbours = self.neighbours.iter().map(|(id, news)| (id, now - news.heard));
         let neighbours = neighbours.filter(|(_, age)| *age <= self.poll.times(alive));
-        let told = self.neighbours.values().filter(|news| news.standing == Standing::Candidate);
+        let told = self.neighbours.iter().map(|(_, news)| news).filter(|news| news.standing == Standing::Candidate);
         let told = told.filter(|news| news.is_fresh(now, self.poll) && news.root != self.me);
         let told = told.map(|news| (news.root, now - news.emitted()));
         let best = neighbours.chain(told).min_by_key(|(id, age)| (self.priority(*id), *age));
@@ -216,6 +290,7 @@ impl Election {
     }
 
     /// The smaller the better: the configured reference first, then ids ascending.
+    #[inline]
     fn priority(&self, root: NodeId) -> (u8, NodeId) {
         (u8::from(root != self.reference), root)
     }

@@ -36,8 +36,9 @@ impl Measurement {
     /// What an exchange says of the peer's NTP-style clock (RFC 5905, section 8): offset and delay in nanoseconds of
     /// the local clock, dispersion `2 rho + PHI (t4 − t1)` plus the errors of the stamps.
     pub fn of(exchange: &Exchange) -> Option<Self> {
-        let sample = exchange.sample_of(Algorithm::Ntp)?;
-        let [t1, _, _, t4] = exchange.stamps();
+        let stamps = exchange.stamps();
+        let sample = exchange.sample_at(&stamps, Algorithm::Ntp)?;
+        let [t1, _, _, t4] = stamps;
         let elapsed = Nanos((t4 - t1).0.max(0));
         Some(Self {
             epoch: t1 + elapsed.over(2),
@@ -48,10 +49,12 @@ impl Measurement {
     }
 
     /// What the peer's clock shows at `now` if it gains `rate` on our local clock.
+    #[inline]
     pub fn carried_to(&self, now: Time<Local>, rate: Rate) -> Time<Synced> {
         Line { start: self.epoch, value: shifted(self.epoch, self.offset), rate }.at(now)
     }
 
+    #[inline]
     fn dispersion_at(&self, now: Time<Local>) -> Nanos {
         let age = Nanos((now - self.epoch).0.max(0));
         (self.dispersion + PHI.over(age)).min(MAX_DISPERSION)
@@ -85,15 +88,67 @@ pub struct Output {
 /// eight samples a sample and an output. Departures from RFC 5905, section 10: psi is the root of the mean square, as in ntpd (the RFC
 /// prints the root outside the factor 1/(n−1)), and the samples are first carried to one instant at our own
 /// frequency, since they are offsets to a clock that is never corrected.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Filter {
-    stages: [Option<Measurement>; STAGES],
+    /// The samples in the places that are filled, from the first on.
+    stages: [Measurement; STAGES],
     next: usize,
     /// The places of the samples, by delay, then from the latest to the earliest: the first `held` count.
     order: [u8; STAGES],
     held: usize,
+    extent: Extent,
     used: Option<Measurement>,
 }
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { stages: [NOTHING; STAGES], next: 0, order: [0; STAGES], held: 0, extent: Extent::NONE, used: None }
+    }
+}
+
+/// The smallest and the largest of what the samples have: known without a look at them.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    earliest: Time<Local>,
+    latest: Time<Local>,
+    low: Nanos,
+    high: Nanos,
+    dispersion: Nanos,
+}
+
+impl Extent {
+    const NONE: Self = Self {
+        earliest: Time::MAX,
+        latest: Time::MIN,
+        low: Nanos::MAX,
+        high: Nanos(i64::MIN),
+        dispersion: Nanos::ZERO,
+    };
+
+    fn with(self, sample: &Measurement) -> Self {
+        Self {
+            earliest: self.earliest.min(sample.epoch),
+            latest: self.latest.max(sample.epoch),
+            low: self.low.min(sample.offset),
+            high: self.high.max(sample.offset),
+            dispersion: self.dispersion.max(sample.dispersion),
+        }
+    }
+}
+
+/// What a place holds that has not been filled yet.
+const NOTHING: Measurement =
+    Measurement { epoch: Time::ZERO, offset: Nanos::ZERO, delay: Nanos::ZERO, dispersion: Nanos::ZERO };
+
+/// What empty places add to epsilon, by how many are filled.
+const EMPTINESS: [i64; STAGES + 1] = {
+    let (mut sums, mut held) = ([0; STAGES + 1], STAGES);
+    while held > 0 {
+        sums[held - 1] = sums[held] + (MAX_DISPERSION.0 >> held);
+        held -= 1;
+    }
+    sums
+};
 
 impl Filter {
     /// Shifts a sample in, and the oldest one out.
@@ -103,35 +158,50 @@ impl Filter {
             self.order.copy_within(old + 1..self.held, old);
             self.held -= 1;
         }
-        self.stages[place] = Some(sample);
+        self.stages[place] = sample;
         self.next = (place + 1) % STAGES;
         let at = self.order[..self.held].partition_point(|other| self.key(usize::from(*other)) < self.key(place));
         self.order.copy_within(at..self.held, at + 1);
         self.order[at] = place as u8;
         self.held += 1;
+        self.extent = self.samples().fold(Extent::NONE, Extent::with);
     }
 
     /// Where the sample in a place stands among the others; places tell equal ones apart.
     fn key(&self, place: usize) -> impl PartialOrd + use<> {
-        (self.stages[place].map(|sample| (sample.delay, Reverse(sample.epoch))), place)
+        (self.stages[place].delay, Reverse(self.stages[place].epoch), place)
     }
 
     /// The samples that it holds.
     pub fn samples(&self) -> impl Iterator<Item = &Measurement> {
-        self.stages.iter().flatten()
+        self.stages[..self.held].iter()
     }
 
     /// The latest epoch in the filter.
     pub fn latest(&self) -> Option<Time<Local>> {
-        self.samples().map(|sample| sample.epoch).max()
+        (self.held > 0).then_some(self.extent.latest)
+    }
+
+    /// The sample with the smallest delay.
+    #[inline]
+    pub fn best(&self) -> Option<&Measurement> {
+        self.by_delay().next()
+    }
+
+    /// No less than the dispersion and the jitter of [`Self::output`] together, found without a look at the samples: every
+    /// dispersion is counted as the largest of the oldest sample, and of all differences only the largest.
+    pub fn doubt(&self, now: Time<Local>, rate: Rate) -> Nanos {
+        let Extent { earliest, latest, low, high, dispersion } = self.extent;
+        let dispersion = dispersion + PHI.over(Nanos((now - earliest).0.max(0))) + Nanos(EMPTINESS[self.held]);
+        // Roundings are far below a microsecond.
+        let jitter = high - low + rate.abs().over(latest - earliest) + PRECISION;
+        dispersion + jitter
     }
 
     /// epsilon at local time `now`: [`MAX_DISPERSION`] · (1 − 2^-8) for an empty filter; each sample halves it.
     pub fn dispersion(&self, now: Time<Local>) -> Nanos {
-        let weighted = |(index, dispersion): (usize, i64)| dispersion >> (index + 1);
-        let dispersions = self.by_delay().map(|sample| sample.dispersion_at(now).0);
-        let padded = dispersions.chain(std::iter::repeat(MAX_DISPERSION.0)).take(STAGES);
-        Nanos(padded.enumerate().map(weighted).sum())
+        let weighted = |(sample, index): (&Measurement, u32)| sample.dispersion_at(now).0 >> index;
+        Nanos(self.by_delay().zip(1..).map(weighted).sum::<i64>() + EMPTINESS[self.held])
     }
 
     /// The estimate at local time `now` for a peer that gains `rate` on our local clock; `None` without samples.
@@ -149,12 +219,15 @@ impl Filter {
     /// used, and it must be no popcorn spike, that is, no further than three jitters away from an output that is less
     /// than two polls older.
     pub fn take(&mut self, now: Time<Local>, rate: Rate, poll: Nanos) -> Option<Output> {
+        let (best, used) = (self.best()?, self.used);
+        if used.is_some_and(|used| best.epoch <= used.epoch) {
+            return None;
+        }
         let output = self.output(now, rate)?;
-        if let Some(used) = self.used {
-            let since = output.best.epoch - used.epoch;
+        if let Some(used) = used {
             let moved = output.best.carried_to(now, rate) - used.carried_to(now, rate);
-            let spike = moved.abs() > output.jitter.times(SPIKE_GATE) && since < poll.times(2);
-            if since <= Nanos::ZERO || spike {
+            let lately = output.best.epoch - used.epoch < poll.times(2);
+            if lately && moved.abs() > output.jitter.times(SPIKE_GATE) {
                 return None;
             }
         }
@@ -163,13 +236,14 @@ impl Filter {
     }
 
     fn by_delay(&self) -> impl Iterator<Item = &Measurement> {
-        self.order[..self.held].iter().filter_map(|place| self.stages[usize::from(*place)].as_ref())
+        self.order[..self.held].iter().map(|place| &self.stages[usize::from(*place) % STAGES])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn sample(epoch_ms: i64, offset_us: i64, delay_us: i64) -> Measurement {
         Measurement {
@@ -216,6 +290,24 @@ mod tests {
         assert_eq!(output.best.offset, Nanos::from_micros(10));
         let expected = ((20.0_f64.powi(2) + 40.0_f64.powi(2)) / 2.0).sqrt() * 1e3;
         assert!((output.jitter.0 as f64 - expected).abs() < 2.0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_doubt_is_no_less_than_dispersion_and_jitter(
+            samples in prop::collection::vec((0..2_000_i64, -300_000..300_000_i64, 1..9_000_i64, 0..900_000_i64), 1..20),
+            later in -100..3_000_i64,
+            ppb in -500_000..500_000_i64,
+        ) {
+            let (mut filter, rate) = (Filter::default(), Rate::from_ppb(Ppb(ppb)));
+            for (epoch, offset, delay, dispersion) in samples {
+                filter.push(Measurement { dispersion: Nanos(dispersion), ..sample(epoch, offset, delay) });
+                let output = filter.output(at(epoch + later), rate).expect("a sample");
+                prop_assert!(filter.doubt(at(epoch + later), rate) >= output.dispersion + output.jitter);
+                prop_assert_eq!(filter.best(), Some(&output.best));
+                prop_assert_eq!(filter.latest(), filter.samples().map(|sample| sample.epoch).max());
+            }
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ const USUAL_RATE: f64 = 100e-6;
 #[derive(Clone, Debug, Default)]
 pub struct Fit {
     samples: Vec<Measurement>,
+    /// The earliest and the latest epoch.
+    epochs: Option<(Time<Local>, Time<Local>)>,
 }
 
 /// A peer's clock as a straight line over our local clock.
@@ -31,6 +33,8 @@ impl Fit {
     pub fn push(&mut self, sample: Measurement) {
         if self.samples.len() < CAPACITY {
             self.samples.push(sample);
+            let (earliest, latest) = self.epochs.unwrap_or((sample.epoch, sample.epoch));
+            self.epochs = Some((earliest.min(sample.epoch), latest.max(sample.epoch)));
         }
     }
 
@@ -53,8 +57,7 @@ impl Fit {
 
     /// From the earliest sample to the latest.
     pub fn span(&self) -> Nanos {
-        let epochs = self.samples.iter().map(|sample| sample.epoch);
-        epochs.clone().max().zip(epochs.min()).map_or(Nanos::ZERO, |(latest, earliest)| latest - earliest)
+        self.epochs.map_or(Nanos::ZERO, |(earliest, latest)| latest - earliest)
     }
 
     /// Whether there is a trend.

@@ -3,13 +3,14 @@
 //! It estimates how far the reference node's clock is ahead of the local clock, and at what rate it runs away, and shows
 //! local time corrected by both. The reference is a configured node, of stratum one; it never corrects itself. The
 //! others follow the best of their peers ([`select`]) by its least-delayed samples ([`filter`]), averaged with those of its
-//! equals that agree with it ([`combine`]), in a phase-locked loop ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
+//! equals that agree with it ([`mod@combine`]), in a phase-locked loop ([`discipline`]). If the reference falls silent the lowest node alive stands in for it ([`election`]).
 //!
 //! Inputs: messages (who is root, how old that news is) and exchanges (peer's clock − local clock, nanoseconds, positive
 //! when the peer is ahead). Outputs: a [`Reading`] of local time and an [`ErrorBound`] on its distance from the root's
 //! reading, in nanoseconds. Assumptions: delays are about the same both ways (half of the difference goes into the
 //! reading; the bound covers it), fewer than half of the peers are wrong, clocks go wrong by less than PHI = 15 ppm
-//! between updates. Cost an exchange: a pass over eight samples of each peer.
+//! between updates. Cost an exchange: O(peers) while the system
+//! peer is sure to be kept, else a pass over eight samples of each peer.
 //!
 //! # Start-up
 //! Four samples of a synchronised peer bring its root distance below MAXDIST: the clock steps, once. When its samples
@@ -32,12 +33,15 @@ pub mod election;
 pub mod filter;
 pub mod fit;
 pub mod poll;
+pub mod roster;
 pub mod select;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
 
 use super::{Change, Clock, ClockEvent, ErrorBound, Message, Reading};
 use crate::ids::{Algorithm, NodeId};
@@ -48,7 +52,8 @@ use discipline::{Discipline, Outcome};
 use distance::Distance;
 use election::{Election, MAX_NEIGHBOURS, News, Role, Turn, age_limit};
 use filter::{Filter, Measurement, Output, PHI, STAGES};
-use select::{Candidate, MAX_DISTANCE, MAX_STRATUM, truechimers};
+use roster::Roster;
+use select::{Candidate, FEW, MAX_DISTANCE, MAX_STRATUM, truechimers};
 
 /// So many events wait to be reported at most.
 const PENDING_EVENTS: usize = 8;
@@ -62,6 +67,13 @@ pub struct Settings {
     pub reference: NodeId,
     /// The poll interval: one exchange a poll with each peer.
     pub poll: Nanos,
+}
+
+impl Settings {
+    /// The settings of a node's clock, as far as they matter here.
+    pub const fn of(settings: &super::Settings) -> Self {
+        Self { node: settings.node, reference: settings.reference, poll: settings.poll }
+    }
 }
 
 /// The system peer, and our place in its tree.
@@ -79,11 +91,11 @@ struct Following {
 pub struct Ntp {
     settings: Settings,
     election: Election,
-    filters: BTreeMap<NodeId, Filter>,
+    filters: Roster<Filter>,
     discipline: Discipline,
     following: Option<Following>,
     /// By root, when it sent the freshest news that we ever had from a system peer: only fresher news may be followed.
-    heights: BTreeMap<NodeId, Time<Local>>,
+    heights: Roster<Time<Local>>,
     distance: Option<Distance>,
     events: VecDeque<(ClockEvent, NodeId)>,
     /// Whether a bound was stated since the clock began to lead.
@@ -104,10 +116,10 @@ impl Ntp {
         Self {
             settings,
             election: Election::new(settings.node, settings.reference, settings.poll),
-            filters: BTreeMap::new(),
+            filters: Roster::new(),
             discipline: Discipline::new(settings.poll),
             following: None,
-            heights: BTreeMap::new(),
+            heights: Roster::new(),
             distance: None,
             events: VecDeque::new(),
             stated: Statement::Due,
@@ -118,6 +130,14 @@ impl Ntp {
     pub fn with_poll_control(mut self, most: u8) -> Self {
         self.discipline.control_poll(most);
         self
+    }
+
+    /// See [`crate::node::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        let filters = self.filters.iter().filter_map(|(_, filter)| filter.best());
+        let read = filters.fold(self.election.touch(), |sum, best| sum ^ best.offset.0);
+        read ^ self.reading().line.start.as_nanos()
     }
 
     /// The system peer: the node that this one follows.
@@ -170,7 +190,7 @@ impl Ntp {
         }
         following.emitted = following.emitted.max(news.emitted());
         following.stratum = news.stratum.saturating_add(1);
-        self.heights.insert(following.root, following.emitted);
+        *self.heights.enter(following.root, || following.emitted) = following.emitted;
     }
 
     /// Forgets what is too old to be told again by anybody.
@@ -178,29 +198,74 @@ impl Ntp {
         let longest = age_limit(MAX_STRATUM, self.settings.poll);
         // Only peers of which there is news have a filter.
         if self.election.forget(now) > 0 {
-            self.filters.retain(|peer, _| self.election.news(*peer).is_some());
+            self.filters.retain(|peer, _| self.election.news(peer).is_some());
         }
-        if self.heights.values().any(|emitted| now - *emitted > longest) {
-            self.heights.retain(|_, emitted| now - *emitted <= longest);
+        self.heights.retain(|_, emitted| now - *emitted <= longest);
+    }
+
+    /// Chooses the system peer anew.
+    fn choose(&mut self, now: Time<Local>) {
+        let Role::Under(root) = self.election.role() else { return };
+        if self.is_settled_on_its_peer(now, root) {
+            debug_assert!(self.keeps_its_peer(&self.weigh(now, root)), "{self:?} at {now:?}");
+            return;
+        }
+        let chosen = self.weigh(now, root);
+        if self.keeps_its_peer(&chosen) {
+            return;
+        }
+        let better = chosen.iter().find(|c| self.may_follow(c.peer, root)).copied();
+        if let Some(better) = better.filter(|better| Some(better.peer) != self.system_peer()) {
+            self.follow(root, better);
         }
     }
 
-    /// Chooses the system peer anew. Gives the survivors of the vote among the truechimers of the smallest stratum.
-    fn choose(&mut self, now: Time<Local>) -> Vec<Candidate> {
+    /// The peers that tell the truth, best first.
+    fn weigh(&self, now: Time<Local>, root: NodeId) -> SmallVec<[Candidate; FEW]> {
+        let candidates: SmallVec<[Candidate; FEW]> =
+            self.filters.iter().filter_map(|(peer, filter)| self.candidate(now, root, peer, filter)).collect();
+        truechimers(&candidates)
+    }
+
+    /// The survivors of the vote among the truechimers of the smallest stratum.
+    fn survivors(&self, now: Time<Local>) -> Vec<Candidate> {
         let Role::Under(root) = self.election.role() else { return Vec::new() };
-        let candidates: Vec<Candidate> =
-            self.filters.iter().filter_map(|(peer, filter)| self.candidate(now, root, *peer, filter)).collect();
-        let mut chosen = truechimers(&candidates);
-        let Some(stratum) = chosen.first().map(|best| best.stratum) else { return chosen };
-        let kept = chosen.iter().find(|c| Some(c.peer) == self.system_peer() && c.stratum == stratum);
-        if kept.is_none() {
-            let better = chosen.iter().find(|c| self.may_follow(c.peer, root)).copied();
-            if let Some(better) = better.filter(|better| Some(better.peer) != self.system_peer()) {
-                self.follow(root, better);
+        let mut chosen = self.weigh(now, root);
+        let least = chosen.first().map(|best| best.stratum);
+        chosen.retain(|candidate| Some(candidate.stratum) == least);
+        cluster(chosen.into_vec(), self.system_peer())
+    }
+
+    /// Whether the system peer is no worse than the best by more than its distance.
+    fn keeps_its_peer(&self, chosen: &[Candidate]) -> bool {
+        let Some(best) = chosen.first() else { return false };
+        chosen.iter().any(|c| Some(c.peer) == self.system_peer() && c.stratum == best.stratum)
+    }
+
+    /// Whether the system peer is sure to be kept, as can be seen without weighing all samples: every peer that may be
+    /// followed is certainly near enough, and even the least that its distance can be holds all of their offsets, so that
+    /// all are truechimers; the smallest stratum is then the best, and the system peer has it.
+    fn is_settled_on_its_peer(&self, now: Time<Local>, root: NodeId) -> bool {
+        let (rate, reach) = (self.discipline.frequency(), self.settings.poll.times(STAGES as i64));
+        let (mut least, mut own) = (MAX_STRATUM, None);
+        let (mut low, mut high, mut lowest, mut highest) = (Nanos(i64::MIN), Nanos::MAX, Nanos::MAX, Nanos(i64::MIN));
+        for (peer, filter) in self.filters.iter() {
+            let news = self.election.news(peer).filter(|news| self.is_eligible(now, root, news));
+            let (Some(news), Some(best), Some(latest)) = (news, filter.best(), filter.latest()) else { continue };
+            if now - latest > reach {
+                continue;
             }
+            let (nearest, farthest) = Distance::limits(now, news, best, filter.doubt(now, rate));
+            if farthest >= MAX_DISTANCE {
+                return false;
+            }
+            let offset = self.discipline.residual(now, best);
+            (low, high) = (low.max(offset - nearest), high.min(offset + nearest));
+            (lowest, highest) = (lowest.min(offset), highest.max(offset));
+            least = least.min(news.stratum);
+            own = if Some(peer) == self.system_peer() { Some(news.stratum) } else { own };
         }
-        chosen.retain(|candidate| candidate.stratum == stratum);
-        cluster(chosen, self.system_peer())
+        own == Some(least) && low < high && low <= lowest && highest <= high
     }
 
     /// A peer that may be followed: it is synchronised to our root, does not follow us, and was measured lately.
@@ -230,7 +295,7 @@ impl Ntp {
     /// Whether following `peer` can close no loop. News gets only older on its way: a node whose news is fresher than
     /// ours does not have it from us. A quarter of a poll allows for the time that messages take.
     fn may_follow(&self, peer: NodeId, root: NodeId) -> bool {
-        let Some(height) = self.heights.get(&root) else { return self.heights.len() < MAX_NEIGHBOURS };
+        let Some(height) = self.heights.of(root) else { return self.heights.len() < MAX_NEIGHBOURS };
         let fresher = |news: &News| news.emitted() > *height + self.settings.poll.over(4);
         peer == root || self.system_peer() == Some(peer) || self.election.news(peer).is_some_and(fresher)
     }
@@ -238,25 +303,25 @@ impl Ntp {
     fn follow(&mut self, root: NodeId, chosen: Candidate) {
         let Some(emitted) = self.election.news(chosen.peer).map(News::emitted) else { return };
         let stratum = chosen.stratum.saturating_add(1);
-        let height = self.heights.entry(root).or_insert(emitted);
+        let height = self.heights.enter(root, || emitted);
         let emitted = emitted.max(*height);
         *height = emitted;
         self.following = Some(Following { peer: chosen.peer, root, stratum, emitted });
         self.discipline.restart_measuring();
-        let samples = self.filters.get(&chosen.peer).into_iter().flat_map(Filter::samples);
+        let samples = self.filters.of(chosen.peer).into_iter().flat_map(Filter::samples);
         samples.for_each(|sample| self.discipline.note(sample));
         self.report(ClockEvent::Follows, chosen.peer);
     }
 
     /// Lets the system peer's measurements, averaged with those of the other survivors, into the loop.
-    fn synchronise(&mut self, now: Time<Local>, survivors: &[Candidate]) -> Outcome {
+    fn synchronise(&mut self, now: Time<Local>) -> Outcome {
         let frequency = self.discipline.frequency();
         let Some(peer) = self.system_peer().filter(|_| self.discipline.is_turn(now)) else { return Outcome::Waited };
-        let Some(filter) = self.filters.get_mut(&peer) else { return Outcome::Waited };
+        let Some(filter) = self.filters.of_mut(peer) else { return Outcome::Waited };
         let fresh = filter.take(now, frequency, self.settings.poll);
         let due = if self.discipline.is_due() { filter.output(now, frequency) } else { fresh };
         let (Some(output), Some(news)) = (due, self.election.news(peer)) else { return Outcome::Waited };
-        let combined = combine(survivors, peer);
+        let combined = combine(&self.survivors(now), peer);
         let output = Output { jitter: combined.jitter_with(output.jitter), ..output };
         let distance = Distance::by_way_of(now, news, &output);
         let average = Measurement { offset: output.best.offset + combined.shift, ..output.best };
@@ -357,7 +422,7 @@ impl Clock for Ntp {
         self.elect(message.at);
         self.relay(message.from);
         if message.claim.stratum == 0 {
-            self.filters.remove(&message.from);
+            self.filters.remove(message.from);
         }
         self.change(message.at, Outcome::Waited)
     }
@@ -369,10 +434,10 @@ impl Clock for Ntp {
         if self.system_peer() == Some(exchange.peer) {
             self.discipline.note(&sample);
         }
-        self.filters.entry(exchange.peer).or_default().push(sample);
+        self.filters.enter(exchange.peer, Filter::default).push(sample);
         self.elect(at);
-        let survivors = self.choose(at);
-        let outcome = self.synchronise(at, &survivors);
+        self.choose(at);
+        let outcome = self.synchronise(at);
         self.change(at, outcome)
     }
 

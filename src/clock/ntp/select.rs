@@ -1,5 +1,7 @@
 //! Selection (RFC 5905, section 11.2.1): which peers tell the truth, and which of them to follow.
 
+use smallvec::SmallVec;
+
 use super::filter::MAX_DISPERSION;
 use crate::ids::NodeId;
 use crate::time::Nanos;
@@ -8,6 +10,9 @@ use crate::time::Nanos;
 pub const MAX_DISTANCE: Nanos = Nanos::from_seconds(1);
 /// MAXSTRAT: this stratum and beyond is not synchronised.
 pub const MAX_STRATUM: u8 = 16;
+
+/// So many peers take no allocation.
+pub const FEW: usize = 8;
 
 /// A peer that may be followed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,12 +64,24 @@ pub struct Intersection {
 /// midpoints outside, for the smallest f < m/2 for which there is one; `None` if there is no majority.
 ///
 /// Marzullo's sweep as modified in RFC 5905: the RFC's text asks for exactly f midpoints outside, its code for at most
-/// f, as here. Assumes that fewer than half of the candidates are wrong. Cost: a sort of 3m, then O(m) for each f.
+/// f, as here. Assumes that fewer than half of the candidates are wrong. Cost: O(m) where all intervals hold all midpoints,
+/// else a sort of 3m, then O(m) for each f.
 pub fn intersection(candidates: &[Candidate]) -> Option<Intersection> {
-    let mut edges = Vec::with_capacity(3 * candidates.len());
-    candidates.iter().for_each(|candidate| edges.extend(candidate.edges()));
+    let edges: SmallVec<[_; FEW]> = candidates.iter().map(Candidate::edges).collect();
+    agreement(&edges).or_else(|| largest_agreement(edges.into_iter().flatten().collect()))
+}
+
+/// What all intervals share, if it holds all midpoints: no candidate has to be assumed wrong.
+fn agreement(edges: &[[(Nanos, Edge); 3]]) -> Option<Intersection> {
+    let low = edges.iter().map(|[(low, _), ..]| *low).max()?;
+    let high = edges.iter().map(|[.., (high, _)]| *high).min()?;
+    let inside = |[_, (middle, _), _]: &[(Nanos, Edge); 3]| (low..=high).contains(middle);
+    (low < high && edges.iter().all(inside)).then_some(Intersection { low, high, falsetickers: 0 })
+}
+
+fn largest_agreement(mut edges: SmallVec<[(Nanos, Edge); 3 * FEW]>) -> Option<Intersection> {
     edges.sort_unstable();
-    let count = candidates.len();
+    let count = edges.len() / 3;
     let allowed = 0..count.div_ceil(2);
     allowed.into_iter().find_map(|falsetickers| {
         let wanted = count - falsetickers;
@@ -91,11 +108,11 @@ fn sweep<'a>(edges: impl Iterator<Item = &'a (Nanos, Edge)>, entering: Edge, wan
 }
 
 /// The truechimers, best first: candidates whose midpoint lies in the intersection. The first entry is to be the system
-/// peer; [`super::combine`] thins and averages those of its stratum.
-pub fn truechimers(candidates: &[Candidate]) -> Vec<Candidate> {
-    let Some(truth) = intersection(candidates) else { return Vec::new() };
+/// peer; [`mod@super::combine`] thins and averages those of its stratum.
+pub fn truechimers(candidates: &[Candidate]) -> SmallVec<[Candidate; FEW]> {
+    let Some(truth) = intersection(candidates) else { return SmallVec::new() };
     let inside = |candidate: &&Candidate| (truth.low..=truth.high).contains(&candidate.offset);
-    let mut chosen: Vec<Candidate> = candidates.iter().filter(inside).copied().collect();
+    let mut chosen: SmallVec<[Candidate; FEW]> = candidates.iter().filter(inside).copied().collect();
     chosen.sort_by_key(|candidate| (candidate.merit(), candidate.peer));
     chosen
 }
@@ -103,6 +120,7 @@ pub fn truechimers(candidates: &[Candidate]) -> Vec<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn intervals(ends: &[(i64, i64)]) -> Vec<Candidate> {
         let candidate = |(index, (low, high)): (usize, &(i64, i64))| Candidate {
@@ -131,6 +149,19 @@ mod tests {
         assert_eq!(found(&[]), None);
         assert_eq!(found(&[(8, 12)]), Some((8, 12, 0)));
         assert_eq!(found(&[(8, 12), (14, 15)]), None, "one of two is no majority");
+    }
+
+    proptest! {
+        /// Whoever agrees with all is found without sorting: as the sweep finds it.
+        #[test]
+        fn agreement_of_all_is_what_the_sweep_finds(ends in prop::collection::vec((0..30_i64, 0..30_i64), 0..7)) {
+            let ends: Vec<_> = ends.into_iter().map(|(low, length)| (low, low + length)).collect();
+            let edges: Vec<_> = intervals(&ends).iter().map(Candidate::edges).collect();
+            let swept = largest_agreement(edges.iter().copied().flatten().collect());
+            let at_once = agreement(&edges);
+            prop_assert!(at_once.is_none() || at_once == swept, "{at_once:?} {swept:?}");
+            prop_assert_eq!(at_once.is_some(), swept.is_some_and(|found| found.falsetickers == 0));
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! All three clocks of every node, without journals: the nodes are those of [`crate::node`], and so is everything that they
 //! do; only what they would write down is never made. Events happen in the order of `sim::network`.
 
+use std::hint::black_box;
+
 use super::calendar::Calendar;
 use super::compact::{self, World};
 use super::courses::{Course, Courses};
@@ -11,7 +13,7 @@ use crate::clock::Change;
 use crate::ids::{Algorithm, Algorithms, BootId, NodeId};
 use crate::model::{Purpose, Rng};
 use crate::node::{Config, Counter, Input, Node, Record, Sink};
-use crate::probe::{Claims, Probe, Source, Stamp};
+use crate::probe::{Claims, Kind, Probe, Source, Stamp};
 use crate::sim::scenario::{Refused, Stamping, Stamps};
 use crate::time::{Local, Nanos, Synced, Time};
 
@@ -36,6 +38,23 @@ struct Letter {
     arc: u32,
     /// How far off the stamp of its arrival is.
     noise: Nanos,
+}
+
+impl Letter {
+    fn blank() -> Self {
+        let probe = Probe {
+            from: NodeId(0),
+            to: NodeId(0),
+            boot: BOOT,
+            sequence: 0,
+            sent: Time::ZERO,
+            kind: Kind::Request,
+            departed: None,
+            stamps_departures: false,
+            claims: Claims::default(),
+        };
+        Self { probe, arc: 0, noise: Nanos::ZERO }
+    }
 }
 
 /// A running network of nodes with all their clocks.
@@ -72,7 +91,7 @@ impl Mesh {
             nodes: (0..count as u32)
                 .map(|id| Node::new(config(&world, id), local(&world.nodes[id as usize], 0)))
                 .collect(),
-            letters: Letters::default(),
+            letters: Letters::new(),
             calendar: Calendar::new(count, ahead(&world)),
             counts: Counts::default(),
             now: 0,
@@ -97,7 +116,9 @@ impl Mesh {
     pub fn run_window(&mut self) {
         let until = (self.now + self.window).min(self.world.duration.0);
         loop {
-            let _ = self.calendar.turn();
+            if let Some(coming) = self.calendar.turn() {
+                touch(&self.world, &self.nodes, &self.letters, coming);
+            }
             let Some((now, event)) = self.calendar.pop_before(until) else { break };
             self.counts.events += 1;
             match event {
@@ -136,56 +157,64 @@ impl Mesh {
 
     fn wake(&mut self, now: i64, id: u32) {
         let clock = &self.world.nodes[id as usize];
-        let mut outbox = Outbox::new(id, clock, now, &mut self.watched);
+        let letter = &mut self.letters.places[self.letters.spare as usize];
+        let mut outbox = Outbox::new(id, clock, now, &mut self.watched, &mut letter.probe);
         self.nodes[id as usize].handle_into(Input::Timer { at: local(clock, now) }, &mut outbox);
-        let Outbox { probe, .. } = outbox;
-        if let Some(probe) = probe
-            && let Some(arc) = self.world.arc(id, probe.to.0)
+        if outbox.sends
+            && let Some(arc) = self.world.arc(id, letter.probe.to.0)
         {
-            self.send(now, arc, probe);
+            self.send(now, arc);
         }
         self.plan_wake(now, id);
     }
 
     fn receive(&mut self, now: i64, place: u32) {
-        let Letter { probe, arc, noise } = &self.letters.places[place as usize];
+        let [letter, answer] = self.letters.with_spare(place);
+        let Letter { probe, arc, noise } = letter;
         let id = self.world.arcs[*arc as usize].to;
         let (clock, node) = (&self.world.nodes[id as usize], &mut self.nodes[id as usize]);
         let (at, back) = (local(clock, now), self.world.arcs[*arc as usize].back);
         let arrived = stamp(self.world.stamps, at + *noise);
-        let (own, refused) = (node.shows(Algorithm::Lamport, at), node.counters().count(Counter::Implausible));
-        let mut outbox = Outbox::new(id, clock, now, &mut self.watched);
+        let refused = node.counters().count(Counter::Implausible);
+        let mut outbox = Outbox::new(id, clock, now, &mut self.watched, &mut answer.probe);
         node.handle_into(Input::Received { at, arrived, probe }, &mut outbox);
-        let Outbox { probe: answer, lifts, .. } = outbox;
+        let Outbox { sends, lifts, .. } = outbox;
         self.counts.delivered += 1;
         self.counts.lifts += lifts;
-        if node.counters().count(Counter::Implausible) != refused {
+        // A claim that is refused lifts nothing: the clock shows what it showed before.
+        if lifts == 0 && node.counters().count(Counter::Implausible) != refused {
+            let own = node.shows(Algorithm::Lamport, at);
             self.counts.implausible += u64::from(is_far(&probe.claims, own, self.world.plausible));
         }
-        self.letters.free.push(place);
-        if let Some(answer) = answer {
-            self.send(now, back, answer);
+        if sends {
+            self.send(now, back);
         }
+        self.letters.free.push(place);
     }
 
-    /// Sends a message and looks at once what becomes of it. Draws are those of `sim::network`.
-    fn send(&mut self, now: i64, index: u32, probe: Probe) {
+    /// Sends the message in the spare letter and looks at once what becomes of it. Draws are those of `sim::network`.
+    fn send(&mut self, now: i64, index: u32) {
         let (stamps, arc) = (self.world.stamps, &mut self.world.arcs[index as usize]);
         self.counts.sent += 1;
-        let (id, link) = ((BOOT.0 << 40) ^ probe.sequence, &self.world.kinds[usize::from(arc.kind)]);
+        let place = self.letters.spare;
+        let Probe { from, to, sequence, .. } = self.letters.places[place as usize].probe;
+        let (id, link) = ((BOOT.0 << 40) ^ sequence, &self.world.kinds[usize::from(arc.kind)]);
         let mut rng = Rng::stream(arc.stream, Purpose::Stamp, id);
         let departed = noise(&mut rng, stamps);
-        let from = probe.from.0 as usize;
+        let from = from.0 as usize;
         if let Some(stamp) = stamp(stamps, local(&self.world.nodes[from], now) + departed) {
-            self.nodes[from].departed(probe.to, probe.sequence, stamp);
+            self.nodes[from].departed(to, sequence, stamp);
         }
         let mut first = i64::MAX;
-        for delay in link.path.fates(arc.stream, id, Nanos(now)).into_iter().flatten() {
+        for delay in &link.path.fates(arc.stream, id, Nanos(now)) {
+            let Some(delay) = delay else { continue };
+            let place = if first == i64::MAX { self.letters.take() } else { self.letters.copy(place) };
             first = first.min(delay.0);
             // The draw of the wait for the program, which is zero here.
-            let _ = rng.next();
-            let letter = Letter { probe: probe.clone(), arc: index, noise: noise(&mut rng, stamps) };
-            self.calendar.push(now + delay.0, Event::Receipt(self.letters.put(letter)));
+            rng.skip();
+            let letter = &mut self.letters.places[place as usize];
+            (letter.arc, letter.noise) = (index, noise(&mut rng, stamps));
+            self.calendar.push(now + delay.0, Event::Receipt(place));
         }
         if first < self.world.duration.0 - now {
             self.counts.over_credited += self.fulfilled.note(now, index, arc, first, link.mu);
@@ -194,20 +223,39 @@ impl Mesh {
 }
 
 /// Messages under way, in places that are used again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Letters {
     places: Vec<Letter>,
     free: Vec<u32>,
+    /// The letter that is next to be taken.
+    spare: u32,
 }
 
 impl Letters {
-    fn put(&mut self, letter: Letter) -> u32 {
-        if let Some(place) = self.free.pop() {
-            self.places[place as usize] = letter;
-            return place;
-        }
-        self.places.push(letter);
-        self.places.len() as u32 - 1
+    fn new() -> Self {
+        Self { places: vec![Letter::blank()], free: Vec::new(), spare: 0 }
+    }
+
+    /// Takes the spare letter.
+    fn take(&mut self) -> u32 {
+        let next = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Letter::blank());
+            self.places.len() as u32 - 1
+        });
+        std::mem::replace(&mut self.spare, next)
+    }
+
+    /// Takes another letter that says the same.
+    fn copy(&mut self, place: u32) -> u32 {
+        let copy = self.take();
+        self.places[copy as usize] = self.places[place as usize].clone();
+        copy
+    }
+
+    /// A letter under way and the spare one.
+    fn with_spare(&mut self, place: u32) -> [&mut Letter; 2] {
+        let places = self.places.get_disjoint_mut([place as usize, self.spare as usize]);
+        places.expect("a letter under way is not a spare one")
     }
 }
 
@@ -245,14 +293,15 @@ struct Outbox<'a> {
     clock: &'a compact::Node,
     now: i64,
     watched: &'a mut Watched,
-    /// A node sends one message at most.
-    probe: Option<Probe>,
+    /// Where the message goes that it sends: one at most.
+    probe: &'a mut Probe,
+    sends: bool,
     lifts: u64,
 }
 
 impl<'a> Outbox<'a> {
-    fn new(id: u32, clock: &'a compact::Node, now: i64, watched: &'a mut Watched) -> Self {
-        Self { id, clock, now, watched, probe: None, lifts: 0 }
+    fn new(id: u32, clock: &'a compact::Node, now: i64, watched: &'a mut Watched, probe: &'a mut Probe) -> Self {
+        Self { id, clock, now, watched, probe, sends: false, lifts: 0 }
     }
 
     fn change(&mut self, algorithm: Algorithm, change: &Change) {
@@ -281,7 +330,8 @@ impl<'a> Outbox<'a> {
 impl Sink for Outbox<'_> {
     #[inline]
     fn send(&mut self, probe: Probe) {
-        self.probe = Some(probe);
+        *self.probe = probe;
+        self.sends = true;
     }
 
     #[inline]
@@ -295,6 +345,17 @@ impl Sink for Outbox<'_> {
             _ => {}
         }
     }
+}
+
+/// Reads a word of what the coming events will need, as [`super::lamport`] does.
+fn touch(world: &World, nodes: &[Node], letters: &Letters, coming: impl Iterator<Item = Event>) {
+    black_box(coming.fold(0, |sum, event| {
+        let id = match event {
+            Event::Wake(id) => id,
+            Event::Receipt(place) => world.arcs[letters.places[place as usize].arc as usize].to,
+        };
+        sum ^ nodes[id as usize].touch()
+    }));
 }
 
 /// A node as its scenario has it. Of kappa only the credit of a wait for the program depends, and nothing waits here.
@@ -327,6 +388,10 @@ fn stamp(stamps: Stamps, at: Time<Local>) -> Option<Stamp> {
 /// How far off a stamp is.
 fn noise(rng: &mut Rng, stamps: Stamps) -> Nanos {
     let limit = stamps.noise.0.max(0);
+    if limit == 0 {
+        rng.skip();
+        return Nanos::ZERO;
+    }
     Nanos(rng.below(2 * limit as u64 + 1) as i64 - limit)
 }
 

@@ -110,8 +110,11 @@ struct Range {
 impl Range {
     const NOTHING: Self = Self { low: f64::INFINITY, high: f64::NEG_INFINITY };
 
+    /// No value is not a number, so that a comparison does.
+    #[inline]
     fn look(&mut self, value: f64) {
-        (self.low, self.high) = (self.low.min(value), self.high.max(value));
+        self.low = if value < self.low { value } else { self.low };
+        self.high = if value > self.high { value } else { self.high };
     }
 }
 
@@ -157,14 +160,15 @@ impl Exact {
     /// the window's end.
     fn measure(&mut self, now: &mut [Leg], from: f64, to: f64) {
         // A hybrid clock that stands has slope -1 and says nothing of the others.
-        let running = now.iter().filter(|leg| leg.slope > -0.5);
-        let ahead = running.max_by(|a, b| a.at(from).total_cmp(&b.at(from)));
-        let slope = ahead.map_or(0.0, |leg| leg.slope);
-        let seen = |leg: &Leg, at: f64| leg.at(at) - slope * (at - from);
-        self.ranges.fill(Range::NOTHING);
+        let (mut ahead, mut slope) = (f64::NEG_INFINITY, 0.0);
         for (range, leg) in self.ranges.iter_mut().zip(now.iter()) {
-            range.look(seen(leg, from));
+            let value = leg.at(from);
+            *range = Range { low: value, high: value };
+            if value >= ahead && leg.slope > -0.5 {
+                (ahead, slope) = (value, leg.slope);
+            }
         }
+        let seen = |leg: &Leg, at: f64| leg.at(at) - slope * (at - from);
         for (node, leg) in &self.log {
             let (range, old) = (&mut self.ranges[*node as usize], &mut now[*node as usize]);
             range.look(seen(old, leg.start));
@@ -179,8 +183,13 @@ impl Exact {
     /// The clocks that may be ahead or behind of all at some time: not those that are always behind some clock's lowest
     /// and ahead of some clock's highest reading.
     fn candidates(&mut self) -> (Vec<u32>, Vec<Track>) {
-        let top = self.ranges.iter().map(|range| range.low).fold(f64::NEG_INFINITY, f64::max);
-        let bottom = self.ranges.iter().map(|range| range.high).fold(f64::INFINITY, f64::min);
+        // The lowest of the largest readings and the largest of the lowest.
+        let mut inner = Range { low: f64::INFINITY, high: f64::NEG_INFINITY };
+        self.ranges.iter().for_each(|range| {
+            inner.low = if range.high < inner.low { range.high } else { inner.low };
+            inner.high = if range.low > inner.high { range.low } else { inner.high };
+        });
+        let (top, bottom) = (inner.high, inner.low);
         let (mut nodes, mut legs) = (Vec::new(), Vec::new());
         for (node, range) in self.ranges.iter().enumerate() {
             self.places[node] = NOWHERE;
