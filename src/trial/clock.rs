@@ -19,13 +19,21 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Every clock that a node can run, and what is made of them.
-    pub fn all() -> impl Iterator<Item = Self> {
-        // The host's own system clock is the same at every agent of a lab.
-        let read = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::System);
-        let of = |algorithm| if algorithm == Algorithm::Hlc { Self::Hlc } else { Self::Physical(algorithm) };
-        std::iter::once(Self::LamportLogical).chain(read.map(of))
-    }
+    /// Every clock that a node can run, and the counter: it has the place of the host's own system clock, which is the same at
+    /// every agent of a lab.
+    pub const ALL: [Self; Algorithm::ALL.len()] = {
+        let mut all = [Self::LamportLogical; Algorithm::ALL.len()];
+        let (mut index, mut place) = (0, 1);
+        while index < Algorithm::ALL.len() {
+            match Algorithm::ALL[index] {
+                Algorithm::System => place -= 1,
+                Algorithm::Hlc => all[place] = Self::Hlc,
+                algorithm => all[place] = Self::Physical(algorithm),
+            }
+            (index, place) = (index + 1, place + 1);
+        }
+        all
+    };
 
     /// Those that order the commands of the main run.
     pub const USUAL: [Self; 4] =
@@ -70,6 +78,6 @@ impl FromStr for Clock {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::all(), Self::name, "clock", text)
+        by_name(Self::ALL, Self::name, "clock", text)
     }
 }

@@ -67,7 +67,7 @@ fn clocks(args: &Args) -> Vec<Clock> {
         return Clock::USUAL.to_vec();
     }
     let named = |clocks: &Clocks| match clocks {
-        Clocks::All => Clock::all().collect(),
+        Clocks::All => Clock::ALL.to_vec(),
         Clocks::One(clock) => vec![*clock],
     };
     args.clock.iter().flat_map(named).collect()
