@@ -19,20 +19,21 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Every clock.
-    pub const ALL: [Self; 11] = [
-        Self::LamportLogical,
-        Self::Physical(Algorithm::Free),
-        Self::Physical(Algorithm::Lamport),
-        Self::Physical(Algorithm::Ntp),
-        Self::Hlc,
-        Self::Physical(Algorithm::Regression),
-        Self::Physical(Algorithm::Corridor),
-        Self::Physical(Algorithm::Largest),
-        Self::Physical(Algorithm::Interval),
-        Self::Physical(Algorithm::WelchLynch),
-        Self::Physical(Algorithm::Convergence),
-    ];
+    /// Every clock that a node can run, and the counter: it has the place of the host's own system clock, which is the same at
+    /// every agent of a lab.
+    pub const ALL: [Self; Algorithm::ALL.len()] = {
+        let mut all = [Self::LamportLogical; Algorithm::ALL.len()];
+        let (mut index, mut place) = (0, 1);
+        while index < Algorithm::ALL.len() {
+            match Algorithm::ALL[index] {
+                Algorithm::System => place -= 1,
+                Algorithm::Hlc => all[place] = Self::Hlc,
+                algorithm => all[place] = Self::Physical(algorithm),
+            }
+            (index, place) = (index + 1, place + 1);
+        }
+        all
+    };
 
     /// Those that order the commands of the main run.
     pub const USUAL: [Self; 4] =

@@ -1,4 +1,5 @@
-//! One scene of a trial at one agent: turns of reading, handling and writing, as [`super::engine`] does it for commands.
+//! One scene of a trial at one agent: turns of reading, handling and writing, as the ordering engine does it for
+//! commands.
 //!
 //! The process is the very one that plays in virtual time. Its clock is the one that the probes keep; its messages and the
 //! nudges beside them go over the mesh's connections; what it does is written to a trace as it does it, so that a killed
