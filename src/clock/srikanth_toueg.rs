@@ -35,6 +35,9 @@ use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 /// So many polls make a round: the rate's error is about one in so many.
 const POLLS: i64 = 64;
 
+/// What a node says after a silence of so many polls was said nobody knows when.
+const SILENCE_POLLS: i64 = 4;
+
 /// The clock of Srikanth and Toueg.
 #[derive(Clone, Debug)]
 pub struct SrikanthToueg {
@@ -47,11 +50,33 @@ pub struct SrikanthToueg {
     heard: BTreeMap<NodeId, Said>,
 }
 
-/// The highest rounds that a node said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// What a node said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Said {
+    /// When it was heard last.
+    at: Time<Local>,
+    /// The highest rounds that it claims.
+    claimed: Rounds,
+    /// Those of them that were heard within a probe period of being said.
+    timely: Rounds,
+}
+
+/// Highest rounds by kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Rounds {
     init: u32,
     echo: u32,
+}
+
+impl Said {
+    /// Hears of it at `at`, after a silence of at most `longest` or a longer one.
+    fn hear(&mut self, at: Time<Local>, claimed: Rounds, longest: Nanos) {
+        let news = |now: u32, before: u32| if now > before && at - self.at <= longest { now } else { 0 };
+        let (init, echo) = (news(claimed.init, self.claimed.init), news(claimed.echo, self.claimed.echo));
+        self.timely = Rounds { init: self.timely.init.max(init), echo: self.timely.echo.max(echo) };
+        let echo = self.claimed.echo.max(claimed.echo);
+        (self.at, self.claimed) = (at, Rounds { init: self.claimed.init.max(claimed.init), echo });
+    }
 }
 
 impl SrikanthToueg {
@@ -72,7 +97,7 @@ impl SrikanthToueg {
 
     /// The highest round to echo at `at`: f + 1 nodes said init or echo of it, the own clock among them.
     fn echo_at(&self, at: Time<Local>) -> u32 {
-        let said = self.heard.values().map(|said| said.init.max(said.echo));
+        let said = self.heard.values().map(|said| said.timely.init.max(said.timely.echo));
         let own = self.round(self.reading.at(at)).max(self.echo);
         ranked(said.chain([own]), self.faults).max(self.echo)
     }
@@ -86,7 +111,7 @@ impl SrikanthToueg {
         }
         self.accepted = round;
         // A clock that was set back takes its init back with it, and whoever still means it says it again.
-        self.heard.values_mut().for_each(|said| said.init = 0);
+        self.heard.values_mut().for_each(|said| (said.timely.init, said.claimed.init) = (0, round));
         let own = self.reading.at(at);
         let reached = Time::from_nanos(i64::from(round).saturating_mul(self.period.0));
         // With f = 0 a clock accepts the round that it reaches, at that very instant: it has nothing to correct since.
@@ -100,7 +125,7 @@ impl SrikanthToueg {
 
     /// The highest round that 2f + 1 nodes echo, as far as is known at `at`.
     fn agreed(&self, at: Time<Local>) -> u32 {
-        let echoes = self.heard.values().map(|said| said.echo);
+        let echoes = self.heard.values().map(|said| said.timely.echo);
         ranked(echoes.chain([self.echo_at(at)]), 2 * self.faults)
     }
 }
@@ -138,9 +163,10 @@ impl Clock for SrikanthToueg {
     }
 
     fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
-        let init = self.round(message.claim.reading);
-        let known = self.heard.entry(message.from).or_default();
-        *known = Said { init: known.init.max(init), echo: known.echo.max(message.claim.counter) };
+        let claimed = Rounds { init: self.round(message.claim.reading), echo: message.claim.counter };
+        let longest = self.period.times(SILENCE_POLLS).over(POLLS);
+        let first = Said { at: message.at, claimed, timely: Rounds::default() };
+        self.heard.entry(message.from).or_insert(first).hear(message.at, claimed, longest);
         self.turn(message.at)
     }
 
@@ -169,9 +195,16 @@ mod tests {
         change.map(|change| change.reading.at(at(s)).as_nanos() / 1_000_000)
     }
 
+    /// A clock that has heard all its peers say nothing just before.
+    fn clock(peers: u32, s: f64) -> SrikanthToueg {
+        let mut clock = SrikanthToueg::new(&settings(0, peers));
+        (1..=peers).for_each(|from| assert_eq!(hear(&mut clock, from, s, 0, 0), None));
+        clock
+    }
+
     #[test]
     fn a_round_is_echoed_at_f_plus_one_and_accepted_at_two_f_plus_one() {
-        let mut clock = SrikanthToueg::new(&settings(0, 3));
+        let mut clock = clock(3, 59.5);
         assert_eq!(hear(&mut clock, 1, 60.0, 1, 0), None);
         assert_eq!(clock.claim(at(60.0)).counter, 0, "one of four may lie");
         assert_eq!(hear(&mut clock, 2, 61.0, 1, 1), None);
@@ -182,17 +215,31 @@ mod tests {
 
     #[test]
     fn one_liar_of_four_makes_no_round() {
-        let mut clock = SrikanthToueg::new(&settings(0, 3));
+        let mut clock = clock(3, 9.5);
         assert_eq!(hear(&mut clock, 3, 10.0, 900, u32::MAX), None);
         assert_eq!((clock.claim(at(10.0)).counter, clock.accepted), (0, 0));
     }
 
     #[test]
     fn where_nobody_lies_the_first_to_reach_a_round_leads_and_is_not_corrected() {
-        let mut clock = SrikanthToueg::new(&settings(0, 2));
+        let mut clock = clock(2, 64.0);
         assert_eq!((clock.on_slot(at(64.7)), clock.accepted), (None, 1));
         assert_eq!(hear(&mut clock, 1, 65.0, 1, 1), None, "it comes second");
+        assert_eq!(hear(&mut clock, 1, 126.0, 1, 1), None);
         assert_eq!(hear(&mut clock, 1, 127.0, 2, 2), Some(128_000), "it comes first");
+    }
+
+    #[test]
+    fn what_was_said_in_silence_is_not_heard_and_the_next_round_is() {
+        let mut clock = SrikanthToueg::new(&settings(0, 3));
+        let all = |clock: &mut SrikanthToueg, s: f64, round: i64| -> Vec<Option<i64>> {
+            (1..=3).map(|from| hear(clock, from, s, round, round as u32)).collect()
+        };
+        assert_eq!(all(&mut clock, 30.0, 1), [None; 3], "it joins half a round after the others");
+        assert_eq!(all(&mut clock, 31.0, 1), [None; 3]);
+        assert_eq!(all(&mut clock, 32.0, 2), [None, Some(129_000), None]);
+        assert_eq!(all(&mut clock, 90.0, 3), [None; 3], "after a partition");
+        assert_eq!(all(&mut clock, 91.0, 4), [None, Some(257_000), None]);
     }
 
     /// One execution: honest clocks with drifts and delays, and liars that tell each what they like whenever they like.
