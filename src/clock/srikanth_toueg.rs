@@ -106,7 +106,8 @@ impl SrikanthToueg {
     fn turn(&mut self, at: Time<Local>) -> Option<Change> {
         let round = self.agreed(at);
         self.echo = self.echo_at(at);
-        if round <= self.accepted {
+        // A round below one that an honest clock has reached since is accepted too late to tell the time.
+        if round <= self.accepted || round < self.echo {
             return None;
         }
         self.accepted = round;
@@ -240,6 +241,16 @@ mod tests {
         assert_eq!(all(&mut clock, 32.0, 2), [None, Some(129_000), None]);
         assert_eq!(all(&mut clock, 90.0, 3), [None; 3], "after a partition");
         assert_eq!(all(&mut clock, 91.0, 4), [None, Some(257_000), None]);
+    }
+
+    #[test]
+    fn a_round_is_not_accepted_on_the_way_to_a_later_one() {
+        let mut clock = clock(3, 63.5);
+        assert_eq!(hear(&mut clock, 1, 64.5, 1, 1), None, "half of four are cut off");
+        [66.0, 69.0, 72.0].map(|s| assert_eq!(hear(&mut clock, 1, s, 1, 1), None));
+        (2..=3).for_each(|from| assert_eq!(hear(&mut clock, from, 127.0, 1, 1), None));
+        assert_eq!(hear(&mut clock, 2, 128.5, 2, 2), None, "three say one or more, two say two");
+        assert_eq!(hear(&mut clock, 3, 128.6, 2, 2), Some(129_000));
     }
 
     /// One execution: honest clocks with drifts and delays, and liars that tell each what they like whenever they like.

@@ -16,12 +16,12 @@
 //! - Rate from the best exchanges of both ends of a baseline, bounded by (E_i + E_j)/Delta.
 //! - A round trip below the least one is believed at once (nothing makes a message too fast); a longer route once 64
 //!   exchanges on end and for 1000 s took longer than it by four times their own spread.
-//! - An exchange whose half round trip does not reach the present estimate is a fault of the reference, and ignored; eight on
-//!   end are the truth, and the past is forgotten.
+//! - An exchange whose half round trip does not reach the present estimate is a fault of the reference, and ignored, but
+//!   the bound grows to cover it; three on end are the truth, and the past is forgotten.
 //!
 //! # Assumptions, and what happens where they fail
 //! Equal least delays both ways: half of their difference is an error that nobody sees; the bound covers it. A rate that
-//! stays within 0.1 ppm over 1000 s: a step of the frequency shows as contradictions and heals when eight have come.
+//! stays within 0.1 ppm over 1000 s: a step of the frequency shows as contradictions and heals when three have come.
 //!
 //! # Departures from the paper
 //! Its constants E = 4 delta and delta = 15 µs suit one host and one network. Here E is the fourth best aged error of the window
@@ -47,7 +47,7 @@ use crate::time::{Local, Nanos, Rate, Synced, Time};
 /// gamma*: a local rate that is bounded by 0.05 ppm is good enough, and so fast does a point error grow with age at least.
 const RATE_TARGET: f64 = 0.05e-6;
 /// So many contradictions on end are believed.
-const BELIEVED: u32 = 8;
+const BELIEVED: u32 = 3;
 /// A slew takes this share of the time between exchanges, and no longer than [`LONGEST_SLEW`].
 const SLEW_SHARE: i64 = 4;
 const LONGEST_SLEW: Nanos = Nanos::from_seconds(1);
@@ -117,7 +117,7 @@ impl Radclock {
         span + Rate::from_ratio(rate).over(span)
     }
 
-    /// Whether an exchange is to be used. After eight contradictions on end nothing of the past is left.
+    /// Whether an exchange is to be used. After three contradictions on end nothing of the past is left.
     fn admits(&mut self, epoch: Time<Local>, exchange: &Exchange) -> bool {
         let fits = |estimate: Estimate| epoch > estimate.epoch && estimate.allows(epoch, exchange);
         if self.estimate.is_none_or(fits) {
@@ -172,6 +172,22 @@ impl Radclock {
         Some(Estimate { epoch, offset, rates, deviation, beyond: beyond / total })
     }
 
+    /// The reading as it is, with a bound that covers what `exchange` says against it.
+    fn doubt(&mut self, at: Time<Local>, epoch: Time<Local>, exchange: &Exchange) -> Option<Change> {
+        let estimate = self.estimate.filter(|estimate| epoch > estimate.epoch)?;
+        let sample = exchange.sample();
+        let found: Time<Synced> = shifted(at, sample.offset);
+        let apart = (found - self.reading.at(at)).abs();
+        let growth = estimate.growth()? + Rate::of(apart, epoch - estimate.epoch);
+        let line = Line { start: at, value: self.reading.at(at), rate: self.reading.rate_at(at) };
+        let then = self.reading.then.filter(|then| then.start > at);
+        self.reading = Reading { line, then };
+        let stated = self.bound(at, Nanos::ZERO).map_or(Nanos::ZERO, |bound| bound.initial);
+        let initial = stated.max(apart + sample.delay.max(Nanos::ZERO).over(2) + PRECISION.times(2));
+        let bound = Some(ErrorBound { initial, growth });
+        Some(Change { reading: self.reading, stepped: false, bound, event: None })
+    }
+
     fn bound(&self, at: Time<Local>, slewing: Nanos) -> Option<ErrorBound> {
         let estimate = self.estimate?;
         let growth = estimate.growth()?;
@@ -209,8 +225,11 @@ impl Clock for Radclock {
     fn on_exchange(&mut self, at: Time<Local>, exchange: &Exchange) -> Option<Change> {
         let [t1, _, _, t4] = exchange.stamps();
         let epoch = t1 + (t4 - t1).over(2);
-        if exchange.peer != self.reference || !self.admits(epoch, exchange) {
+        if exchange.peer != self.reference {
             return None;
+        }
+        if !self.admits(epoch, exchange) {
+            return self.doubt(at, epoch, exchange);
         }
         let since = self.estimate.map_or(LONGEST_SLEW.times(SLEW_SHARE), |before| epoch - before.epoch);
         self.history.push(exchange);
