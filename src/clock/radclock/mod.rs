@@ -8,8 +8,8 @@
 //!
 //! Estimates: reference's clock − local clock in ns, positive when the reference is ahead, and its rate. Inputs: exchanges
 //! with the reference (stamps, ns). Outputs: a [`Reading`] that slews, never jumps; the standard error of the offset
-//! ([`Clock::deviation`]); an [`ErrorBound`]: half the least round trip, half the weighted point errors, and what the rate's
-//! own bound and 0.1 ppm of wander add. Cost an exchange: some passes over at most 256 points; 16 kB.
+//! ([`Clock::deviation`]); an [`ErrorBound`]: half the least round trip, half the weighted point errors (or what the latest
+//! exchange shows beyond its own), and what the rate's own bound and 0.1 ppm of wander add. Cost an exchange: some passes over at most 256 points; 16 kB.
 //!
 //! # Rules
 //! - Point error E_i = RTT_i − least RTT; aged, E_i + gamma · age. The weight is exp(−(aged/E)²).
@@ -47,7 +47,7 @@ use crate::time::{Local, Nanos, Rate, Synced, Time};
 /// gamma*: a local rate that is bounded by 0.05 ppm is good enough, and so fast does a point error grow with age at least.
 const RATE_TARGET: f64 = 0.05e-6;
 /// So many contradictions on end are believed.
-const BELIEVED: u32 = 3;
+const BELIEVED: usize = 3;
 /// A slew takes this share of the time between exchanges, and no longer than [`LONGEST_SLEW`].
 const SLEW_SHARE: i64 = 4;
 const LONGEST_SLEW: Nanos = Nanos::from_seconds(1);
@@ -61,7 +61,8 @@ pub struct Radclock {
     reading: Reading,
     history: History,
     estimate: Option<Estimate>,
-    contradictions: u32,
+    /// Exchanges on end that contradict the estimate.
+    contradictions: Vec<Exchange>,
 }
 
 /// What the latest exchanges say.
@@ -76,6 +77,8 @@ struct Estimate {
     deviation: f64,
     /// Largest error of the offset beside half the least round trip, in seconds, under the assumptions.
     beyond: f64,
+    /// How much further the latest exchange is from the offset than its own point error explains, in seconds.
+    unexplained: f64,
 }
 
 impl Estimate {
@@ -107,7 +110,7 @@ impl Radclock {
     /// A clock that follows `reference` and knows nothing of it yet.
     pub fn new(reference: NodeId) -> Self {
         let history = History::default();
-        Self { reference, reading: Reading::LOCAL, history, estimate: None, contradictions: 0 }
+        Self { reference, reading: Reading::LOCAL, history, estimate: None, contradictions: Vec::new() }
     }
 
     /// What the difference clock makes of a span of local time: how long it lasted on the reference's clock. The span itself
@@ -117,18 +120,19 @@ impl Radclock {
         span + Rate::from_ratio(rate).over(span)
     }
 
-    /// Whether an exchange is to be used. After three contradictions on end nothing of the past is left.
+    /// Whether an exchange is to be used. After three contradictions on end they are all that is left of the past.
     fn admits(&mut self, epoch: Time<Local>, exchange: &Exchange) -> bool {
         let fits = |estimate: Estimate| epoch > estimate.epoch && estimate.allows(epoch, exchange);
         if self.estimate.is_none_or(fits) {
-            self.contradictions = 0;
+            self.contradictions.clear();
             return true;
         }
-        self.contradictions += 1;
-        if self.contradictions < BELIEVED {
+        if self.contradictions.len() + 1 < BELIEVED {
+            self.contradictions.push(exchange.clone());
             return false;
         }
-        (self.history, self.estimate, self.contradictions) = (History::default(), None, 0);
+        (self.history, self.estimate) = (History::default(), None);
+        self.contradictions.drain(..).for_each(|before| self.history.push(&before));
         true
     }
 
@@ -169,7 +173,8 @@ impl Radclock {
         // The rate's error, uniform between ± ageing, is the same for all points.
         let strayed = 4.0 * UNIFORM_VARIANCE * (ageing * age / total).powi(2);
         let deviation = (variance / total.powi(2) + strayed).sqrt();
-        Some(Estimate { epoch, offset, rates, deviation, beyond: beyond / total })
+        let unexplained = (offset - last.sample.offset).abs().as_seconds() - last.error.as_seconds() / 2.0;
+        Some(Estimate { epoch, offset, rates, deviation, beyond: beyond / total, unexplained })
     }
 
     /// The reading as it is, with a bound that covers what `exchange` says against it.
@@ -193,7 +198,10 @@ impl Radclock {
         let growth = estimate.growth()?;
         let aged = growth.over((at - estimate.epoch).abs());
         let half = self.history.floor().max(Nanos::ZERO).over(2) + PRECISION.times(2);
-        Some(ErrorBound { initial: half + span(estimate.beyond) + aged + slewing.abs(), growth })
+        Some(ErrorBound {
+            initial: half + span(estimate.beyond.max(estimate.unexplained)) + aged + slewing.abs(),
+            growth,
+        })
     }
 }
 
