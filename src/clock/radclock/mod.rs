@@ -9,7 +9,8 @@
 //! Estimates: reference's clock − local clock in ns, positive when the reference is ahead, and its rate. Inputs: exchanges
 //! with the reference (stamps, ns). Outputs: a [`Reading`] that slews, never jumps; the standard error of the offset
 //! ([`Clock::deviation`]); an [`ErrorBound`]: half the least round trip, half the weighted point errors (or what the latest
-//! exchange shows beyond its own), and what the rate's own bound and 0.1 ppm of wander add. Cost an exchange: some passes over at most 256 points; 16 kB.
+//! exchange shows beyond its own), and what the rate's own bound and 0.1 ppm of wander add. Cost an exchange: some passes
+//! over at most 256 points, three sorts of them; 16 kB.
 //!
 //! # Rules
 //! - Point error E_i = RTT_i − least RTT; aged, E_i + gamma · age. The weight is exp(−(aged/E)²).
