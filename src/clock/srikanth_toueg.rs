@@ -247,7 +247,7 @@ mod tests {
     fn a_round_is_not_accepted_on_the_way_to_a_later_one() {
         let mut clock = clock(3, 63.5);
         assert_eq!(hear(&mut clock, 1, 64.5, 1, 1), None, "half of four are cut off");
-        [66.0, 69.0, 72.0].map(|s| assert_eq!(hear(&mut clock, 1, s, 1, 1), None));
+        [66.0, 69.0, 72.0].into_iter().for_each(|s| assert_eq!(hear(&mut clock, 1, s, 1, 1), None));
         (2..=3).for_each(|from| assert_eq!(hear(&mut clock, from, 127.0, 1, 1), None));
         assert_eq!(hear(&mut clock, 2, 128.5, 2, 2), None, "three say one or more, two say two");
         assert_eq!(hear(&mut clock, 3, 128.6, 2, 2), Some(129_000));

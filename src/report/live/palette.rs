@@ -25,7 +25,7 @@ impl Palette {
 
     /// Of an algorithm's line.
     pub fn algorithm(self, algorithm: Algorithm) -> Style {
-        const COLOURS: [Color; 12] = [
+        const COLOURS: [Color; 14] = [
             Color::Magenta,
             Color::Cyan,
             Color::Green,
@@ -38,6 +38,8 @@ impl Palette {
             Color::LightBlue,
             Color::LightYellow,
             Color::Gray,
+            Color::White,
+            Color::DarkGray,
         ];
         self.colour(COLOURS[algorithm as usize % COLOURS.len()])
     }
