@@ -16,7 +16,7 @@ use super::summary::{Promise, Row};
 use super::track::{Base, Track, gap};
 use super::truth::Truth;
 use crate::ids::{Algorithm, Algorithms, NodeId};
-use crate::order::report::StampSource;
+use crate::order::stamp;
 use crate::time::{Local, Nanos, Time};
 
 /// All clocks of all nodes over the run and the ordering phase that may follow it.
@@ -135,12 +135,7 @@ impl<'a> Clocks<'a> {
 
     /// Eps p50 and max of the phase's physical clock, from the first agent's beginning to the last one's end.
     pub fn eps_of_phase(&self, reports: &Reports<'_>) -> Option<(Nanos, Nanos)> {
-        let algorithm = match reports.first()?.1.phase.source {
-            StampSource::Lamport => Algorithm::Lamport,
-            StampSource::Ntp | StampSource::Hlc => Algorithm::Ntp,
-            StampSource::Physical(algorithm) => algorithm,
-            StampSource::Floor | StampSource::LamportLogical => return None,
-        };
+        let algorithm = stamp::algorithm(reports.first()?.1.phase.source)?;
         let time = |node: NodeId, ns: i64| self.when(node, Time::from_nanos(ns));
         let began = reports.iter().filter_map(|(node, report)| time(*node, report.began_ns)).min_by(f64::total_cmp)?;
         let ended = reports.iter().filter_map(|(node, report)| time(*node, report.ended_ns)).max_by(f64::total_cmp)?;
