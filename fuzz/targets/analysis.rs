@@ -15,7 +15,8 @@ fuzz_target!(init: seeds::write("analysis"), |data: &[u8]| {
     let mut bytes = Bytes(data);
     let count = 1 + u32::from(bytes.pick(4));
     let runs: Vec<AgentRun> = (0..count).map(|node| run(&mut bytes, node)).collect();
-    let summary = summarise("fuzzed", &runs);
+    let mut summary = summarise("fuzzed", &runs);
+    summary.measure_loops(&runs);
     let _ = (csv::summary_csv(&summary), csv::arcs_csv(&summary), csv::ordering_csv(&summary));
     let _ = terminal::report(&summary);
     // What is large takes long: the fuzzer decides whether it is worth while.

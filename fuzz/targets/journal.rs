@@ -33,7 +33,8 @@ fn read(file: &[u8]) {
             unreadable: Unreadable { gaps: journal.gaps.len() as u64, ..Unreadable::default() },
         })
         .collect();
-    let summary = summarise(&run_id(&journals), &runs);
+    let mut summary = summarise(&run_id(&journals), &runs);
+    summary.measure_loops(&runs);
     let _ = (csv::summary_csv(&summary), csv::arcs_csv(&summary), csv::ordering_csv(&summary));
     let _ = terminal::report(&summary);
 }

@@ -9,7 +9,6 @@ use super::envelope::sweep;
 use super::events::{self, MOST_EVENTS, Watched};
 use super::facts;
 use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
-use super::loops;
 use super::optimum::Optimum;
 use super::ordering::{self, OrderRow, Reports};
 use super::parameters;
@@ -51,7 +50,6 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     summary.notes.extend(measured.notes);
     (summary.parameters, summary.certified_bound) = (measured.parameters, measured.certified);
     summary.residual_bound = measured.residual;
-    summary.loops = loops::measure(&spans);
     summary.notes.extend(shared::partly_run(&spans));
     let run = Run { config: &config, spans: &spans };
     match Truth::rebuild(&spans).and_then(|truth| Some((Horizon::of(&spans, &truth)?, truth))) {

@@ -141,7 +141,7 @@ pub struct Summary {
     pub residual_bound: Option<CertifiedBound>,
     /// What is proved without a common clock, where it was asked for.
     pub proved: Option<Proved>,
-    /// What loops of links reveal of the asymmetry of delays.
+    /// What loops of links reveal of the asymmetry of delays, where it was asked for.
     pub loops: Loops,
     /// What the best algorithm could have promised.
     pub optimum: Optimum,

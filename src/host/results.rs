@@ -110,7 +110,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
     Ok(Recomputed { analysed, files, notes: journaled.unreadable })
 }
 
-/// What the journals in `paths` say, without certificate and stability; where true time is unknown with the certificate,
+/// What the journals in `paths` say, without certificate, stability and loops; where true time is unknown with the certificate,
 /// which the verdict then stands on.
 ///
 /// # Errors
@@ -152,6 +152,7 @@ impl Journaled {
         let mut summary = summarise(&self.run_id, &self.runs);
         summary.certify(&self.runs);
         summary.steady();
+        summary.measure_loops(&self.runs);
         summary.notes.extend(self.unreadable.iter().cloned());
         summary
     }

@@ -23,6 +23,7 @@ pub fn full() -> Summary {
     }
     let mut summary = summarise("run-1", &runs);
     summary.steady();
+    summary.measure_loops(&runs);
     summary.notes.push(HOSTILE.to_owned());
     summary.ordering =
         StampSource::ORDERING.into_iter().flat_map(|source| [row(source, false), row(source, true)]).collect();

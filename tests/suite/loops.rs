@@ -21,7 +21,9 @@ fn world(shape: &str, links: &str) -> String {
 fn loops(text: &str, seed: u64) -> Loops {
     let mut runs = journals(&Scenario::parse(text).expect("a scenario"), seed);
     runs.iter_mut().for_each(|run| run.header.oscillator = None);
-    summarise("run", &runs).loops
+    let mut summary = summarise("run", &runs);
+    summary.measure_loops(&runs);
+    summary.loops
 }
 
 const TRIANGLE: &str = "shape = \"full\", nodes = 3";

@@ -21,6 +21,7 @@ pub fn summary(nodes: u32, seed: u64) -> Summary {
     let mut summary = summarise("0123456789abcdef", &runs);
     summary.certify(&runs);
     summary.steady();
+    summary.measure_loops(&runs);
     summary
 }
 

@@ -17,7 +17,8 @@ pub mod pairs;
 
 use std::collections::BTreeMap;
 
-use super::run::Span;
+use super::Summary;
+use super::run::{AgentRun, Span, choose};
 use crate::ids::NodeId;
 use basis::Basis;
 use pairs::{Middle, Pairs};
@@ -89,8 +90,15 @@ pub struct Loops {
     pub independent: usize,
 }
 
+impl Summary {
+    /// Adds what loops of links reveal. Cost: O(M log M) for M exchanges, so that only reports ask for it.
+    pub fn measure_loops(&mut self, runs: &[AgentRun]) {
+        self.loops = measure(&choose(runs).0);
+    }
+}
+
 /// Measures the loops of a run.
-pub fn measure(spans: &BTreeMap<NodeId, Span<'_>>) -> Loops {
+fn measure(spans: &BTreeMap<NodeId, Span<'_>>) -> Loops {
     let pairs = Pairs::read(spans);
     let basis = Basis::of(pairs.links(), MOST_LOOPS);
     let mut measured = Vec::new();
