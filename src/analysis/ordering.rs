@@ -96,7 +96,8 @@ fn least(reports: &Reports<'_>) -> u64 {
     reports.iter().map(|(_, report)| report.delivered_in_time).min().unwrap_or(0)
 }
 
-fn per_second(reports: &Reports<'_>) -> f64 {
+/// Commands a second that the slowest agent delivered in time.
+pub fn per_second(reports: &Reports<'_>) -> f64 {
     let duration = phase(reports).map_or(0, |phase| phase.duration_ns).max(1);
     least(reports) as f64 * NANOS_PER_SECOND as f64 / duration as f64
 }

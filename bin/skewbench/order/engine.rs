@@ -1,6 +1,6 @@
 //! What the ordering engine reports, as a row like that of any other workload.
 
-use skewbench::analysis::ordering::{OrderRow, by_phase, rows};
+use skewbench::analysis::ordering::{OrderRow, by_phase, per_second, rows};
 use skewbench::ids::NodeId;
 use skewbench::order::report::PhaseReport;
 use skewbench::time::Nanos;
@@ -27,6 +27,11 @@ pub fn row(reports: &[(NodeId, PhaseReport)], floor: &[(NodeId, PhaseReport)], a
         checks: ordered.as_ref().map_or_else(Vec::new, checks),
     };
     (row, cpu)
+}
+
+/// Commands a second that the slowest agent delivered in time.
+pub fn carried(reports: &[(NodeId, PhaseReport)]) -> f64 {
+    by_phase(reports.iter().map(|(node, report)| (*node, report))).first().map_or(0.0, per_second)
 }
 
 fn checks(row: &OrderRow) -> Vec<Check> {

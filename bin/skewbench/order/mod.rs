@@ -8,9 +8,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use skewbench::host::program::{self, Malformed};
+use skewbench::report::workload::{Given, Place};
 use skewbench::sweep::price::Varying;
 use skewbench::time::Nanos;
-use skewbench::trial::{Clock, Workload};
+use skewbench::trial::{Clock, Premise, Terms, Workload};
+use skewbench::workload::Row;
+
+type Run = (Given<'static>, Row);
 
 /// Run workloads whose order depends on clocks, and put their price beside its prediction.
 ///
@@ -157,6 +161,26 @@ impl Args {
             return Err(Malformed(text).into());
         }
         Ok(declared - delay - jitter)
+    }
+}
+
+/// What an open loop in virtual time is given.
+fn given(workload: Workload, terms: &Terms) -> Given<'static> {
+    Given {
+        workload: workload.name(),
+        broken: (terms.premise == Premise::Broken).then(|| workload.ablation()),
+        nodes: terms.nodes,
+        eps: terms.eps,
+        declared_eps: terms.declared,
+        delay: terms.delay,
+        jitter: terms.jitter,
+        rate_per_s: Some(terms.rate),
+        span: terms.span,
+        seed: terms.seed,
+        stamps: terms.stamps.name(),
+        load: "open",
+        premises: Vec::new(),
+        place: Place::VIRTUAL,
     }
 }
 

@@ -11,16 +11,16 @@ use skewbench::host::{clock, facts};
 use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::model::oscillator;
-use skewbench::order::report::{Load, Phase, PhaseReport, StampSource};
+use skewbench::order::report::{Load, Phase, StampSource};
 use skewbench::probe::Key;
 use skewbench::report::workload::{self, Given, Place};
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 use skewbench::trial::{Clock, Premise, Terms, Workload, World};
-use skewbench::workload::{Check, Row};
+use skewbench::workload::Check;
 use tokio::sync::watch;
 
-use super::{Args, Clocks, engine, exit_code};
+use super::{Args, Clocks, Run, engine, exit_code, given};
 use crate::{folder, out};
 
 /// Clocks begin up to so far from true time, as in the lab.
@@ -47,8 +47,6 @@ const BURST: Nanos = Nanos::from_millis(10);
 const FEW: f64 = 200.0;
 /// No run has more operations: its traces must be kept.
 const MOST: f64 = 40_000.0;
-
-type Run = (Given<'static>, Row);
 
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
@@ -196,7 +194,7 @@ impl Session<'_> {
                 measured.push(("open", Some(rate), company.phase(phase(clock.stamps(), open(rate), span))));
             } else {
                 let saturated = company.phase(phase(clock.stamps(), Load::Saturated, span));
-                let half = delivered_per_s(&saturated) / 2.0;
+                let half = engine::carried(&saturated) / 2.0;
                 measured.push(("saturated", None, saturated));
                 measured.push(("half", Some(half), company.phase(phase(clock.stamps(), open(half), span))));
             }
@@ -264,16 +262,8 @@ impl Session<'_> {
         let terms = &world.terms;
         let declared = self.terms(workload, clock, 1.0)?;
         let given = Given {
-            workload: workload.name(),
-            broken: None,
-            nodes: terms.nodes,
-            eps: terms.eps,
-            declared_eps: terms.declared,
-            delay: terms.delay,
-            jitter: terms.jitter,
             rate_per_s: rate,
             span,
-            seed: terms.seed,
             stamps: clock.name(),
             load,
             premises: premises(&declared, terms),
@@ -284,6 +274,7 @@ impl Session<'_> {
                 payload_bytes: Some(if workload == Workload::TotalOrder { PAYLOAD_BYTES } else { 0 }),
                 cpu: Some(cpu),
             },
+            ..given(workload, terms)
         };
         let gap = if self.runs.is_empty() { "" } else { "\n" };
         out::put(&format!("{gap}{}", workload::text(&given, &row)))?;
@@ -311,13 +302,6 @@ fn per_second(outcome: &TrialOutcome) -> Option<f64> {
     let busy = outcome.busy.as_seconds();
     (outcome.ended_early.is_none() && outcome.row.operations > 0 && busy > 0.0)
         .then(|| outcome.row.operations as f64 / busy)
-}
-
-/// Commands a second that the slowest agent delivered in time.
-fn delivered_per_s(reports: &[(NodeId, PhaseReport)]) -> f64 {
-    let delivered = reports.iter().map(|(_, report)| report.delivered_in_time).min().unwrap_or_default();
-    let duration_ns = reports.first().map_or(1, |(_, report)| report.phase.duration_ns.max(1));
-    delivered as f64 * 1e9 / duration_ns as f64
 }
 
 /// What of that which the workload was told was not so.

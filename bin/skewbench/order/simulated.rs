@@ -4,15 +4,14 @@ use anyhow::Result;
 use skewbench::host::program::Malformed;
 use skewbench::ids::Algorithm;
 use skewbench::report::html::price::{self, Over};
-use skewbench::report::workload::{self, Given, Place};
+use skewbench::report::workload;
 use skewbench::sim::workload::Virtual;
 use skewbench::sweep::price::Varying;
 use skewbench::sweep::values::Varied;
 use skewbench::time::Nanos;
 use skewbench::trial::{Clock, Premise, Terms, Workload};
-use skewbench::workload::Row;
 
-use super::{Args, Clocks, exit_code};
+use super::{Args, Clocks, Run, exit_code, given};
 use crate::{folder, out};
 
 /// No run may be expected to send more messages than about this: it would take minutes and gigabytes.
@@ -21,8 +20,6 @@ const MOST_MESSAGES: f64 = 1e6;
 const BEATS_PER_S: f64 = 50.0;
 /// A measured quantity is as predicted within this share, and four times what chance does.
 const SLACK: f64 = 0.05;
-
-type Run = (Given<'static>, Row);
 
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
@@ -128,24 +125,5 @@ fn clock(args: &Args) -> Result<Clock> {
         [] => Ok(Clock::Physical(Algorithm::Ntp)),
         [Clocks::One(clock)] if clock.algorithm() == Algorithm::Ntp => Ok(clock),
         _ => Err(Malformed("--clock with --simulated: choose one of ntp, hlc and lamport-logical".to_owned()).into()),
-    }
-}
-
-fn given(workload: Workload, terms: &Terms) -> Given<'static> {
-    Given {
-        workload: workload.name(),
-        broken: (terms.premise == Premise::Broken).then(|| workload.ablation()),
-        nodes: terms.nodes,
-        eps: terms.eps,
-        declared_eps: terms.declared,
-        delay: terms.delay,
-        jitter: terms.jitter,
-        rate_per_s: Some(terms.rate),
-        span: terms.span,
-        seed: terms.seed,
-        stamps: terms.stamps.name(),
-        load: "open",
-        premises: Vec::new(),
-        place: Place::VIRTUAL,
     }
 }
