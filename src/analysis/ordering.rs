@@ -161,6 +161,9 @@ mod tests {
                 .iter()
                 .map(|(commands, digest)| Checkpoint { commands: *commands, digest: *digest })
                 .collect(),
+            acknowledged: Some(delivered / 2),
+            holdings: vec![],
+            links: vec![],
         }
     }
 

@@ -1,28 +1,40 @@
-//! How the mesh comes about: of each pair, the node with the lower id dials.
+//! How connections of the mesh come about and are mended: of each pair, the node with the lower id dials. The first
+//! connection mends a stream on which nothing was said yet.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, Result, bail};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::timeout;
 
-use super::handshake::{Identity, Refusal, accept, dial};
+use super::handshake::{Call, Greeting, Identity, Place, Refusal, accept, dial};
 use super::inbox::Delays;
 use super::peer::Peer;
 use super::timer::Timer;
 use super::{Mesh, MeshConfig};
+use crate::host::clock::raw_now;
+use crate::host::program::random_bytes;
 use crate::ids::{Arc, NodeId};
+use crate::order::link::{LinkChange, LinkReport, LinkState, Loss, PlannedCut};
+use crate::time::{Nanos, Raw, Time};
 use crate::topology::Impairment;
 
 /// A handshake that takes longer is given up.
-const HANDSHAKE: Duration = Duration::from_secs(2);
-/// Time between two tries to reach a peer.
-const RETRY: Duration = Duration::from_millis(50);
+const HANDSHAKE: Duration = Duration::from_secs(1);
 /// Most handshakes that strangers can keep open at once.
 const MAX_HANDSHAKES: usize = 32;
+/// How long nobody is let in after the system could not.
+const SHORTAGE: Nanos = Nanos::from_millis(50);
+/// Whoever waits for connections alone looks at them again after so long.
+const LOOK_AGAIN: Nanos = Nanos::from_seconds(1);
+/// Most planned cuts of one phase.
+const MAX_CUTS: usize = 1_024;
 
 /// Where a peer listens, and what a lab does to what comes from it.
 #[derive(Clone, Copy, Debug)]
@@ -35,110 +47,312 @@ pub struct PeerAddress {
     pub impairment: Option<Impairment>,
 }
 
+/// A planned cut of one's own connection to a peer.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    peer: usize,
+    from: Time<Raw>,
+    until: Time<Raw>,
+}
+
+type Greeted = Result<(Greeting, TcpStream), String>;
+type Dialed = (usize, Result<(Place, TcpStream), Refusal>);
+
+/// What connections are made and mended with.
+pub(super) struct Links {
+    identity: Identity,
+    listener: TcpListener,
+    greeting: JoinSet<Greeted>,
+    dialing: JoinSet<Dialed>,
+    /// Peers that are being dialed.
+    dialed: Vec<bool>,
+    /// Nobody is let in before.
+    listens: Time<Raw>,
+    /// Why the last one was refused, and why there is no hope.
+    refused: Option<String>,
+    hopeless: Option<String>,
+    planned: Vec<PlannedCut>,
+    due: Vec<Due>,
+    told: Vec<LinkState>,
+    changes: Option<mpsc::Sender<LinkChange>>,
+}
+
 impl Mesh {
     /// Connects to every peer: dials those with higher ids and accepts the others from `listener`.
     ///
     /// # Errors
     /// Fails if a peer has another key, or is not there before the configured patience ends.
-    pub async fn connect(config: MeshConfig, listener: TcpListener) -> anyhow::Result<Self> {
-        let identity = Identity { me: config.me, cluster: config.cluster, key: config.key.clone() };
-        let deadline = Instant::now() + Duration::from_nanos(config.patience.0.max(0) as u64);
-        let (dialed, accepted) = tokio::try_join!(
-            dial_all(&config, &identity, deadline),
-            accept_all(&config, &identity, &listener, deadline)
-        )?;
-        let mut streams = dialed;
-        streams.extend(accepted);
-        let peers = streams.into_iter().map(|(id, stream)| Peer::new(id, stream, delays(&config, id))).collect();
-        let timer = Timer::new().context("no timer: raise the limit of open files")?;
-        Ok(Self { me: config.me, peers, plausible: config.plausible, raw_clock: config.raw_clock, timer })
-    }
-}
-
-fn delays(config: &MeshConfig, from: NodeId) -> Option<Delays> {
-    let impairment = config.peers.iter().find(|peer| peer.id == from)?.impairment?;
-    Some(Delays { seed: config.seed, arc: Arc { from, to: config.me }, impairment })
-}
-
-async fn dial_all(
-    config: &MeshConfig,
-    identity: &Identity,
-    deadline: Instant,
-) -> anyhow::Result<BTreeMap<NodeId, TcpStream>> {
-    let mut dialing = JoinSet::new();
-    for peer in config.peers.iter().copied().filter(|peer| peer.id > config.me) {
-        let identity = identity.clone();
-        dialing.spawn(async move { (peer.id, dial_one(&identity, peer, deadline).await) });
-    }
-    let mut streams = BTreeMap::new();
-    while let Some(dialed) = dialing.join_next().await {
-        let (id, stream) = dialed.context("dialing was interrupted")?;
-        streams.insert(id, stream?);
-    }
-    Ok(streams)
-}
-
-/// Tries until the peer answers, proves to be another one, or the deadline passes.
-async fn dial_one(identity: &Identity, peer: PeerAddress, deadline: Instant) -> anyhow::Result<TcpStream> {
-    let PeerAddress { id, address, .. } = peer;
-    loop {
-        let why = match timeout(HANDSHAKE, dial_once(identity, peer)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(Refusal::Broken(why))) => why.to_string(),
-            Ok(Err(refusal)) => bail!("node {id} at {address}: {refusal}"),
-            Err(_) => "no answer".to_owned(),
+    pub async fn connect(config: MeshConfig, listener: TcpListener) -> Result<Self> {
+        let now = raw_now();
+        let incarnation = u64::from_le_bytes(random_bytes()?).max(1);
+        let identity = Identity { me: config.me, cluster: config.cluster, key: config.key.clone(), incarnation };
+        let new = |peer: &PeerAddress| Peer::new(peer.id, peer.address, delays(&config, peer), now, config.patience);
+        let mut peers: Vec<Peer> = config.peers.iter().map(new).collect();
+        peers.sort_by_key(|peer| peer.id);
+        let links = Links {
+            identity,
+            listener,
+            greeting: JoinSet::new(),
+            dialing: JoinSet::new(),
+            dialed: vec![false; peers.len()],
+            listens: now,
+            refused: None,
+            hopeless: None,
+            planned: Vec::new(),
+            due: Vec::new(),
+            told: vec![LinkState::Up; peers.len()],
+            changes: None,
         };
-        if Instant::now() + RETRY >= deadline {
+        let timer = Timer::new().context("no timer: raise the limit of open files")?;
+        let mut mesh =
+            Self { me: config.me, peers, links, plausible: config.plausible, raw_clock: config.raw_clock, timer };
+        poll_fn(|cx| mesh.poll_connected(cx)).await?;
+        mesh.peers.iter_mut().for_each(|peer| peer.set_patience(config.mending));
+        mesh.links.changes = config.changes;
+        Ok(mesh)
+    }
+
+    fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            let now = raw_now();
+            self.tend(cx, now);
+            if let Some(why) = self.links.hopeless.take() {
+                return Poll::Ready(Err(anyhow::Error::msg(why)));
+            }
+            if self.peers.iter().any(Peer::is_lost) {
+                return Poll::Ready(self.missing());
+            }
+            if self.peers.iter().all(Peer::is_up) {
+                return Poll::Ready(Ok(()));
+            }
+            let next = self.next_tending(now).unwrap_or(now + LOOK_AGAIN);
+            std::task::ready!(self.timer.poll_until(cx, now, next));
+        }
+    }
+
+    /// Says who is not there.
+    fn missing(&self) -> Result<()> {
+        let why = self.links.refused.as_deref().unwrap_or("no answer");
+        let missing: Vec<&Peer> = self.peers.iter().filter(|peer| !peer.is_up()).collect();
+        if let Some(Peer { id, address, .. }) = missing.iter().find(|peer| peer.id > self.me) {
             bail!("node {id} at {address} cannot be reached for ordering ({why}): check that its agent runs");
         }
-        sleep(RETRY).await;
+        let missing = missing.iter().map(|peer| peer.id.to_string()).collect::<Vec<_>>().join(", ");
+        bail!("no ordering connection from nodes {missing} (last refused: {why}): check that their agents run");
     }
-}
 
-async fn dial_once(identity: &Identity, peer: PeerAddress) -> Result<TcpStream, Refusal> {
-    let mut stream = TcpStream::connect(peer.address).await?;
-    stream.set_nodelay(true)?;
-    dial(&mut stream, identity, peer.id).await?;
-    Ok(stream)
-}
+    /// Keeps the streams going while no phase is run, for as long as the future is polled: somebody else may need what was
+    /// sent before.
+    pub async fn idle(&mut self) -> Infallible {
+        poll_fn(|cx| {
+            loop {
+                let now = raw_now();
+                self.tend(cx, now);
+                let mut moved = false;
+                for peer in &mut self.peers {
+                    moved |= peer.poll_read(cx).is_ready();
+                    peer.flush(cx);
+                }
+                let next = self.next_tending(now).unwrap_or(now + LOOK_AGAIN);
+                if !moved && self.timer.poll_until(cx, now, next).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
 
-async fn accept_all(
-    config: &MeshConfig,
-    identity: &Identity,
-    listener: &TcpListener,
-    deadline: Instant,
-) -> anyhow::Result<BTreeMap<NodeId, TcpStream>> {
-    let expected: Vec<NodeId> = config.peers.iter().map(|peer| peer.id).filter(|id| *id < config.me).collect();
-    let (mut streams, mut greeting, mut refused) = (BTreeMap::new(), JoinSet::new(), None);
-    while streams.len() < expected.len() {
-        tokio::select! {
-            dialed = listener.accept(), if greeting.len() < MAX_HANDSHAKES => match dialed {
-                Ok((stream, from)) => drop(greeting.spawn(greet(identity.clone(), stream, from))),
-                Err(_) => sleep(RETRY).await,
-            },
-            Some(greeted) = greeting.join_next() => match greeted.context("accepting was interrupted")? {
-                Ok((id, stream)) if expected.contains(&id) => drop(streams.insert(id, stream)),
-                Ok((id, _)) => refused = Some(format!("node {id} is not expected")),
-                Err(why) => refused = Some(why),
-            },
-            () = tokio::time::sleep_until(deadline) => {
-                let missing = expected.iter().filter(|id| !streams.contains_key(id)).map(NodeId::to_string);
-                let missing = missing.collect::<Vec<_>>().join(", ");
-                let why = refused.map_or_else(String::new, |why| format!("; last refused: {why}"));
-                bail!("no ordering connection from nodes {missing}{why}: check that their agents run");
+    /// The connections that are to be cut in the next phase or scene, from its beginning on.
+    pub fn plan_cuts(&mut self, cuts: &[PlannedCut]) {
+        self.links.planned = cuts.iter().take(MAX_CUTS).copied().collect();
+    }
+
+    /// A phase begins: what becomes of connections is counted anew, and the cuts that are planned for it are due.
+    pub(super) fn begin(&mut self, began: Time<Raw>) {
+        self.peers.iter_mut().for_each(|peer| peer.begin(began));
+        let (me, peers) = (self.me, &self.peers);
+        let due = |cut: PlannedCut| {
+            let other = cut.other(me)?;
+            let peer = peers.iter().position(|peer| peer.id == other)?;
+            Some(Due { peer, from: began + cut.after, until: began + cut.after + cut.length })
+        };
+        self.links.due = std::mem::take(&mut self.links.planned).into_iter().filter_map(due).collect();
+    }
+
+    /// What became of the connections since the phase began.
+    pub fn links(&self) -> Vec<LinkReport> {
+        let now = raw_now();
+        self.peers.iter().map(|peer| peer.report(now)).collect()
+    }
+
+    /// Makes, mends and gives up connections, as far as that goes without waiting.
+    pub(super) fn tend(&mut self, cx: &mut Context<'_>, now: Time<Raw>) {
+        self.sever(now);
+        self.listen(cx, now);
+        self.call(cx, now);
+        for peer in &mut self.peers {
+            if peer.cut().is_some_and(|cut| cut.until <= now) {
+                peer.lose(Loss::Unmended, now);
+            }
+        }
+        self.tell(now);
+    }
+
+    /// When to tend to the connections again after `now`, if nothing happens before.
+    pub(super) fn next_tending(&self, now: Time<Raw>) -> Option<Time<Raw>> {
+        let of = |(peer, dialed): (&Peer, &bool)| {
+            let cut = peer.cut()?;
+            let calls = peer.id > self.me && !dialed;
+            Some(if calls { cut.retry.max(peer.held()).min(cut.until) } else { cut.until })
+        };
+        let cuts = self.peers.iter().zip(&self.links.dialed).filter_map(of);
+        let listens = Some(self.links.listens).filter(|listens| *listens > now);
+        cuts.chain(self.links.due.iter().map(|due| due.from)).chain(listens).min()
+    }
+
+    /// Cuts what is to be cut now.
+    fn sever(&mut self, now: Time<Raw>) {
+        let Self { links, peers, .. } = self;
+        links.due.retain(|due| {
+            if due.from <= now {
+                peers[due.peer].hold(now, due.until);
+            }
+            due.from > now
+        });
+    }
+
+    fn listen(&mut self, cx: &mut Context<'_>, now: Time<Raw>) {
+        while now >= self.links.listens && self.links.greeting.len() < MAX_HANDSHAKES {
+            match self.links.listener.poll_accept(cx) {
+                Poll::Ready(Ok((stream, from))) => {
+                    self.links.greeting.spawn(greet(self.links.identity.clone(), stream, from));
+                }
+                Poll::Ready(Err(_)) => self.links.listens = now + SHORTAGE,
+                Poll::Pending => break,
+            }
+        }
+        while let Poll::Ready(Some(greeted)) = self.links.greeting.poll_join_next(cx) {
+            match greeted {
+                Ok(Ok((greeting, stream))) => self.welcome(&greeting, stream, now),
+                Ok(Err(why)) => self.links.refused = Some(why),
+                Err(_) => {}
             }
         }
     }
-    Ok(streams)
+
+    /// Answers a peer that has proved who it is. Its old connection ends here, if it still seemed to work.
+    fn welcome(&mut self, greeting: &Greeting, stream: TcpStream, now: Time<Raw>) {
+        let Self { links, peers, me, .. } = self;
+        let Some(peer) = peers.iter_mut().find(|peer| peer.id == greeting.from && peer.id < *me) else {
+            links.refused = Some(format!("node {} is not expected", greeting.from));
+            return;
+        };
+        let Place { incarnation, received } = greeting.place;
+        let overtaken = incarnation == peer.incarnation && greeting.number <= peer.call;
+        if peer.is_held(now) || overtaken {
+            return;
+        }
+        peer.interrupt(now);
+        peer.call = greeting.number;
+        let known = peer.incarnation == 0 || peer.incarnation == incarnation;
+        let knows = greeting.known == 0 || greeting.known == links.identity.incarnation;
+        if !(known || peer.is_blank()) || !knows {
+            peer.lose(Loss::Restarted, now);
+        } else if !peer.is_lost() && peer.resume(received).is_err() {
+            peer.lose(Loss::Misled, now);
+        }
+        let count = (!peer.is_lost()).then_some(peer.received());
+        let answer = greeting.answer(&links.identity, count);
+        // A new connection takes so few bytes, or it is broken and the dialer will try again.
+        let answered = stream.try_write(&answer).is_ok_and(|written| written == answer.len());
+        if answered && count.is_some() {
+            peer.mend(stream, incarnation, now);
+        }
+    }
+
+    fn call(&mut self, cx: &mut Context<'_>, now: Time<Raw>) {
+        let Self { links, peers, me, .. } = self;
+        for (index, peer) in peers.iter_mut().enumerate().filter(|(_, peer)| peer.id > *me) {
+            let due = peer.cut().is_some_and(|cut| cut.retry <= now) && !peer.is_held(now);
+            if due && !links.dialed[index] {
+                peer.pause(now);
+                links.dialed[index] = true;
+                peer.call += 1;
+                let (known, received, number) = (peer.incarnation, peer.received(), peer.call);
+                let call = Call { to: peer.id, known, received, number };
+                let (identity, address) = (links.identity.clone(), peer.address);
+                links.dialing.spawn(async move { (index, dial_once(&identity, address, call).await) });
+            }
+        }
+        while let Poll::Ready(Some(dialed)) = self.links.dialing.poll_join_next(cx) {
+            if let Ok((index, answer)) = dialed {
+                self.links.dialed[index] = false;
+                self.hear(index, answer, now);
+            }
+        }
+    }
+
+    /// Takes the answer of a peer that was dialed.
+    fn hear(&mut self, index: usize, answer: Result<(Place, TcpStream), Refusal>, now: Time<Raw>) {
+        let (peer, links) = (&mut self.peers[index], &mut self.links);
+        match answer {
+            Ok((place, stream)) => {
+                if peer.is_held(now) || peer.cut().is_none() {
+                    return;
+                }
+                let known = peer.incarnation == 0 || peer.incarnation == place.incarnation || peer.is_blank();
+                match peer.resume(place.received) {
+                    _ if !known => peer.lose(Loss::Restarted, now),
+                    Err(_) => peer.lose(Loss::Misled, now),
+                    Ok(()) => peer.mend(stream, place.incarnation, now),
+                }
+            }
+            Err(Refusal::Restarted) if peer.is_blank() => peer.incarnation = 0,
+            Err(Refusal::Restarted) => peer.lose(Loss::Restarted, now),
+            Err(Refusal::Broken(why)) => links.refused = Some(why.to_string()),
+            Err(refusal @ (Refusal::Key | Refusal::Stranger)) => {
+                links.hopeless = Some(format!("node {} at {}: {refusal}", peer.id, peer.address));
+            }
+        }
+    }
+
+    /// Tells whoever wants to know what changed.
+    fn tell(&mut self, now: Time<Raw>) {
+        let Some(changes) = &self.links.changes else { return };
+        for (peer, told) in self.peers.iter().zip(&mut self.links.told) {
+            let state = peer.state();
+            if state != *told {
+                *told = state;
+                // Whoever does not listen finds it in the phase's report.
+                let _ = changes.try_send(LinkChange { peer: peer.id, state, cut_ns: peer.report(now).cut_ns });
+            }
+        }
+    }
 }
 
-async fn greet(identity: Identity, mut stream: TcpStream, from: SocketAddr) -> Result<(NodeId, TcpStream), String> {
+fn delays(config: &MeshConfig, peer: &PeerAddress) -> Option<Delays> {
+    let impairment = peer.impairment?;
+    Some(Delays { seed: config.seed, arc: Arc { from: peer.id, to: config.me }, impairment })
+}
+
+/// Tries once to reach a peer.
+async fn dial_once(identity: &Identity, address: SocketAddr, call: Call) -> Result<(Place, TcpStream), Refusal> {
+    let dialed = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let place = dial(&mut stream, identity, call).await?;
+        Ok((place, stream))
+    };
+    timeout(HANDSHAKE, dialed).await.unwrap_or_else(|_| Err(Refusal::Broken(std::io::ErrorKind::TimedOut.into())))
+}
+
+async fn greet(identity: Identity, mut stream: TcpStream, from: SocketAddr) -> Greeted {
     let greeted = async {
         stream.set_nodelay(true)?;
         accept(&mut stream, &identity).await
     };
-    match timeout_at(Instant::now() + HANDSHAKE, greeted).await {
-        Ok(Ok(id)) => Ok((id, stream)),
+    match timeout(HANDSHAKE, greeted).await {
+        Ok(Ok(greeting)) => Ok((greeting, stream)),
         Ok(Err(refusal)) => Err(format!("{from}: {refusal}")),
         Err(_) => Err(format!("{from}: no answer")),
     }

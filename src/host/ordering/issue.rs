@@ -5,7 +5,7 @@ use std::task::Context;
 use super::engine::{Engine, OWN, Stage};
 use super::{DRAIN, FLUSH, HEARTBEAT, Now, PROMPT_HEARTBEAT, WINDOW};
 use crate::order::Stamp;
-use crate::order::message::{Message, decode, put_batch, put_done, put_heartbeat};
+use crate::order::message::{Message, decode, put_batch, put_done, put_heartbeat, put_receipt, set_received};
 use crate::time::{Nanos, Raw, Time};
 
 /// Most batches issued in one turn, so that reading is never far behind.
@@ -30,11 +30,11 @@ impl Engine<'_> {
         batches
     }
 
-    /// Whether one more batch may be issued: every connection took the last one and the window is open.
+    /// Whether one more batch may be issued: every connection took the last one, or has room to keep it while it is mended, and
+    /// the window is open.
     fn has_room(&self) -> bool {
         let undelivered = self.issued - self.tally.delivered_of(OWN);
-        undelivered as usize + self.phase.batch as usize <= WINDOW
-            && self.mesh.peers.iter().all(|peer| peer.is_flushed())
+        undelivered as usize + self.phase.batch as usize <= WINDOW && self.mesh.peers.iter().all(|peer| peer.has_room())
     }
 
     /// How many commands the next batch has, if it is time for one.
@@ -76,8 +76,9 @@ impl Engine<'_> {
 
     fn send_to_all(&mut self, cx: &mut Context<'_>, last: Stamp, at: Time<Raw>) {
         for (peer, progress) in self.mesh.peers.iter_mut().zip(&mut self.progress) {
+            set_received(&mut self.message, progress.received);
             peer.send(cx, &self.message);
-            (progress.sent, progress.sent_at) = (last, at);
+            (progress.sent, progress.sent_at, progress.told) = (last, at, progress.received);
         }
     }
 
@@ -115,11 +116,38 @@ impl Engine<'_> {
         let promise = self.stamper.promise(now.physical);
         let progress = &mut self.progress[peer];
         progress.sent_at = now.raw;
+        self.message.clear();
         if promise > progress.sent {
             progress.sent = promise;
-            self.message.clear();
             put_heartbeat(&mut self.message, self.phase.index, promise);
-            self.mesh.peers[peer].send(cx, &self.message);
+        } else if progress.received > progress.told {
+            put_receipt(&mut self.message, self.phase.index);
+        } else {
+            return;
+        }
+        self.send_to(cx, peer);
+    }
+
+    /// Sends the message to one peer, with what came from it.
+    fn send_to(&mut self, cx: &mut Context<'_>, peer: usize) {
+        let progress = &mut self.progress[peer];
+        progress.told = progress.received;
+        set_received(&mut self.message, progress.received);
+        self.mesh.peers[peer].send(cx, &self.message);
+    }
+
+    /// After its last message a node still says that it has received all commands of a peer.
+    pub(super) fn receipts(&mut self, cx: &mut Context<'_>) {
+        if self.stage == Stage::Issuing {
+            return;
+        }
+        for peer in 0..self.progress.len() {
+            let progress = self.progress[peer];
+            if progress.done.is_some() && progress.told < progress.received {
+                self.message.clear();
+                put_receipt(&mut self.message, self.phase.index);
+                self.send_to(cx, peer);
+            }
         }
     }
 
@@ -127,7 +155,7 @@ impl Engine<'_> {
     /// connection that has not taken what was sent before.
     pub(super) fn heartbeat_due(&self, peer: usize, now: &Now) -> Option<Time<Raw>> {
         let (connection, progress) = (&self.mesh.peers[peer], &self.progress[peer]);
-        if self.stage != Stage::Issuing || !self.is_ordered() || !connection.is_open() || !connection.is_flushed() {
+        if self.stage != Stage::Issuing || !self.is_ordered() || !connection.is_up() || !connection.is_flushed() {
             return None;
         }
         let silence = progress.sent_at + HEARTBEAT;

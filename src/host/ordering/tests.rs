@@ -25,9 +25,11 @@ struct Lab {
     impairment: Option<Impairment>,
     /// How far each agent's synchronised clocks are ahead, in ns.
     ahead_ns: [i64; 3],
+    mending: Nanos,
 }
 
-const LAB: Lab = Lab { keys: [1; 3], impairment: None, ahead_ns: [0, 20_000, -30_000] };
+const LAB: Lab =
+    Lab { keys: [1; 3], impairment: None, ahead_ns: [0, 20_000, -30_000], mending: Nanos::from_millis(1_000) };
 
 fn clocks(ahead: i64) -> Clocks {
     let published = Published::default();
@@ -65,6 +67,8 @@ fn agents<T: Send>(lab: Lab, run: impl AsyncFn(u32, anyhow::Result<Mesh>, Clocks
                 plausible: Nanos::from_seconds(1),
                 raw_clock: RawClock::Shared,
                 patience: Nanos::from_millis(1_500),
+                mending: lab.mending,
+                changes: None,
             };
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
