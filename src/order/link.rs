@@ -1,5 +1,6 @@
 //! Connections between agents: what became of them in a phase, and which of them a person wants cut.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,7 +10,7 @@ use crate::ids::NodeId;
 use crate::time::Nanos;
 
 /// Why a connection is lost for good.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
     /// It was cut and not mended while patience lasted.
@@ -30,8 +31,8 @@ impl fmt::Display for Loss {
     }
 }
 
-/// How a connection is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// How a connection is, the best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkState {
     /// It works.
@@ -56,13 +57,6 @@ pub struct LinkReport {
     pub state: LinkState,
 }
 
-impl LinkReport {
-    /// Whether there is anything to tell of it.
-    pub fn is_eventful(&self) -> bool {
-        self.mended > 0 || self.state != LinkState::Up
-    }
-}
-
 /// A connection that changed its state, as one of its agents tells it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LinkChange {
@@ -81,6 +75,58 @@ impl fmt::Display for LinkChange {
             LinkState::Up => write!(f, "the connection to agent {peer} is mended after {cut}"),
             LinkState::Mending => write!(f, "the connection to agent {peer} is cut and being mended"),
             LinkState::Lost(why) => write!(f, "the connection to agent {peer} is lost: {why}"),
+        }
+    }
+}
+
+/// What became of one connection, by what both of its ends say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkFate {
+    /// The agents at its ends, the lower one first.
+    pub ends: [NodeId; 2],
+    /// How often it was cut and mended, as the end says that saw it more often.
+    pub mended: u64,
+    /// How long it was cut in all, in ns, as the end says that saw it longer.
+    pub cut_ns: i64,
+    /// How it was at the end; lost if one of the ends says so.
+    pub state: LinkState,
+}
+
+/// The fates of those connections of which there is anything to tell. An end may report several times, of one scene after the
+/// other.
+pub fn fates(reports: impl IntoIterator<Item = (NodeId, LinkReport)>) -> Vec<LinkFate> {
+    let mut ends: BTreeMap<(NodeId, NodeId), LinkReport> = BTreeMap::new();
+    for (node, report) in reports {
+        let sum = ends.entry((node, report.peer)).or_insert(LinkReport { mended: 0, cut_ns: 0, ..report });
+        sum.mended = sum.mended.saturating_add(report.mended);
+        sum.cut_ns = sum.cut_ns.saturating_add(report.cut_ns);
+        sum.state = report.state;
+    }
+    let mut fates: BTreeMap<[NodeId; 2], LinkFate> = BTreeMap::new();
+    for ((node, peer), LinkReport { mended, cut_ns, state, .. }) in ends {
+        let ends = [node.min(peer), node.max(peer)];
+        let fate = fates.entry(ends).or_insert(LinkFate { ends, mended, cut_ns, state });
+        fate.mended = fate.mended.max(mended);
+        fate.cut_ns = fate.cut_ns.max(cut_ns);
+        fate.state = fate.state.max(state);
+    }
+    fates.into_values().filter(|fate| fate.mended > 0 || fate.state != LinkState::Up).collect()
+}
+
+impl fmt::Display for LinkFate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ([a, b], cut) = (self.ends, Nanos(self.cut_ns));
+        let times = if self.mended == 1 { "once".to_owned() } else { format!("{} times", self.mended) };
+        match (self.state, self.mended) {
+            (LinkState::Up, _) => write!(f, "{a}-{b} was cut and mended {times}, for {cut} in all"),
+            (LinkState::Mending, 0) => write!(f, "{a}-{b} is cut, for {cut} by now, and being mended"),
+            (LinkState::Mending, _) => {
+                write!(f, "{a}-{b} is cut and being mended; before it was mended {times}; cut for {cut} in all")
+            }
+            (LinkState::Lost(why), 0) => write!(f, "{a}-{b} is lost after {cut}: {why}"),
+            (LinkState::Lost(why), _) => {
+                write!(f, "{a}-{b} is lost: {why}; before it was mended {times}; cut for {cut}")
+            }
         }
     }
 }
@@ -146,5 +192,27 @@ mod tests {
         for wrong in ["", "0-1", "0-1@1s", "0-0@1s+1s", "0-1@-1s+1s", "0-1@1s+0s", "0-x@1s+1s", "0-1@1+1"] {
             assert!(wrong.parse::<PlannedCut>().is_err_and(|why| why.contains("such as 0-1@1s+300ms")), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_fate_of_a_connection_is_what_its_ends_say_together() {
+        let said = |peer, mended, cut_ns, state| LinkReport { peer: NodeId(peer), mended, cut_ns, state };
+        let lost = LinkState::Lost(Loss::Unmended);
+        let found = fates([
+            (NodeId(0), said(1, 1, 300_000_000, LinkState::Up)),
+            (NodeId(1), said(0, 1, 301_000_000, LinkState::Up)),
+            (NodeId(1), said(2, 0, 2_000_000_000, lost)),
+            (NodeId(2), said(1, 0, 1_900_000_000, LinkState::Mending)),
+            (NodeId(0), said(2, 0, 0, LinkState::Up)),
+            (NodeId(0), said(1, 1, 5_000_000, LinkState::Up)),
+        ]);
+        let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "0-1 was cut and mended 2 times, for 305ms in all",
+                "1-2 is lost after 2s: it could not be mended while patience lasted"
+            ]
+        );
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Links {
     listener: TcpListener,
     greeting: JoinSet<Greeted>,
     dialing: JoinSet<Dialed>,
+    /// How many connections there were, the present ones included.
+    connections: u64,
     /// Peers that are being dialed.
     dialed: Vec<bool>,
     /// Nobody is let in before.
@@ -94,6 +96,7 @@ impl Mesh {
             listener,
             greeting: JoinSet::new(),
             dialing: JoinSet::new(),
+            connections: 0,
             dialed: vec![false; peers.len()],
             listens: now,
             refused: None,
@@ -185,8 +188,10 @@ impl Mesh {
         self.peers.iter().map(|peer| peer.report(now)).collect()
     }
 
-    /// Makes, mends and gives up connections, as far as that goes without waiting.
-    pub(super) fn tend(&mut self, cx: &mut Context<'_>, now: Time<Raw>) {
+    /// Makes, mends and gives up connections, as far as that goes without waiting: whether one is new. Nobody is woken by that
+    /// one before it was read from.
+    pub(super) fn tend(&mut self, cx: &mut Context<'_>, now: Time<Raw>) -> bool {
+        let before = self.links.connections;
         self.sever(now);
         self.listen(cx, now);
         self.call(cx, now);
@@ -196,6 +201,7 @@ impl Mesh {
             }
         }
         self.tell(now);
+        self.links.connections != before
     }
 
     /// When to tend to the connections again after `now`, if nothing happens before.
@@ -267,6 +273,7 @@ impl Mesh {
         let answered = stream.try_write(&answer).is_ok_and(|written| written == answer.len());
         if answered && count.is_some() {
             peer.mend(stream, incarnation, now);
+            links.connections += 1;
         }
     }
 
@@ -304,7 +311,10 @@ impl Mesh {
                 match peer.resume(place.received) {
                     _ if !known => peer.lose(Loss::Restarted, now),
                     Err(_) => peer.lose(Loss::Misled, now),
-                    Ok(()) => peer.mend(stream, place.incarnation, now),
+                    Ok(()) => {
+                        peer.mend(stream, place.incarnation, now);
+                        links.connections += 1;
+                    }
                 }
             }
             Err(Refusal::Restarted) if peer.is_blank() => peer.incarnation = 0,

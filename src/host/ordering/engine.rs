@@ -141,7 +141,7 @@ impl<'a> Engine<'a> {
         self.receipts(cx);
         self.mesh.peers.iter_mut().for_each(|peer| peer.flush(cx));
         if moves == 0 || now.raw >= self.tending {
-            self.mesh.tend(cx, now.raw);
+            moves += usize::from(self.mesh.tend(cx, now.raw));
             self.tending = now.raw + TENDING;
         }
         if self.is_over(now.raw) {

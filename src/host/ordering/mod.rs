@@ -23,6 +23,8 @@ mod receive;
 mod timer;
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::ids::NodeId;

@@ -152,10 +152,10 @@ impl<'a, P: Process> Player<'a, P> {
         if now < self.setting.began {
             return self.mesh.timer.poll_until(cx, now, self.setting.began).map(|()| Ok(Step::Moved));
         }
+        self.mesh.tend(cx, now);
         let moves = self.receive(cx) + self.command() + self.wake();
         self.send(cx);
         self.mesh.peers.iter_mut().for_each(|peer| peer.flush(cx));
-        self.mesh.tend(cx, now);
         self.write_down()?;
         if moves > 0 {
             return Poll::Ready(Ok(Step::Moved));
