@@ -19,6 +19,8 @@ pub enum Loss {
     Restarted,
     /// The other end broke the rules of the protocol.
     Misled,
+    /// The other end has given it up.
+    GivenUp,
 }
 
 impl fmt::Display for Loss {
@@ -27,6 +29,7 @@ impl fmt::Display for Loss {
             Self::Unmended => "it could not be mended while patience lasted",
             Self::Restarted => "the agent there was started again and knows nothing of what was said before",
             Self::Misled => "the agent there broke the rules of the protocol",
+            Self::GivenUp => "the agent there has given it up",
         })
     }
 }

@@ -164,7 +164,8 @@ impl Session<'_> {
         let terms = self.terms(workload, clock, rate.0)?;
         company.cut(&self.args.cut);
         let outcome = company.play(self.trial(workload, clock, terms, Scenes::All));
-        let happened = self.not_cut(&outcome.links);
+        let stopped = stopped(workload, outcome.ended_early, company.troubles());
+        let happened = self.not_cut(&outcome.links).into_iter().chain(stopped).collect();
         self.tell(workload, clock, (Some(terms.rate), terms.span, rate.1), outcome, happened)
     }
 
@@ -229,7 +230,8 @@ impl Session<'_> {
                 let (ended_early, links) = (company.ended_early(), engine::links(&reports));
                 let outcome = TrialOutcome { row, world: world.clone(), busy: span, cpu, links, ended_early };
                 let receipts = engine::receipts(&reports).into_iter().map(|told| ("receipts", told));
-                let happened = self.not_cut(&outcome.links).into_iter().chain(receipts).collect();
+                let stopped = stopped(Workload::TotalOrder, ended_early, company.troubles());
+                let happened = self.not_cut(&outcome.links).into_iter().chain(stopped).chain(receipts).collect();
                 self.tell(Workload::TotalOrder, *clock, (rate, span, load), outcome, happened)?;
             }
         }
@@ -343,6 +345,19 @@ fn per_second(outcome: &TrialOutcome) -> Option<f64> {
     let busy = outcome.busy.as_seconds();
     (outcome.ended_early.is_none() && outcome.row.operations > 0 && busy > 0.0)
         .then(|| outcome.row.operations as f64 / busy)
+}
+
+/// What stopped a run, and why it could not go on.
+fn stopped(workload: Workload, why: Option<EndedEarly>, troubles: &[String]) -> Option<(&'static str, String)> {
+    why.filter(|why| *why != EndedEarly::Stopped)?;
+    let consequence = match workload {
+        Workload::TotalOrder | Workload::StateMachine | Workload::StabilityTests => {
+            "a command is delivered once a later stamp came from everybody, so that one who is silent stops the order; the \
+             real-time machine goes on without a minority (skewbench order real-time)"
+        }
+        _ => "whoever needs an answer of it waits for ever",
+    };
+    Some(("stopped", format!("{}: {consequence}", troubles.join("; "))))
 }
 
 /// Cuts as quantities, if there were any.

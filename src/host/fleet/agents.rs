@@ -48,6 +48,8 @@ pub(super) struct Agents {
     pub(super) troubles: Vec<String>,
     /// Whether a connection between two that live is lost for good.
     unlinked: bool,
+    /// Whether they were told to stop: whoever does so first leaves the others.
+    stopping: bool,
     /// Who is told at once what becomes of connections.
     pub(super) tells: fn(&str),
 }
@@ -74,6 +76,7 @@ impl Agents {
             early: Vec::new(),
             troubles: Vec::new(),
             unlinked: false,
+            stopping: false,
             tells: |_| {},
         };
         for (node, declared) in (0..).map(NodeId).zip(&plan.oscillators) {
@@ -199,7 +202,7 @@ impl Agents {
     }
 
     fn hear(&mut self, node: NodeId, change: LinkChange) {
-        if !self.alive.contains(&change.peer) {
+        if self.stopping || !self.alive.contains(&change.peer) {
             return;
         }
         let told = format!("agent {node}: {change}");
@@ -330,6 +333,7 @@ impl Agents {
 
     /// Stops every agent and waits until it is gone.
     pub(super) async fn stop(&mut self) -> Spools {
+        self.stopping = true;
         self.tell_all(&ToAgent::Stop).await;
         let (_keep, mut never) = watch::channel(false);
         let stopped = self.await_all(&mut never, CLOSING, |said| matches!(said, FromAgent::Stopped { .. })).await;

@@ -179,6 +179,11 @@ impl Company {
         self.agents.process_ids()
     }
 
+    /// What went wrong so far, by name.
+    pub fn troubles(&self) -> &[String] {
+        &self.agents.troubles
+    }
+
     /// Ends all agents: what went wrong on the way, by name.
     pub fn end(mut self) -> Vec<String> {
         let Self { runtime, agents, .. } = &mut self;

@@ -28,7 +28,7 @@ use crate::topology::Impairment;
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(1);
 /// Most handshakes that strangers can keep open at once.
-const MAX_HANDSHAKES: usize = 32;
+const MAX_HANDSHAKES: usize = 128;
 /// How long nobody is let in after the system could not.
 const SHORTAGE: Nanos = Nanos::from_millis(50);
 /// Whoever waits for connections alone looks at them again after so long.
@@ -267,11 +267,14 @@ impl Mesh {
         } else if !peer.is_lost() && peer.resume(received).is_err() {
             peer.lose(Loss::Misled, now);
         }
-        let count = (!peer.is_lost()).then_some(peer.received());
+        let count = match peer.state() {
+            LinkState::Lost(why) => Err(why),
+            LinkState::Up | LinkState::Mending => Ok(peer.received()),
+        };
         let answer = greeting.answer(&links.identity, count);
         // A new connection takes so few bytes, or it is broken and the dialer will try again.
         let answered = stream.try_write(&answer).is_ok_and(|written| written == answer.len());
-        if answered && count.is_some() {
+        if answered && count.is_ok() {
             peer.mend(stream, incarnation, now);
             links.connections += 1;
         }
@@ -319,6 +322,7 @@ impl Mesh {
             }
             Err(Refusal::Restarted) if peer.is_blank() => peer.incarnation = 0,
             Err(Refusal::Restarted) => peer.lose(Loss::Restarted, now),
+            Err(Refusal::GivenUp) => peer.lose(Loss::GivenUp, now),
             Err(Refusal::Broken(why)) => links.refused = Some(why.to_string()),
             Err(refusal @ (Refusal::Key | Refusal::Stranger)) => {
                 links.hopeless = Some(format!("node {} at {}: {refusal}", peer.id, peer.address));

@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::host::program::random_bytes;
 use crate::ids::NodeId;
+use crate::order::link::Loss;
 use crate::probe::Key;
 
 const MAGIC: [u8; 4] = *b"SKO\x02";
@@ -40,7 +41,9 @@ const DIALER: &[u8] = b"skewbench ordering 2, dialer";
 const ACCEPTOR: &[u8] = b"skewbench ordering 2, acceptor";
 const ANSWER: &[u8] = b"skewbench ordering 2, answer";
 /// In the place of bytes received: there is nothing to go on with.
-const REFUSED: u64 = u64::MAX;
+const RESTARTED: u64 = u64::MAX;
+/// The same: the acceptor has given the dialer up.
+const GIVEN_UP: u64 = u64::MAX - 1;
 
 /// Why a connection was not opened.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ pub(super) enum Refusal {
     Stranger,
     /// One of the two processes is not the one that the other knows.
     Restarted,
+    /// The other end has given this one up.
+    GivenUp,
 }
 
 impl fmt::Display for Refusal {
@@ -61,6 +66,7 @@ impl fmt::Display for Refusal {
             Self::Broken(why) => write!(f, "the connection broke: {why}"),
             Self::Key => f.write_str("the other end has another key: give all agents the same one"),
             Self::Stranger => f.write_str("the other end is of another cluster or not the node expected there"),
+            Self::GivenUp => f.write_str("the other end has given it up"),
             Self::Restarted => f.write_str("one end was started again and cannot go on where the other is"),
         }
     }
@@ -119,7 +125,11 @@ pub(super) async fn dial(
     let (place, proof) = answer.split_at(PLACE_BYTES);
     verify(&identity.key, ANSWER, &[&hello, &nonce, place], proof)?;
     let place = Place { incarnation: number(place, 0), received: number(place, 8) };
-    if place.received == REFUSED { Err(Refusal::Restarted) } else { Ok(place) }
+    match place.received {
+        RESTARTED => Err(Refusal::Restarted),
+        GIVEN_UP => Err(Refusal::GivenUp),
+        _ => Ok(place),
+    }
 }
 
 /// A dialer that has proved who it is and waits for an answer.
@@ -137,11 +147,12 @@ pub(super) struct Greeting {
 }
 
 impl Greeting {
-    /// The answer that one has received so many bytes, or that there is nothing to go on with.
-    pub(super) fn answer(&self, identity: &Identity, received: Option<u64>) -> [u8; ANSWER_BYTES] {
+    /// The answer that one has received so many bytes, or that the connection is lost.
+    pub(super) fn answer(&self, identity: &Identity, received: Result<u64, Loss>) -> [u8; ANSWER_BYTES] {
+        let received = received.unwrap_or_else(|why| if why == Loss::Restarted { RESTARTED } else { GIVEN_UP });
         let mut answer = [0; ANSWER_BYTES];
         answer[..8].copy_from_slice(&identity.incarnation.to_le_bytes());
-        answer[8..PLACE_BYTES].copy_from_slice(&received.unwrap_or(REFUSED).to_le_bytes());
+        answer[8..PLACE_BYTES].copy_from_slice(&received.to_le_bytes());
         let proof = prove(&identity.key, ANSWER, &[&self.hello, &self.nonce, &answer[..PLACE_BYTES]]);
         answer[PLACE_BYTES..].copy_from_slice(&proof);
         answer
@@ -223,7 +234,7 @@ mod tests {
         dialer: Identity,
         to: u32,
         acceptor: Identity,
-        received: Option<u64>,
+        received: Result<u64, Loss>,
     ) -> (Result<Place, Refusal>, Result<Greeting, Refusal>) {
         let (mut near, mut far) = tokio::io::duplex(256);
         let call = Call { to: NodeId(to), known: 77, received: 5, number: 3 };
@@ -238,22 +249,23 @@ mod tests {
 
     #[tokio::test]
     async fn two_ends_with_one_key_meet_and_know_where_the_other_is() {
-        let (dialed, accepted) = meet(identity(1, 5), 2, identity(2, 5), Some(9)).await;
+        let (dialed, accepted) = meet(identity(1, 5), 2, identity(2, 5), Ok(9)).await;
         assert_eq!(dialed.unwrap(), Place { incarnation: 102, received: 9 });
         let greeting = accepted.unwrap();
         assert_eq!((greeting.from, greeting.known, greeting.number), (NodeId(1), 77, 3));
         assert_eq!(greeting.place, Place { incarnation: 101, received: 5 });
-        let (dialed, _) = meet(identity(1, 5), 2, identity(2, 5), None).await;
-        assert!(matches!(dialed, Err(Refusal::Restarted)), "{dialed:?}");
+        let refuse = |why| meet(identity(1, 5), 2, identity(2, 5), Err(why));
+        assert!(matches!(refuse(Loss::Restarted).await.0, Err(Refusal::Restarted)));
+        assert!(matches!(refuse(Loss::Unmended).await.0, Err(Refusal::GivenUp)));
     }
 
     #[tokio::test]
     async fn another_key_cluster_or_node_is_refused_by_both_ends() {
-        let (dialed, accepted) = meet(identity(1, 5), 2, identity(2, 6), Some(0)).await;
+        let (dialed, accepted) = meet(identity(1, 5), 2, identity(2, 6), Ok(0)).await;
         assert!(matches!(dialed, Err(Refusal::Key)), "{dialed:?}");
         assert!(accepted.is_err());
         for (to, acceptor) in [(3, identity(2, 5)), (2, Identity { cluster: 8, ..identity(2, 5) })] {
-            let (dialed, accepted) = meet(identity(1, 5), to, acceptor, Some(0)).await;
+            let (dialed, accepted) = meet(identity(1, 5), to, acceptor, Ok(0)).await;
             assert!(dialed.is_err());
             assert!(matches!(accepted, Err(Refusal::Stranger)), "{accepted:?}");
         }

@@ -37,6 +37,13 @@ pub(super) struct Cut {
     pause: Nanos,
 }
 
+impl Cut {
+    /// For how long it has been, in a phase that may begin only soon.
+    fn length(&self, now: Time<Raw>) -> Nanos {
+        (now - self.since).max(Nanos::ZERO)
+    }
+}
+
 /// How the connection is.
 enum Link {
     Up(TcpStream),
@@ -220,7 +227,7 @@ impl Peer {
     /// There is a connection again.
     pub(super) fn mend(&mut self, stream: TcpStream, incarnation: u64, now: Time<Raw>) {
         if let Link::Cut(cut) = self.link {
-            self.cut += now - cut.since;
+            self.cut += cut.length(now);
             self.mended += u64::from(self.incarnation != 0);
             self.incarnation = incarnation;
             self.link = Link::Up(stream);
@@ -231,7 +238,7 @@ impl Peer {
     pub(super) fn lose(&mut self, why: Loss, now: Time<Raw>) {
         match self.link {
             Link::Lost(_) => return,
-            Link::Cut(cut) => self.cut += now - cut.since,
+            Link::Cut(cut) => self.cut += cut.length(now),
             Link::Up(_) => {}
         }
         self.link = Link::Lost(why);
@@ -248,7 +255,7 @@ impl Peer {
 
     /// What became of the connection since it was counted anew.
     pub(super) fn report(&self, now: Time<Raw>) -> LinkReport {
-        let lasting = self.cut().map_or(Nanos::ZERO, |cut| now - cut.since);
+        let lasting = self.cut().map_or(Nanos::ZERO, |cut| cut.length(now));
         let cut_ns = (self.cut + lasting).0;
         LinkReport { peer: self.id, mended: self.mended, cut_ns, state: self.state() }
     }

@@ -115,4 +115,26 @@ proptest! {
         }
         prop_assert!(ends[1].taken == ends[0].sent && ends[0].taken == ends[1].sent);
     }
+
+    #[test]
+    fn any_bytes_are_records_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..600), small in any::<bool>()) {
+        if small {
+            // Lengths are then mostly such as occur.
+            bytes.iter_mut().for_each(|byte| *byte %= 2);
+        }
+        let (mut inbox, mut stream) = (Inbox::new(None), &bytes[..]);
+        let mut taken = 0;
+        while !stream.is_empty() {
+            let _ = inbox.poll_read(&mut Context::from_waker(Waker::noop()), &mut stream);
+            inbox.admit(Time::ZERO);
+            if inbox.scan().is_err() {
+                break;
+            }
+            while let length @ 1.. = inbox.record(Time::ZERO).len() {
+                inbox.take(length.div_ceil(2));
+                taken += length.div_ceil(2);
+            }
+        }
+        prop_assert!(taken <= bytes.len());
+    }
 }

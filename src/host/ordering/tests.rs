@@ -272,36 +272,36 @@ fn a_cut_that_outlasts_patience_loses_the_peer_and_says_so() {
     assert!(last.clone().all(|points| compare(points, &reports[0].checkpoints).differ_at.is_none()));
 }
 
-/// Agent 1 is started again while agent 0 waits for it.
+/// One of two agents is started again while the other one waits for it.
 #[test]
 fn a_process_that_was_started_again_is_refused() {
-    let listeners = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    [0, 1].iter().for_each(|again| runtime.block_on(start_again(*again)));
+}
+
+async fn start_again(again: u32) {
+    let any = || TcpListener::bind("127.0.0.1:0");
+    let listeners = [any().await.unwrap(), any().await.unwrap()];
     let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
     let config = |me: u32| {
         let peer = PeerAddress { id: NodeId(1 - me), address: addresses[1 - me as usize], impairment: None };
         MeshConfig { me: NodeId(me), peers: vec![peer], mending: Nanos::from_seconds(20), ..small_config() }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let [first, second] = listeners.map(|listener| {
-            listener.set_nonblocking(true).unwrap();
-            TcpListener::from_std(listener).unwrap()
-        });
-        let connect = Mesh::connect;
-        let (near, far) = tokio::join!(connect(config(0), first), connect(config(1), second));
-        let (mut near, mut far) = (near.unwrap(), far.unwrap());
-        let said = phase(0, StampSource::Floor, Load::Open { commands_per_s: 1_000 }, 20 * MS);
-        let mut now = [clocks(0), clocks(0)];
-        let [one, two] = &mut now;
-        let (one, two) = tokio::join!(near.run_phase(said, one), far.run_phase(said, two));
-        assert_eq!((one.unwrap().acknowledged, two.unwrap().acknowledged), (Some(20), Some(20)));
-        drop(far);
-        let again = TcpListener::bind(addresses[1]).await.unwrap();
-        let born_again = tokio::time::timeout(Duration::from_secs(5), connect(config(1), again));
-        let (_, born_again) = tokio::join!(tokio::time::timeout(Duration::from_secs(2), near.idle()), born_again);
-        assert!(born_again.is_ok_and(|mesh| mesh.is_err()), "it meets nobody");
-        assert_eq!(near.links()[0].state, LinkState::Lost(Loss::Restarted));
-    });
+    let [first, second] = listeners;
+    let (first, second) = tokio::join!(Mesh::connect(config(0), first), Mesh::connect(config(1), second));
+    let (mut first, mut second) = (first.unwrap(), second.unwrap());
+    let said = phase(0, StampSource::Floor, Load::Open { commands_per_s: 1_000 }, 20 * MS);
+    let mut clocks = [clocks(0), clocks(0)];
+    let [one, two] = &mut clocks;
+    let (one, two) = tokio::join!(first.run_phase(said, one), second.run_phase(said, two));
+    assert_eq!((one.unwrap().acknowledged, two.unwrap().acknowledged), (Some(20), Some(20)));
+    let (dead, mut near) = if again == 0 { (first, second) } else { (second, first) };
+    drop(dead);
+    let listener = TcpListener::bind(addresses[again as usize]).await.unwrap();
+    let waiting = tokio::time::timeout(Duration::from_secs(3), near.idle());
+    let (born_again, _) = tokio::join!(Mesh::connect(config(again), listener), waiting);
+    assert!(born_again.is_err(), "it meets nobody");
+    assert_eq!(near.links()[0].state, LinkState::Lost(Loss::Restarted));
 }
 
 fn small_config() -> MeshConfig {
