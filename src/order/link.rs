@@ -67,7 +67,7 @@ pub struct LinkChange {
     pub peer: NodeId,
     /// How the connection is now.
     pub state: LinkState,
-    /// How long it has been cut, in ns.
+    /// How long the cut lasted that is over now, in ns.
     pub cut_ns: i64,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for LinkChange {
         match self.state {
             LinkState::Up => write!(f, "the connection to agent {peer} is mended after {cut}"),
             LinkState::Mending => write!(f, "the connection to agent {peer} is cut and being mended"),
-            LinkState::Lost(why) => write!(f, "the connection to agent {peer} is lost: {why}"),
+            LinkState::Lost(why) => write!(f, "the connection to agent {peer} is lost{}: {why}", after(cut)),
         }
     }
 }
@@ -126,12 +126,17 @@ impl fmt::Display for LinkFate {
             (LinkState::Mending, _) => {
                 write!(f, "{a}-{b} is cut and being mended; before it was mended {times}; cut for {cut} in all")
             }
-            (LinkState::Lost(why), 0) => write!(f, "{a}-{b} is lost after {cut}: {why}"),
+            (LinkState::Lost(why), 0) => write!(f, "{a}-{b} is lost{}: {why}", after(cut)),
             (LinkState::Lost(why), _) => {
                 write!(f, "{a}-{b} is lost: {why}; before it was mended {times}; cut for {cut}")
             }
         }
     }
+}
+
+/// How long a connection was cut before it was lost, unless that was at once.
+fn after(cut: Nanos) -> String {
+    if cut > Nanos::ZERO { format!(" after {cut}") } else { String::new() }
 }
 
 /// A connection that a person wants cut for a while.

@@ -223,7 +223,11 @@ impl<'a> Engine<'a> {
 
     /// Whether somebody is lost who was needed, and nothing more can come from anybody who is not.
     fn is_hopeless(&self) -> bool {
-        self.lost_a_peer() && self.mesh.peers.iter().all(|peer| peer.cut().is_none())
+        let silent = |(peer, progress): (&Peer, &Progress)| {
+            peer.is_spent() && (progress.done.is_none() || progress.receipts < self.issued)
+        };
+        let lost = self.mesh.peers.iter().zip(&self.progress).any(silent);
+        lost && self.mesh.peers.iter().all(|peer| peer.cut().is_none())
     }
 
     /// When the next turn is due if nothing happens before.

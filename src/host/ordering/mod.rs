@@ -16,6 +16,7 @@ mod handshake;
 mod inbox;
 mod issue;
 mod latency;
+mod mend;
 mod outbox;
 mod peer;
 pub mod player;
@@ -91,7 +92,7 @@ pub struct MeshConfig {
 pub struct Mesh {
     me: NodeId,
     peers: Vec<peer::Peer>,
-    links: connect::Links,
+    links: mend::Links,
     plausible: Nanos,
     raw_clock: RawClock,
     timer: timer::Timer,

@@ -28,7 +28,8 @@ const LONGEST_PAUSE: Nanos = Nanos::from_millis(100);
 /// A connection that is cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
-    /// Since when it has been, in this phase.
+    /// Since when it has been, and since when it has been in this phase.
+    broke: Time<Raw>,
     since: Time<Raw>,
     /// When patience ends.
     pub(super) until: Time<Raw>,
@@ -83,6 +84,8 @@ pub(super) struct Peer {
     mended: u64,
     /// How long it was cut in this phase, up to when it was last mended or lost.
     cut: Nanos,
+    /// How long the latest cut lasted that is over.
+    lasted: Nanos,
     /// Until when a planned cut lasts.
     held: Time<Raw>,
 }
@@ -103,12 +106,13 @@ impl Peer {
             call: 0,
             inbox: Inbox::new(delays),
             outbox: Outbox::default(),
-            link: Link::Cut(Cut { since: now, until: now + patience, retry: now, pause: PAUSE }),
+            link: Link::Cut(Cut { broke: now, since: now, until: now + patience, retry: now, pause: PAUSE }),
             patience,
             received: 0,
             told: 0,
             mended: 0,
             cut: Nanos::ZERO,
+            lasted: Nanos::ZERO,
             held: Time::MIN,
         }
     }
@@ -188,7 +192,7 @@ impl Peer {
         if let Link::Up(stream) = &self.link {
             // It may be gone already.
             let _ = SockRef::from(stream).shutdown(std::net::Shutdown::Both);
-            self.link = Link::Cut(Cut { since: now, until: now + self.patience, retry: now, pause: PAUSE });
+            self.link = Link::Cut(Cut { broke: now, since: now, until: now + self.patience, retry: now, pause: PAUSE });
         }
     }
 
@@ -227,7 +231,7 @@ impl Peer {
     /// There is a connection again.
     pub(super) fn mend(&mut self, stream: TcpStream, incarnation: u64, now: Time<Raw>) {
         if let Link::Cut(cut) = self.link {
-            self.cut += cut.length(now);
+            self.end(cut, now);
             self.mended += u64::from(self.incarnation != 0);
             self.incarnation = incarnation;
             self.link = Link::Up(stream);
@@ -238,11 +242,21 @@ impl Peer {
     pub(super) fn lose(&mut self, why: Loss, now: Time<Raw>) {
         match self.link {
             Link::Lost(_) => return,
-            Link::Cut(cut) => self.cut += cut.length(now),
-            Link::Up(_) => {}
+            Link::Cut(cut) => self.end(cut, now),
+            Link::Up(_) => self.lasted = Nanos::ZERO,
         }
         self.link = Link::Lost(why);
         self.outbox.clear();
+    }
+
+    fn end(&mut self, cut: Cut, now: Time<Raw>) {
+        self.cut += cut.length(now);
+        self.lasted = now - cut.broke;
+    }
+
+    /// How long the latest cut lasted that is over.
+    pub(super) const fn lasted(&self) -> Nanos {
+        self.lasted
     }
 
     /// Counts what becomes of the connection anew.
