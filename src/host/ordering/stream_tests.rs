@@ -111,7 +111,10 @@ proptest! {
             for side in 0..2 {
                 ends[side].flush(&mut ways[side], usize::MAX);
             }
-            moved = (0..2).fold(false, |moved, side| ends[1 - side].read(&mut ways[side], 70_000) || moved);
+            moved = false;
+            for side in 0..2 {
+                moved |= ends[1 - side].read(&mut ways[side], 70_000);
+            }
         }
         prop_assert!(ends[1].taken == ends[0].sent && ends[0].taken == ends[1].sent);
     }
