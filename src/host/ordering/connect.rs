@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::handshake::Identity;
 use super::inbox::Delays;
 use super::mend::Links;
+use super::parcels::Parcels;
 use super::peer::Peer;
 use super::timer::Timer;
 use super::{Mesh, MeshConfig};
@@ -43,8 +44,8 @@ impl Mesh {
         peers.sort_by_key(|peer| peer.id);
         let links = Links::new(identity, listener, peers.len(), now);
         let timer = Timer::new().context("no timer: raise the limit of open files")?;
-        let mut mesh =
-            Self { me: config.me, peers, links, plausible: config.plausible, raw_clock: config.raw_clock, timer };
+        let MeshConfig { me, plausible, raw_clock, .. } = config;
+        let mut mesh = Self { me, peers, links, parcels: Parcels::default(), plausible, raw_clock, timer };
         poll_fn(|cx| mesh.poll_connected(cx)).await?;
         mesh.peers.iter_mut().for_each(|peer| peer.set_patience(config.mending));
         mesh.links.changes = config.changes;

@@ -78,7 +78,6 @@ pub(super) struct Engine<'a> {
     pub(super) wanted: Stamp,
     pub(super) issued: u64,
     pub(super) issued_at: Time<Raw>,
-    pub(super) message: Vec<u8>,
     /// When connections are looked after at the latest.
     tending: Time<Raw>,
     cpu: Nanos,
@@ -114,7 +113,6 @@ impl<'a> Engine<'a> {
             wanted: Stamp::START,
             issued: 0,
             issued_at: began.raw,
-            message: Vec::new(),
             tending: began.raw,
             cpu: thread_cpu(),
             mesh,

@@ -18,6 +18,7 @@ mod issue;
 mod latency;
 mod mend;
 mod outbox;
+mod parcels;
 mod peer;
 pub mod player;
 mod receive;
@@ -93,6 +94,7 @@ pub struct Mesh {
     me: NodeId,
     peers: Vec<peer::Peer>,
     links: mend::Links,
+    parcels: parcels::Parcels,
     plausible: Nanos,
     raw_clock: RawClock,
     timer: timer::Timer,

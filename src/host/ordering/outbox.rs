@@ -1,17 +1,18 @@
 //! What was said to a peer and is not confirmed: it waits for a connection to take it, and is kept until the peer has it.
 //!
 //! The stream to a peer outlives its connections. It consists of records: the length of what is said, how many bytes of
-//! the peer's own stream have come, and what is said, one or more whole messages. A record has one write to itself, unless it
-//! has to be said again.
+//! the peer's own stream have come, and what is said, one or more whole messages. A record has one write to itself. What is
+//! said to many is kept once ([`super::parcels`]); of each record the outbox has but the beginning.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
-use crate::order::message::MAX_MESSAGE_BYTES;
+use crate::order::message::{HEADER_BYTES, MAX_MESSAGE_BYTES};
 
 /// Length of the front of a record, in bytes.
 pub(super) const FRONT_BYTES: usize = 12;
@@ -19,6 +20,8 @@ pub(super) const FRONT_BYTES: usize = 12;
 pub(super) const MAX_RECORD_BYTES: usize = MAX_MESSAGE_BYTES;
 /// Whoever has so much that is not confirmed says nothing more for now, in bytes: more than all commands of a window.
 const FULL_BYTES: usize = 2 << 20;
+/// A record of up to so many bytes is put together for its write: that is cheaper than a write of two parts.
+const SMALL_BYTES: usize = 512;
 
 /// The front of a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,58 +53,87 @@ impl Front {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Impossible;
 
+/// A record: the front and the peer's own header of the message, if it has one, and the rest of the message.
+#[derive(Debug)]
+struct Record {
+    lead: [u8; FRONT_BYTES + HEADER_BYTES],
+    leading: usize,
+    message: Rc<Vec<u8>>,
+    from: usize,
+}
+
+impl Record {
+    fn length(&self) -> usize {
+        self.leading + self.message.len() - self.from
+    }
+
+    /// What is left after the first `written` bytes, in two parts.
+    fn rest(&self, written: usize) -> (&[u8], &[u8]) {
+        let after = written.saturating_sub(self.leading);
+        (&self.lead[written.min(self.leading)..self.leading], &self.message[self.from + after..])
+    }
+
+    fn poll_write(
+        &self,
+        written: usize,
+        cx: &mut Context<'_>,
+        stream: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<usize>> {
+        let ((lead, rest), stream) = (self.rest(written), Pin::new(stream));
+        if lead.is_empty() {
+            return stream.poll_write(cx, rest);
+        }
+        let (mut small, length) = ([0; SMALL_BYTES], lead.len() + rest.len());
+        let Some(whole) = small.get_mut(..length) else {
+            return stream.poll_write_vectored(cx, &[IoSlice::new(lead), IoSlice::new(rest)]);
+        };
+        whole[..lead.len()].copy_from_slice(lead);
+        whole[lead.len()..].copy_from_slice(rest);
+        stream.poll_write(cx, whole)
+    }
+}
+
 /// The end of a stream. Whoever fills it asks [`Outbox::is_full`] first, which bounds it.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// From `head` on what is not confirmed, from `written` on what no connection has taken.
-    bytes: Vec<u8>,
-    head: usize,
-    written: usize,
-    /// Where the writes of what no connection has taken end.
-    ends: VecDeque<usize>,
-    /// The position of `head` in the stream.
+    /// What is not confirmed, and how many bytes that is.
+    records: VecDeque<Record>,
+    kept: usize,
+    /// The first record that no connection has taken wholly, and how many bytes of it one has.
+    next: usize,
+    within: usize,
+    /// How many bytes one has taken that are not confirmed.
+    taken: usize,
+    /// The position in the stream up to which it is confirmed, and how many bytes of the first record are before it.
     confirmed: u64,
+    before: usize,
 }
 
 impl Outbox {
     /// Whether a connection has taken everything.
     pub(super) fn is_flushed(&self) -> bool {
-        self.ends.is_empty()
+        self.next == self.records.len()
     }
 
     /// Whether nothing was ever sent: a new peer misses nothing.
     pub(super) fn is_blank(&self) -> bool {
-        self.confirmed == 0 && self.head == self.bytes.len()
+        self.confirmed == 0 && self.records.is_empty()
     }
 
     /// Whether so much is not confirmed that nothing should be added.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() - self.head >= FULL_BYTES
+        self.kept >= FULL_BYTES
     }
 
-    /// Adds a record that says `message`.
-    pub(super) fn push(&mut self, message: &[u8], confirmed: u64) {
-        debug_assert!(message.len() <= MAX_RECORD_BYTES, "records are of bounded size");
-        self.make_room(FRONT_BYTES + message.len());
-        self.bytes.extend_from_slice(&Front { length: message.len(), confirmed }.to_bytes());
-        self.bytes.extend_from_slice(message);
-        self.ends.push_back(self.bytes.len());
-    }
-
-    /// Moves what is kept to the front instead of growing, where that is less than what was confirmed.
-    fn make_room(&mut self, count: usize) {
-        let (kept, head) = (self.bytes.len() - self.head, self.head);
-        if kept == 0 {
-            self.bytes.clear();
-        } else if self.bytes.len() + count > self.bytes.capacity() && head >= kept {
-            self.bytes.copy_within(head.., 0);
-            self.bytes.truncate(kept);
-        } else {
-            return;
-        }
-        self.head = 0;
-        self.written -= head;
-        self.ends.iter_mut().for_each(|end| *end -= head);
+    /// Adds a record that says `header` and then `message` from that byte `from` on.
+    pub(super) fn push(&mut self, confirmed: u64, header: &[u8], message: &Rc<Vec<u8>>, from: usize) {
+        let length = header.len() + message.len() - from;
+        debug_assert!(length <= MAX_RECORD_BYTES, "records are of bounded size");
+        let (mut lead, leading) = ([0; FRONT_BYTES + HEADER_BYTES], FRONT_BYTES + header.len());
+        lead[..FRONT_BYTES].copy_from_slice(&Front { length, confirmed }.to_bytes());
+        lead[FRONT_BYTES..leading].copy_from_slice(header);
+        self.records.push_back(Record { lead, leading, message: Rc::clone(message), from });
+        self.kept += FRONT_BYTES + length;
     }
 
     /// Writes what waits, record by record: ready when nothing is left.
@@ -110,14 +142,15 @@ impl Outbox {
         cx: &mut Context<'_>,
         stream: &mut (impl AsyncWrite + Unpin),
     ) -> Poll<io::Result<()>> {
-        while let Some(&end) = self.ends.front() {
-            let written = ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes[self.written..end]))?;
+        while let Some(record) = self.records.get(self.next) {
+            let written = ready!(record.poll_write(self.within, cx, stream))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.written += written;
-            if self.written == end {
-                self.ends.pop_front();
+            self.within += written;
+            self.taken += written;
+            if self.within == record.length() {
+                (self.next, self.within) = (self.next + 1, 0);
             }
         }
         Poll::Ready(Ok(()))
@@ -129,28 +162,29 @@ impl Outbox {
     /// Refuses a position that was never sent.
     pub(super) fn confirm(&mut self, position: u64) -> Result<(), Impossible> {
         let Some(new) = position.checked_sub(self.confirmed) else { return Ok(()) };
-        if new > (self.written - self.head) as u64 {
+        if new > self.taken as u64 {
             return Err(Impossible);
         }
-        self.head += new as usize;
+        let new = new as usize;
         self.confirmed = position;
+        (self.taken, self.kept, self.before) = (self.taken - new, self.kept - new, self.before + new);
+        while let Some(length) = self.records.front().map(Record::length).filter(|length| *length <= self.before) {
+            self.records.pop_front();
+            (self.next, self.before) = (self.next - 1, self.before - length);
+        }
         Ok(())
     }
 
     /// A new connection takes the stream from `position` on, which is where the peer's own count ends.
     ///
     /// # Errors
-    /// Refuses a position that was never sent, or that is confirmed already: what comes before it is gone.
+    /// The position was never sent, or is confirmed already: what comes before it is gone.
     pub(super) fn resume(&mut self, position: u64) -> Result<(), Impossible> {
         if position < self.confirmed {
             return Err(Impossible);
         }
         self.confirm(position)?;
-        self.written = self.head;
-        self.ends.clear();
-        if self.written < self.bytes.len() {
-            self.ends.push_back(self.bytes.len());
-        }
+        (self.next, self.within, self.taken) = (0, self.before, 0);
         Ok(())
     }
 
@@ -190,15 +224,19 @@ mod tests {
         narrow.0
     }
 
+    fn say(outbox: &mut Outbox, header: &[u8], message: &[u8]) {
+        outbox.push(7, header, &Rc::new(message.to_vec()), 0);
+    }
+
     #[test]
     fn a_stream_goes_on_at_any_byte_and_nothing_that_was_not_sent_can_be_confirmed() {
         let mut outbox = Outbox::default();
-        outbox.push(b"abcdef", 7);
+        say(&mut outbox, b"ab", b"cdef");
         let first = flush(&mut outbox, 15);
         assert_eq!(Front::of(&first), Some(Front { length: 6, confirmed: 7 }));
         assert_eq!((first.len(), outbox.is_flushed()), (15, false));
         assert_eq!(outbox.confirm(16), Err(Impossible), "fifteen were written");
-        outbox.push(b"gh", 7);
+        say(&mut outbox, b"", b"gh");
         for position in [13, 15] {
             outbox.resume(position).unwrap();
             let rest = flush(&mut outbox, 99);
@@ -209,25 +247,37 @@ mod tests {
         assert_eq!(outbox.resume(14), Err(Impossible), "it is gone");
         assert_eq!(outbox.confirm(3), Ok(()), "an old confirmation says nothing new");
         assert_eq!(outbox.confirm(32), Ok(()));
+        assert!(outbox.records.is_empty() && outbox.kept == 0);
+    }
+
+    #[test]
+    fn long_records_are_written_in_two_parts_and_come_out_whole() {
+        let mut outbox = Outbox::default();
+        let long = vec![9; 3_000];
+        outbox.push(0, b"header", &Rc::new(long.clone()), 1_000);
+        let mut out = Vec::new();
+        while !outbox.is_flushed() {
+            out.extend(flush(&mut outbox, 700));
+        }
+        assert_eq!(out[FRONT_BYTES..], [&b"header"[..], &long[1_000..]].concat());
     }
 
     #[test]
     fn what_is_confirmed_makes_room_and_what_is_not_fills_it() {
         let mut outbox = Outbox::default();
-        let (message, mut sent, mut confirmed) = ([3; 1_000], 0, 0);
+        let (message, mut sent, mut confirmed) = (Rc::new(vec![3; 1_000]), 0, 0);
         for round in 0..20_000 {
-            outbox.push(&message, 0);
+            outbox.push(0, b"", &message, 0);
             sent += flush(&mut outbox, 9_999).len() as u64;
             if round % 7 == 0 {
                 confirmed += (sent - confirmed) * 3 / 4;
                 outbox.confirm(confirmed).unwrap();
             }
-            assert!(!outbox.is_full());
+            assert!(!outbox.is_full() && outbox.records.len() < 20);
         }
-        assert!(outbox.bytes.capacity() < 64 << 10, "{}", outbox.bytes.capacity());
         while !outbox.is_full() {
-            outbox.push(&message, 0);
+            outbox.push(0, b"", &message, 0);
         }
-        assert!(outbox.bytes.capacity() <= 8 << 20);
+        assert!((FULL_BYTES / 1_012..=FULL_BYTES / 1_012 + 1).contains(&outbox.records.len()));
     }
 }

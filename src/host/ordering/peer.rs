@@ -4,6 +4,7 @@
 //! that goes on at the very byte: nothing is lost, nothing comes twice, and no message is cut in two.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
@@ -14,6 +15,7 @@ use super::outbox::{Impossible, Outbox};
 use crate::host::clock::raw_now;
 use crate::ids::NodeId;
 use crate::order::link::{LinkReport, LinkState, Loss};
+use crate::order::message::{HEADER_BYTES, set_received};
 use crate::time::{Nanos, Raw, Time};
 
 /// Who received so much since it last said so says it now, in bytes, even if it has nothing else to say: far less than what
@@ -296,10 +298,23 @@ impl Peer {
         Poll::Ready(())
     }
 
-    /// Sends a message, at once or when a connection takes it.
-    pub(super) fn send(&mut self, cx: &mut Context<'_>, message: &[u8]) {
+    /// Sends what is said to it alone, or to all alike: at once, or when a connection takes it.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>, said: &Rc<Vec<u8>>) {
+        self.say(cx, &[], said, 0);
+    }
+
+    /// Sends a message of a phase with how many of its commands were received.
+    pub(super) fn send_receipt(&mut self, cx: &mut Context<'_>, message: &Rc<Vec<u8>>, received: u64) {
+        if let Some(header) = message.first_chunk::<HEADER_BYTES>() {
+            let mut header = *header;
+            set_received(&mut header, received);
+            self.say(cx, &header, message, HEADER_BYTES);
+        }
+    }
+
+    fn say(&mut self, cx: &mut Context<'_>, header: &[u8], message: &Rc<Vec<u8>>, from: usize) {
         if !self.is_lost() {
-            self.outbox.push(message, self.received);
+            self.outbox.push(self.received, header, message, from);
             self.told = self.received;
             self.poll_flush(cx);
         }
@@ -310,7 +325,7 @@ impl Peer {
         if !self.is_flushed() {
             self.poll_flush(cx);
         } else if self.received - self.told >= CONFIRM_BYTES && self.is_up() {
-            self.send(cx, &[]);
+            self.say(cx, &[], &Rc::default(), 0);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
@@ -49,7 +50,8 @@ impl End {
     fn send(&mut self, length: usize) {
         if !self.outbox.is_full() {
             let message = vec![self.sent.len() as u8; length];
-            self.outbox.push(&message, self.received);
+            let header = &message[..length.min(20)];
+            self.outbox.push(self.received, header, &Rc::new(message.clone()), header.len());
             self.sent.extend(Some(message).filter(|message| !message.is_empty()));
         }
     }
