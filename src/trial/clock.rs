@@ -3,12 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::Algorithm;
 use crate::names::by_name;
 use crate::order::report::StampSource;
 
 /// What a trial's processes read, and what makes their stamps of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Clock {
     /// Stamps of a counter; spans are measured on the NTP-style clock.
     LamportLogical,
@@ -79,5 +82,19 @@ impl FromStr for Clock {
 
     fn from_str(text: &str) -> Result<Self, String> {
         by_name(Self::ALL, Self::name, "clock", text)
+    }
+}
+
+impl TryFrom<String> for Clock {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Clock> for String {
+    fn from(clock: Clock) -> Self {
+        clock.name().to_owned()
     }
 }

@@ -5,9 +5,12 @@ mod clock;
 mod exclusion;
 pub mod expect;
 pub mod generals;
+pub mod listed;
 mod order;
 mod outside;
+mod played;
 mod replicas;
+mod seen;
 mod snapshots;
 mod stage;
 mod terms;
@@ -18,11 +21,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use clock::Clock;
+pub use played::Played;
+pub use seen::Seen;
 pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
-pub use terms::{Premise, Terms};
+pub use terms::{BEATS_PER_S, MOST_MESSAGES, Premise, Terms};
 
 use crate::names::by_name;
 use crate::workload::Row;
+
+/// No workload is played among more processes: each of them tells each other.
+pub const MOST_PROCESSES: u32 = 16;
 
 /// The workloads, in the order in which they are told about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -123,6 +131,18 @@ impl Workload {
             Self::Causal => 2,
             _ => 1,
         }
+    }
+
+    /// Those of `clocks` that make a difference to it, each once.
+    pub fn differing(self, clocks: &[Clock]) -> Vec<Clock> {
+        let mut found = Vec::new();
+        for clock in clocks {
+            let clock = if self.uses_stamps() { *clock } else { Clock::Physical(clock.algorithm()) };
+            if !found.contains(&clock) {
+                found.push(clock);
+            }
+        }
+        found
     }
 
     /// Plays the workload. In virtual time the same terms give the same row.

@@ -26,6 +26,7 @@ mod monsters;
 mod netns;
 mod order;
 mod ordered_run;
+mod ordered_scenarios;
 mod orphans;
 mod own_stamps;
 mod page;

@@ -97,7 +97,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Plays a workload with every clock that makes a difference to it.
     fn measure(&mut self, workload: Workload, clocks: &[Clock]) -> Result<()> {
-        let clocks = differing(workload, clocks);
+        let clocks = workload.differing(clocks);
         // Where agents are killed, each clock needs new ones.
         let at_once = if workload == Workload::RealTime { 1 } else { clocks.len() };
         for clocks in clocks.chunks(at_once.max(1)) {
@@ -198,8 +198,8 @@ impl Session<'_> {
                 measured.push(("saturated", None, saturated));
                 measured.push(("half", Some(half), company.phase(phase(clock.stamps(), open(half), span))));
             }
-            for (load, rate, reports) in measured.into_iter().filter(|(.., reports)| !reports.is_empty()) {
-                let (row, cpu) = engine::row(&reports, &floor, self.args.nodes);
+            for (load, rate, reports) in measured {
+                let Some((row, cpu)) = engine::row(&reports, &floor, self.args.nodes) else { continue };
                 let ended_early = company.ended_early();
                 let outcome = TrialOutcome { row, world: world.clone(), busy: span, cpu, ended_early };
                 self.tell(Workload::TotalOrder, *clock, (rate, span, load), outcome)?;
@@ -266,7 +266,7 @@ impl Session<'_> {
             span,
             stamps: clock.name(),
             load,
-            premises: premises(&declared, terms),
+            premises: declared.broken_by(terms),
             place: Place {
                 transport: "tcp loopback",
                 cores: Some(facts::cores()),
@@ -302,31 +302,6 @@ fn per_second(outcome: &TrialOutcome) -> Option<f64> {
     let busy = outcome.busy.as_seconds();
     (outcome.ended_early.is_none() && outcome.row.operations > 0 && busy > 0.0)
         .then(|| outcome.row.operations as f64 / busy)
-}
-
-/// What of that which the workload was told was not so.
-fn premises(declared: &Terms, seen: &Terms) -> Vec<String> {
-    let mut broken = Vec::new();
-    if seen.eps > declared.declared {
-        broken.push(format!("clocks were up to {} apart, {} were declared", seen.eps, declared.declared));
-    }
-    if seen.longest_delay() > declared.longest_delay() {
-        let (took, declared) = (seen.longest_delay(), declared.longest_delay());
-        broken.push(format!("a message took up to {took}, {declared} were declared"));
-    }
-    broken
-}
-
-/// Those clocks that make a difference to the workload, each once.
-fn differing(workload: Workload, clocks: &[Clock]) -> Vec<Clock> {
-    let mut found = Vec::new();
-    for clock in clocks {
-        let clock = if workload.uses_stamps() { *clock } else { Clock::Physical(clock.algorithm()) };
-        if !found.contains(&clock) {
-            found.push(clock);
-        }
-    }
-    found
 }
 
 fn listed(company: &Company) -> String {
