@@ -11,11 +11,14 @@ use super::clock::thread_cpu;
 use super::control::{self, Cue, Trial};
 use super::orderer::{Done, Order, Scenes, Thread};
 use super::ordering::Mesh;
-use super::ordering::player::{Count, Player, Setting};
+use super::ordering::player::{Count, Overtaking, Player, Setting};
 use crate::ids::NodeId;
 use crate::time::{Nanos, Raw, Synced, Time};
-use crate::trial::{Laws, Planned, Scene, Stage, Terms, World, fits};
+use crate::trial::{Delivery, Laws, Planned, Premise, Scene, Stage, Terms, World, fits};
 use crate::workload::{Log, Process};
+
+/// Where messages may overtake each other they are heard up to so much later, unless more jitter was asked for.
+const OVERTAKING: Nanos = Nanos::from_millis(25);
 
 /// The stage as an agent sees it.
 pub(super) struct Acting<'a> {
@@ -55,6 +58,7 @@ impl<'a> Acting<'a> {
         let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();
         let path = self.scenes.traces.join(trace_name(number, me));
         let trace = File::create(&path).with_context(|| format!("trace `{}` cannot be made", path.display()))?;
+        let overtaking = self.overtaking(terms, scene.delivery);
         let Thread { runtime, clocks, orders, .. } = &mut *self.thread;
         let cpu = thread_cpu();
         let setting = Setting {
@@ -63,6 +67,7 @@ impl<'a> Acting<'a> {
             began,
             end,
             batch: self.trial.batch.max(1) as usize,
+            overtaking,
             trace,
             count: &self.scenes.count,
         };
@@ -78,6 +83,13 @@ impl<'a> Acting<'a> {
         }
         let cpu_ns = (thread_cpu() - cpu).0.max(0).unsigned_abs();
         self.say(Done::Played { scene: number, cpu_ns })
+    }
+
+    /// Connections keep their order: where the premise that they do is broken, messages are heard as if they did not.
+    fn overtaking(&self, terms: &Terms, delivery: Delivery) -> Option<Overtaking> {
+        let given_up = terms.premise == Premise::Broken && self.trial.workload.gives_up_order();
+        let limit = terms.jitter.max(OVERTAKING);
+        (given_up && delivery == Delivery::Unordered).then_some(Overtaking { seed: terms.seed, limit })
     }
 
     /// Says that the agent is ready, and waits for the scene to begin. None if nobody will begin it.

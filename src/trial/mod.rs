@@ -113,6 +113,20 @@ impl Workload {
         }
     }
 
+    /// Whether its premise, broken, shows where messages overtake each other.
+    pub const fn gives_up_order(self) -> bool {
+        matches!(self, Self::TotalOrder | Self::StateMachine | Self::Mutex | Self::Snapshot | Self::Causal)
+    }
+
+    /// The fewest processes that can play it so.
+    pub const fn least_processes(self, premise: Premise) -> u32 {
+        match (self, premise) {
+            // Two out of three vote, and three generals hear of each other's orders.
+            (Self::StateMachine | Self::Byzantine, Premise::Broken) => 3,
+            _ => 2,
+        }
+    }
+
     /// Whether it stamps what it does. Else it only asks what time it is, and clocks that show the same are the same to it.
     pub const fn uses_stamps(self) -> bool {
         !matches!(self, Self::RealTime | Self::CommitWait | Self::Byzantine)

@@ -66,7 +66,7 @@ fn malformed_flags_say_what_would_be_right() {
         (&["mutex", "--clock", "sundial"], "free"),
         (&["mutex", "--simulated", "--clock", "lamport"], "lamport-logical"),
         (&["mutex", "--delay", "5ms", "--declared-delay", "2ms"], "choose more"),
-        (&["mutex", "--ablate"], "--simulated"),
+        (&["byzantine", "--ablate", "--nodes", "2"], "3 or more: choose more"),
         (&["mutex", "--simulated", "--delay", "0ms"], "1us or more"),
         (&["mutex", "--simulated", "--over", "eps=1ms"], "two or more"),
         (&["mutex", "--simulated", "--over", "nodes=2,99"], "2 to 16"),

@@ -72,8 +72,9 @@ pub struct Args {
     /// (values as for sweep: 100us..20ms, or 1ms,5ms,20ms)
     #[arg(long, value_name = "TERM=VALUES", requires = "simulated")]
     over: Option<Varying>,
-    /// Give up what the workload stands on, to see what breaks
-    #[arg(long, requires = "simulated")]
+    /// Give up what the workload stands on, to see what breaks: the order of channels (on real agents messages are then heard
+    /// up to 25ms late), the declared eps, or one of four generals
+    #[arg(long)]
     ablate: bool,
     /// Where ordering.csv goes [default: skewbench-out/<start time>], or ordering-sim.csv and, with --over, price.html
     /// [default: they are not written]
@@ -89,6 +90,7 @@ Examples:
   skewbench order mutex                                                    three agents, four clocks
   skewbench order commit-wait --clock free --declared-eps 1ms              clocks that nobody synchronises
   skewbench order real-time --clock ntp --delay 5ms --nodes 5              two of five agents are killed half-way
+  skewbench order total-order --clock ntp --ablate                         agents whose channels do not keep their order
   skewbench order mutex --simulated
   skewbench order commit-wait --simulated --eps 7ms --declared-eps 3ms     later commits are stamped earlier
   skewbench order total-order --simulated --ablate                         channels that do not keep their order
@@ -149,10 +151,28 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
+    args.check_processes()?;
     if args.simulated { simulated::run(args) } else { real::run(args) }
 }
 
 impl Args {
+    const fn premise(&self) -> Premise {
+        if self.ablate { Premise::Broken } else { Premise::Kept }
+    }
+
+    fn check_processes(&self) -> Result<()> {
+        let least = |workload: &Workload| workload.least_processes(self.premise());
+        let lacks = self.workload.workloads().into_iter().find(|workload| least(workload) > self.nodes);
+        lacks.map_or(Ok(()), |workload| {
+            let text = format!(
+                "--nodes {}: {workload} --ablate is played by {} or more: choose more",
+                self.nodes,
+                least(&workload)
+            );
+            Err(Malformed(text).into())
+        })
+    }
+
     /// What a host may add to a message's delay, `usual` unless it was said.
     fn slack(&self, delay: Nanos, jitter: Nanos, usual: Nanos) -> Result<Nanos> {
         let Some(declared) = self.declared_delay else { return Ok(usual) };

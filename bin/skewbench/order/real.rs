@@ -16,7 +16,7 @@ use skewbench::probe::Key;
 use skewbench::report::workload::{self, Given, Place};
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
-use skewbench::trial::{Clock, Premise, Terms, Workload, World};
+use skewbench::trial::{Clock, Terms, Workload, World};
 use skewbench::workload::Check;
 use tokio::sync::watch;
 
@@ -112,7 +112,7 @@ impl Session<'_> {
         let plan = plan(self.args, self.dir, clocks)?;
         let mut company = Company::start(&plan, self.stop.clone())?;
         eprintln!("{workload}: agents are processes {}", listed(&company));
-        if workload == Workload::TotalOrder {
+        if self.by_engine(workload) {
             self.order(&mut company, clocks)?;
         } else {
             for clock in clocks {
@@ -125,13 +125,19 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Plays a workload by one clock: at the rate that was asked for, or saturated and at half of that.
+    /// Whether the ordering engine plays it: it refuses what comes out of order, so that an ablation has nothing to break.
+    fn by_engine(&self, workload: Workload) -> bool {
+        workload == Workload::TotalOrder && !self.args.ablate
+    }
+
+    /// Plays a workload by one clock: at the rate that was asked for, or saturated and at half of that; what is broken is not
+    /// saturated as well.
     fn play(&mut self, company: &mut Company, workload: Workload, clock: Clock) -> Result<()> {
         if company.ended_early().is_some() {
             return Ok(());
         }
         let rate = match self.args.rate {
-            None if workload.saturates() => {
+            None if workload.saturates() && !self.args.ablate => {
                 let Some(rate) = self.saturate(company, workload, clock)? else { return Ok(()) };
                 (rate / 2.0, "half")
             }
@@ -241,7 +247,7 @@ impl Session<'_> {
             span: Nanos((seconds * 1e9) as i64),
             seed: args.seed,
             stamps: clock.stamps(),
-            premise: Premise::Kept,
+            premise: args.premise(),
         })
     }
 
@@ -271,7 +277,7 @@ impl Session<'_> {
                 transport: "tcp loopback",
                 cores: Some(facts::cores()),
                 batch: Some(self.args.batch),
-                payload_bytes: Some(if workload == Workload::TotalOrder { PAYLOAD_BYTES } else { 0 }),
+                payload_bytes: Some(if self.by_engine(workload) { PAYLOAD_BYTES } else { 0 }),
                 cpu: Some(cpu),
             },
             ..given(workload, terms)

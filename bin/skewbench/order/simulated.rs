@@ -9,7 +9,7 @@ use skewbench::sim::workload::Virtual;
 use skewbench::sweep::price::Varying;
 use skewbench::sweep::values::Varied;
 use skewbench::time::Nanos;
-use skewbench::trial::{BEATS_PER_S, Clock, MOST_MESSAGES, Premise, Terms, Workload};
+use skewbench::trial::{BEATS_PER_S, Clock, MOST_MESSAGES, Terms, Workload};
 
 use super::{Args, Clocks, Run, exit_code, given};
 use crate::{folder, out};
@@ -111,7 +111,7 @@ fn terms(args: &Args) -> Result<Terms> {
         span: Nanos((seconds * 1e9) as i64),
         seed: args.seed,
         stamps: clock(args)?.stamps(),
-        premise: if args.ablate { Premise::Broken } else { Premise::Kept },
+        premise: args.premise(),
     })
 }
 

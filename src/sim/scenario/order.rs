@@ -90,14 +90,11 @@ impl Order {
         }
         checks.within("declared_eps", self.declared_eps, Nanos::ZERO, MOST_DECLARED)?;
         self.declared_delay.map_or(Ok(()), |delay| checks.within("declared_delay", delay, Nanos(1), MOST_DECLARED))?;
-        if self.premise == Premise::Broken && self.workload.contains(&Workload::Byzantine) && nodes < 3 {
-            return Err(refuse(
-                "order.premise",
-                "broken",
-                "byzantine is broken by three generals: choose 3 nodes or more",
-            ));
-        }
-        Ok(())
+        let least = |workload: &&Workload| workload.least_processes(self.premise) > nodes;
+        self.workload.iter().find(least).map_or(Ok(()), |workload| {
+            let mend = format!("{workload} is broken so by 3 nodes or more: choose more, or leave it out");
+            Err(refuse("order.premise", "broken", &mend))
+        })
     }
 }
 
