@@ -103,8 +103,19 @@ fn phase(reports: &Reports<'_>) -> Option<Phase> {
     reports.first().map(|(_, report)| report.phase)
 }
 
+/// The load of an agent on average: agents that steer themselves need not offer the same.
+fn load(reports: &Reports<'_>) -> Option<Load> {
+    let rates = reports.iter().filter_map(|(_, report)| match report.phase.load {
+        Load::Open { commands_per_s } => Some(u128::from(commands_per_s)),
+        Load::Saturated => None,
+    });
+    let (count, sum) = rates.fold((0_u128, 0_u128), |(count, sum), rate| (count + 1, sum + rate));
+    let mean = sum.checked_div(count).map(|mean| Load::Open { commands_per_s: mean as u64 });
+    mean.or_else(|| phase(reports).map(|phase| phase.load))
+}
+
 fn row(reports: &Reports<'_>, floors: &[&Reports<'_>], agents: u32, eps: Option<(Nanos, Nanos)>) -> Option<OrderRow> {
-    let phase = phase(reports)?;
+    let phase = Phase { load: load(reports)?, ..phase(reports)? };
     let same_load = |floor: &&&Reports<'_>| self::phase(floor).is_some_and(|f| f.load.name() == phase.load.name());
     let floor = floors.iter().find(same_load).or(floors.first());
     let open = matches!(phase.load, Load::Open { .. });

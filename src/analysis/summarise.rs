@@ -14,6 +14,7 @@ use super::ordering::{self, OrderRow, Reports};
 use super::parameters;
 use super::premise;
 use super::reading::Readings;
+use super::replicas;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
 use super::summary::{Promise, Row, Summary, Verdict};
@@ -47,6 +48,8 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
     let claims = audit::rows(&spans);
     let mut summary = Summary { facts, counters, notes, claims, played: played(runs), ..Summary::default() };
+    summary.played.extend(replicas::played(&spans, config.nodes));
+    summary.notes.extend(replicas::not_ordered(&spans));
     summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));
     summary.notes.extend(shared::disagreements(&config, &spans));

@@ -40,14 +40,14 @@ pub struct Given<'a> {
     pub broken: Option<&'a str>,
     /// Processes.
     pub nodes: u32,
-    /// Spread of the clocks.
-    pub eps: Nanos,
+    /// Spread of the clocks, where it is known, as of all that follows.
+    pub eps: Option<Nanos>,
     /// What the workload believed it to be.
-    pub declared_eps: Nanos,
+    pub declared_eps: Option<Nanos>,
     /// Least delay of a message.
-    pub delay: Nanos,
+    pub delay: Option<Nanos>,
     /// Most that is added to it.
-    pub jitter: Nanos,
+    pub jitter: Option<Nanos>,
     /// Operations a second of all users.
     /// None if more was wanted than is carried.
     pub rate_per_s: Option<f64>,
@@ -68,15 +68,16 @@ pub struct Given<'a> {
 impl<'a> Given<'a> {
     /// What a run that a journal tells of was given.
     pub fn of(played: &'a Played) -> Self {
-        let Terms { nodes, eps, declared, delay, jitter, rate, span, seed, premise, .. } = played.terms;
+        let Terms { nodes, declared, rate, span, seed, premise, .. } = played.terms;
+        let seen = |of: fn(&Terms) -> Nanos| played.seen.as_ref().map(of);
         Self {
             workload: played.workload.name(),
             broken: (premise == Premise::Broken).then(|| played.workload.ablation()),
             nodes,
-            eps,
-            declared_eps: declared,
-            delay,
-            jitter,
+            eps: seen(|terms| terms.eps),
+            declared_eps: Some(declared).filter(|_| played.seen.is_some()),
+            delay: seen(|terms| terms.delay),
+            jitter: seen(|terms| terms.jitter),
             rate_per_s: Some(rate),
             span,
             seed,
@@ -93,9 +94,9 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// What an ordering phase of a run was given. Nothing is declared of its clocks, and delays are not measured.
+    /// What an ordering phase of a run was given: nothing is declared of its clocks, and its delays are not measured.
     fn of_phase(row: &OrderRow, summary: &'a Summary) -> Self {
-        let (phase, eps) = (&row.phase, row.eps.map_or(Nanos::ZERO, |(_, most)| most));
+        let phase = &row.phase;
         let rate = match phase.load {
             Load::Open { commands_per_s } => Some(commands_per_s as f64 * f64::from(row.agents)),
             Load::Saturated => None,
@@ -104,10 +105,10 @@ impl<'a> Given<'a> {
             workload: Workload::TotalOrder.name(),
             broken: None,
             nodes: row.agents,
-            eps,
-            declared_eps: Nanos::ZERO,
-            delay: Nanos::ZERO,
-            jitter: Nanos::ZERO,
+            eps: row.eps.map(|(_, most)| most),
+            declared_eps: None,
+            delay: None,
+            jitter: None,
             rate_per_s: rate,
             span: Nanos(phase.duration_ns),
             seed: summary.facts.seed.unwrap_or(0),
@@ -186,10 +187,10 @@ fn columns<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> Vec<String> {
         given.workload.to_owned(),
         if given.broken.is_some() { "broken" } else { "kept" }.to_owned(),
         given.nodes.to_string(),
-        given.eps.0.to_string(),
-        given.declared_eps.0.to_string(),
-        given.delay.0.to_string(),
-        given.jitter.0.to_string(),
+        nanos(given.eps),
+        nanos(given.declared_eps),
+        nanos(given.delay),
+        nanos(given.jitter),
         given.rate_per_s.map_or_else(String::new, rounded),
         given.span.as_seconds().to_string(),
         given.seed.to_string(),
@@ -215,6 +216,10 @@ fn columns<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> Vec<String> {
 /// A number as it was given, or to four digits where it was worked out.
 fn rounded(value: f64) -> String {
     if value.fract() == 0.0 { value.to_string() } else { number(value) }
+}
+
+fn nanos(value: Option<Nanos>) -> String {
+    value.map_or_else(String::new, |value| value.0.to_string())
 }
 
 fn whole(value: Option<u32>) -> String {
@@ -247,7 +252,10 @@ pub fn number(value: f64) -> String {
 
 /// The report that people read.
 pub fn text<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> String {
-    let Given { nodes, eps, declared_eps, delay, jitter, rate_per_s, span, seed, stamps, .. } = given;
+    let Given { nodes, rate_per_s, span, seed, stamps, .. } = given;
+    let said = |value: Option<Nanos>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
+    let (eps, declared_eps) = (said(given.eps), said(given.declared_eps));
+    let (delay, jitter) = (said(given.delay), said(given.jitter));
     let offered = match rate_per_s {
         None => "as many operations as are carried".to_owned(),
         Some(rate) => format!("{} operations/s ({})", rounded(*rate), given.load),
@@ -311,10 +319,10 @@ mod tests {
             workload: "mutex",
             broken: None,
             nodes: 3,
-            eps: Nanos(1_000),
-            declared_eps: Nanos(2_000),
-            delay: Nanos(5),
-            jitter: Nanos(0),
+            eps: Some(Nanos(1_000)),
+            declared_eps: Some(Nanos(2_000)),
+            delay: Some(Nanos(5)),
+            jitter: Some(Nanos(0)),
             rate_per_s: Some(10.0),
             span: Nanos::from_seconds(2),
             seed: 7,

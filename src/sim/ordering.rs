@@ -100,7 +100,8 @@ impl Ordering {
         Played {
             workload,
             clock,
-            terms: seen,
+            terms,
+            seen: Some(seen),
             transport: "virtual time".to_owned(),
             cores: None,
             batch: None,

@@ -1,6 +1,7 @@
 //! Trials of workloads, each with what it measured beside what was predicted, on whatever [`Stage`] they are played: in
 //! virtual time, or on real agents.
 
+mod apart;
 mod clock;
 mod exclusion;
 pub mod expect;
@@ -20,8 +21,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use apart::replicas_apart;
 pub use clock::Clock;
-pub use played::Played;
+pub use played::{Part, Played};
 pub use seen::Seen;
 pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
 pub use terms::{BEATS_PER_S, MOST_MESSAGES, Premise, Terms};

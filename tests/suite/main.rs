@@ -25,6 +25,7 @@ mod metrics;
 mod monsters;
 mod netns;
 mod order;
+mod ordered_hosts;
 mod ordered_run;
 mod ordered_scenarios;
 mod orphans;

@@ -1,7 +1,7 @@
 //! What workloads came to that were played on the run's clocks: a table, and what broke in words.
 
 use super::table::Table;
-use super::words::{UNKNOWN, escape, span};
+use super::words::{UNKNOWN, escape, known, span};
 use crate::analysis::Summary;
 use crate::report::played::as_predicted;
 use crate::report::workload::number;
@@ -29,7 +29,7 @@ fn words(played: &Played) -> Vec<String> {
 }
 
 fn cells(played: &Played) -> Vec<String> {
-    let Played { workload, clock, terms, row, .. } = played;
+    let Played { workload, clock, terms, seen, row, .. } = played;
     let latency = |index: usize| row.latency.map_or_else(|| UNKNOWN.to_owned(), |found| span(found[index]));
     let [found, of] = as_predicted(played);
     vec![
@@ -40,8 +40,8 @@ fn cells(played: &Played) -> Vec<String> {
         latency(0),
         latency(1),
         latency(2),
-        span(terms.eps),
-        span(terms.declared),
+        known(seen.map(|seen| seen.eps)),
+        known(seen.map(|seen| seen.declared)),
         format!("{found} of {of}"),
         row.broken().to_string(),
     ]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::trial::{Played, Premise};
+use crate::trial::{Played, Premise, Terms};
 use crate::workload::Check;
 
 /// One workload by one clock.
@@ -12,10 +12,10 @@ pub struct WorkloadNumbers<'a> {
     clock: &'a str,
     premise: Premise,
     nodes: u32,
-    eps_ns: i64,
-    declared_eps_ns: i64,
-    delay_ns: i64,
-    jitter_ns: i64,
+    eps_ns: Option<i64>,
+    declared_eps_ns: Option<i64>,
+    delay_ns: Option<i64>,
+    jitter_ns: Option<i64>,
     rate_per_s: f64,
     span_s: f64,
     transport: &'a str,
@@ -63,16 +63,17 @@ impl<'a> WorkloadNumbers<'a> {
     /// The numbers of a run.
     pub fn of(played: &'a Played) -> Self {
         let Played { workload, clock, terms, row, .. } = played;
+        let seen = |of: fn(&Terms) -> i64| played.seen.as_ref().map(of);
         let latency = |index: usize| row.latency.map(|found| found[index].0);
         Self {
             workload: workload.name(),
             clock: clock.name(),
             premise: terms.premise,
             nodes: terms.nodes,
-            eps_ns: terms.eps.0,
-            declared_eps_ns: terms.declared.0,
-            delay_ns: terms.delay.0,
-            jitter_ns: terms.jitter.0,
+            eps_ns: seen(|terms| terms.eps.0),
+            declared_eps_ns: seen(|terms| terms.declared.0),
+            delay_ns: seen(|terms| terms.delay.0),
+            jitter_ns: seen(|terms| terms.jitter.0),
             rate_per_s: terms.rate,
             span_s: terms.span.as_seconds(),
             transport: &played.transport,
