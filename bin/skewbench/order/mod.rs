@@ -62,7 +62,9 @@ pub struct Args {
     /// Most messages, or commands of total-order, in one write of a real agent
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_024))]
     batch: u32,
-    /// How long users want something, for each clock and load [default: 2; simulated: 20]
+    /// How long users want something in each main scene of a clock and load [default: 2; simulated: 20]; on real agents less
+    /// where there are several: a clock takes no more than twice that and half a second (stability-tests: three scenes of a
+    /// third of it; causal: two, beside the burst that saturates it). Side scenes take up to half of it
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<f64>,
     /// Seed of every draw

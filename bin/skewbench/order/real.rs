@@ -48,6 +48,9 @@ const FEW: f64 = 200.0;
 /// No run has more operations: its traces must be kept.
 const MOST: f64 = 40_000.0;
 
+/// What all scenes of a clock may take in seconds, beside twice what was asked for.
+const MORE_SECONDS: f64 = 0.5;
+
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
     let clocks = clocks(args);
@@ -228,14 +231,21 @@ impl Session<'_> {
         self.args.seconds.unwrap_or(2.0)
     }
 
+    /// How long users want something in each main scene: as long as was asked for, unless there are so many scenes that a clock
+    /// would take more than twice that and [`MORE_SECONDS`].
+    fn scene_seconds(&self, workload: Workload) -> f64 {
+        let (seconds, scenes) = (self.seconds(), f64::from(workload.main_scenes()));
+        let is_saturated = workload.saturates() && self.args.rate.is_none() && !self.args.ablate;
+        let burst = if is_saturated { seconds / 2.0 } else { 0.0 };
+        seconds.min((2.0 * seconds + MORE_SECONDS - burst) / scenes)
+    }
+
     /// The terms of a run at so many operations a second. No more than [`MOST`] operations are wanted in all.
     fn terms(&self, workload: Workload, clock: Clock, rate: f64) -> Result<Terms> {
         let args = self.args;
         let (delay, jitter) = (args.delay.unwrap_or_default(), args.jitter.unwrap_or_default());
         let declared = args.declared_eps.unwrap_or(DECLARED);
-        let scenes = f64::from(workload.main_scenes());
-        let share = if scenes > 1.0 { 1.25 / scenes } else { 1.0 };
-        let seconds = (self.seconds() * share).min(MOST / rate);
+        let seconds = self.scene_seconds(workload).min(MOST / rate);
         Ok(Terms {
             nodes: args.nodes,
             eps: declared,

@@ -347,6 +347,8 @@ mod tests {
             assert_eq!((plan.setup.node, plan.setup.run.nodes, plan.peers.len()), (NodeId(id), 3, 2));
             assert_eq!(plan.setup.run.cluster, plans[0].setup.run.cluster);
             assert_eq!(plan.assumed, Vec::<String>::new());
+            let fellowship = |plan: &Standalone| plan.order.as_ref().map(OrderPlan::fellowship);
+            assert!(fellowship(plan).is_some() && fellowship(plan) == fellowship(&plans[0]), "they order together");
         }
         let text = include_str!("../../../scripts/hosts/collector.toml");
         let collector: crate::host::reporting::config::Settings = settings::parse(text).unwrap();
@@ -396,7 +398,10 @@ mod tests {
             refused(&|s| s.spool_cap_bytes = Some(1)),
             refused(&|s| s.order = order("listen = \"here\"")),
             refused(&|s| (s.nodes, s.order) = (Some(4), order(""))),
-            refused(&|s| s.order = order("")),
+            refused(&|s| {
+                orders(s, "");
+                s.peers = peers("1=b:7300");
+            }),
             refused(&|s| orders(s, "rate_per_s = 0.0")),
             refused(&|s| orders(s, "rate_per_s = 1e5")),
             refused(&|s| orders(s, "workload = \"mutex\"")),
@@ -430,7 +435,7 @@ mod tests {
             "spool_cap_bytes `1`: choose",
             "order.listen `here`: write",
             "peers `1 of 4 agents`: ordering needs",
-            "peers `2`: say where it orders",
+            "peers `1`: say where it orders",
             "order.rate_per_s `0`: choose",
             "order.rate_per_s `100000`: the state machine would",
             "order.workload `mutex`: hosts of their own",
