@@ -1,12 +1,9 @@
 //! The clocks that a trial can be played with, by the names of flags.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::ids::Algorithm;
-use crate::names::by_name;
+use crate::names::named;
 use crate::order::report::StampSource;
 
 /// What a trial's processes read, and what makes their stamps of it.
@@ -71,19 +68,7 @@ impl Clock {
     }
 }
 
-impl fmt::Display for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Clock {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "clock", text)
-    }
-}
+named!(Clock, "clock");
 
 impl TryFrom<String> for Clock {
     type Error = String;

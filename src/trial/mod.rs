@@ -16,9 +16,6 @@ mod snapshots;
 mod stage;
 mod terms;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 pub use apart::replicas_apart;
@@ -28,7 +25,7 @@ pub use seen::Seen;
 pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
 pub use terms::{BEATS_PER_S, MOST_MESSAGES, Premise, Terms};
 
-use crate::names::by_name;
+use crate::names::named;
 use crate::workload::Row;
 
 /// No workload is played among more processes: each of them tells each other.
@@ -180,16 +177,4 @@ impl Workload {
     }
 }
 
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Workload {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "workload", text)
-    }
-}
+named!(Workload, "workload");
