@@ -6,7 +6,7 @@ use super::run::Span;
 use crate::ids::NodeId;
 use crate::journal::Note;
 use crate::time::Nanos;
-use crate::trial::{MOST_PROCESSES, Part, Played, Workload, replicas_apart};
+use crate::trial::{MOST_PROCESSES, Part, Played, Terms, Workload, replicas_apart};
 
 /// Most scenes of a run that are told of.
 const MOST_SCENES: usize = 64;
@@ -15,13 +15,16 @@ const MOST_SCENES: usize = 64;
 pub fn played(spans: &BTreeMap<NodeId, Span<'_>>, nodes: u32) -> Vec<Played> {
     let mut scenes: BTreeMap<u16, BTreeMap<NodeId, Vec<&Part>>> = BTreeMap::new();
     for (node, span) in spans {
-        let part = |note| if let &Note::Part(ref part) = note { Some(&**part) } else { None };
         for part in span.run.notes().filter_map(part) {
             scenes.entry(part.scene).or_default().entry(*node).or_default().push(part);
         }
     }
     let cores = spans.values().map(|span| span.run.header.host.cores).min();
     scenes.into_values().take(MOST_SCENES).filter_map(|scene| judge(&scene, nodes, cores)).collect()
+}
+
+fn part(note: &Note) -> Option<&Part> {
+    if let Note::Part(part) = note { Some(part) } else { None }
 }
 
 fn judge(scene: &BTreeMap<NodeId, Vec<&Part>>, nodes: u32, cores: Option<u32>) -> Option<Played> {
@@ -35,18 +38,20 @@ fn judge(scene: &BTreeMap<NodeId, Vec<&Part>>, nodes: u32, cores: Option<u32>) -
         Part::join(&parts.iter().copied().filter(same).collect::<Vec<_>>())
     };
     let traces: Vec<Option<Vec<u8>>> = (0..nodes).map(trace).collect();
+    // How many take part the configuration says, whatever a journal claims.
+    let terms = Terms { nodes, ..told.terms };
     let cpu = scene.values().filter_map(|parts| parts.first()).fold(Nanos::ZERO, |sum, part| sum + part.cpu);
     Some(Played {
         workload: told.workload,
         clock: told.clock,
-        terms: crate::trial::Terms { nodes, ..told.terms },
+        terms,
         seen: None,
         transport: "tcp".to_owned(),
         cores,
         batch: Some(told.batch),
         cpu: Some(cpu),
         premises: Vec::new(),
-        row: replicas_apart(&traces, &told.terms).owned(),
+        row: replicas_apart(&traces, &terms).owned(),
     })
 }
 

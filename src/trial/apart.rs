@@ -44,3 +44,86 @@ pub fn replicas_apart(traces: &[Option<Vec<u8>>], terms: &Terms) -> Row {
     }
     row
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::NodeId;
+    use crate::order::Stamp;
+    use crate::order::report::StampSource;
+    use crate::time::{Nanos, Time};
+    use crate::trial::Premise;
+    use crate::workload::What;
+    use crate::workload::airline::Answer;
+    use crate::workload::wire::Wire;
+
+    const TERMS: Terms = Terms {
+        nodes: 2,
+        eps: Nanos::ZERO,
+        declared: Nanos::ZERO,
+        delay: Nanos::ZERO,
+        jitter: Nanos::ZERO,
+        slack: Nanos::ZERO,
+        rate: 10.0,
+        span: Nanos::from_seconds(1),
+        seed: 1,
+        stamps: StampSource::Ntp,
+        premise: Premise::Kept,
+    };
+
+    fn trace(what: &[(i64, What<Event>)]) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for (at, what) in what {
+            let (at, reading) = (Time::from_nanos(*at), Time::from_nanos(*at));
+            Record { at, reading, what: what.clone() }.put(&mut bytes);
+        }
+        Some(bytes)
+    }
+
+    /// A command of node 0 that both carry out; the clock of node 1 is an hour behind.
+    fn traces(answer: Answer) -> Vec<Option<Vec<u8>>> {
+        let stamp = Stamp { time: 5, counter: 0, node: NodeId(0) };
+        let (sent, back) = (What::Sent { to: NodeId(1), message: 0 }, What::Sent { to: NodeId(0), message: 1 });
+        let (got, heard) =
+            (What::Received { from: NodeId(0), message: 0 }, What::Received { from: NodeId(1), message: 1 });
+        let event = What::Event;
+        let hour = 3_600_000_000_000;
+        vec![
+            trace(&[
+                (10, event(Event::Issued(stamp))),
+                (10, sent),
+                (30, heard),
+                (30, event(Event::Applied(stamp, Answer::Seat(1)))),
+                (40, event(Event::Acknowledged(stamp))),
+            ]),
+            trace(&[
+                (20 - hour, got),
+                (20 - hour, event(Event::Held(stamp))),
+                (21 - hour, back),
+                (22 - hour, event(Event::Applied(stamp, answer))),
+            ]),
+        ]
+    }
+
+    #[test]
+    fn clocks_that_are_an_hour_apart_change_nothing() {
+        let row = replicas_apart(&traces(Answer::Seat(1)), &TERMS);
+        assert_eq!((row.operations, row.broken()), (1, 0), "{row:?}");
+        assert_eq!(row.latency, Some([Nanos(30); 3]), "from issue to acknowledgement at the issuer");
+    }
+
+    #[test]
+    fn replicas_that_answer_differently_are_found() {
+        let row = replicas_apart(&traces(Answer::Full), &TERMS);
+        assert_eq!(row.never().find(|(name, _)| *name == "replicas disagree"), Some(("replicas disagree", 1)));
+    }
+
+    #[test]
+    fn with_a_trace_missing_nothing_is_judged() {
+        let mut traces = traces(Answer::Full);
+        traces[1] = None;
+        let row = replicas_apart(&traces, &TERMS);
+        assert_eq!((row.operations, row.broken()), (0, 0));
+        assert_eq!(row.check("agents whose trace is missing").map(|check| check.measured), Some(1.0));
+    }
+}
