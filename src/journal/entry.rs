@@ -12,6 +12,7 @@ use crate::node::Record;
 use crate::order::report::PhaseReport;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
+use crate::trial::{Part, Played};
 
 /// The first entry of a journal: who wrote it and under which configuration. It says everything that the results
 /// depend on beside the records, and no secret.
@@ -97,6 +98,12 @@ pub enum Note {
     Claim(HostClaim),
     /// What the agent measured of one ordering phase.
     Phase(Box<PhaseReport>),
+    /// What a workload came to that was played on the run's clocks.
+    Played(Box<Played>),
+    /// What a process of a workload did at this agent.
+    Part(Box<Part>),
+    /// Why nothing, or nothing more, was ordered.
+    NotOrdered(String),
 }
 
 /// One entry of a journal, in the order in which it was written.

@@ -4,6 +4,8 @@
 
 pub mod config;
 mod controlled;
+pub mod order_config;
+mod ordering;
 pub mod standalone;
 
 use std::collections::{BTreeMap, BTreeSet};
