@@ -369,12 +369,8 @@ impl<'a, P: Process> Player<'a, P> {
 
     /// Writes what the turn has to say, so many messages at a time.
     fn send(&mut self, cx: &mut Context<'_>) {
-        let Mesh { peers, parcels, .. } = &mut *self.mesh;
-        for (peer, outgoing) in peers.iter_mut().zip(&mut self.outgoing) {
-            send_in_parts(outgoing, self.setting.batch, |part| {
-                let message = parcels.pack(|bytes| bytes.extend_from_slice(part));
-                peer.send(cx, &message);
-            });
+        for (peer, outgoing) in self.mesh.peers.iter_mut().zip(&mut self.outgoing) {
+            send_in_parts(outgoing, self.setting.batch, |part| peer.send(cx, part));
             outgoing.bytes.clear();
             outgoing.messages = 0;
         }
