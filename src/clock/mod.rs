@@ -151,8 +151,10 @@ pub struct Settings {
     pub node: NodeId,
     /// The node whose clock is the one to follow, for clocks that follow one.
     pub reference: NodeId,
-    /// The probe period: one exchange a period with each peer.
+    /// The probe period: one exchange a period with each peer, or a pair of them.
     pub poll: Nanos,
+    /// How far apart the two requests of a pair are meant to be; `None` where requests are single.
+    pub pair_gap: Option<Nanos>,
     /// Limit on |rate − 1| of every node's local clock.
     pub kappa: Ppb,
     /// How many peers the node exchanges probes with.
@@ -219,7 +221,7 @@ pub trait Clock: Send {
         None
     }
 
-    /// Time passed: called at every probe slot, about once a period and peer.
+    /// Time passed: called at every request, about once a period and peer, or twice where requests are paired.
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
         let _ = at;
         None
@@ -233,6 +235,6 @@ pub(crate) mod testing {
     /// Settings of a node with so many peers, which probes each a second.
     pub fn settings(node: u32, peers: u32) -> Settings {
         let poll = Nanos::from_seconds(1);
-        Settings { node: NodeId(node), reference: NodeId(0), poll, kappa: Ppb(50_000), peers }
+        Settings { node: NodeId(node), reference: NodeId(0), poll, pair_gap: None, kappa: Ppb(50_000), peers }
     }
 }

@@ -9,6 +9,7 @@ use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::model::Path;
 use crate::model::oscillator::Declaration;
+use crate::probe::pair;
 use crate::theory::cycles::{Weighted, negative_cycle};
 use crate::time::{Nanos, Ppb};
 use crate::topology::{self, Impairment};
@@ -77,6 +78,7 @@ impl World {
             let text = format!("topology: some of the {nodes} nodes cannot reach each other: add links");
             return Err(Refused(text));
         }
+        refuse_long_pairs(scenario, &paths)?;
         if scenario.runaway == Runaway::Refused {
             refuse_runaway(nodes, &paths, &links)?;
         }
@@ -118,6 +120,7 @@ fn paths(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Result<
         let path = Path {
             jitter: link.jitter,
             bursts: link.bursts,
+            queue: link.queue,
             loss: link.loss_share,
             duplication: link.duplicate_share,
             ..Path::new(seed, *arc, link.delay)
@@ -145,6 +148,15 @@ fn paths(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Result<
         }
     }
     Ok(paths)
+}
+
+/// The second request of a pair is sent before the next slot.
+fn refuse_long_pairs(scenario: &Scenario, paths: &BTreeMap<Arc, Path>) -> Result<(), Refused> {
+    let Some(gap) = scenario.probe_pairs else { return Ok(()) };
+    // Arcs are in the order of their senders.
+    let senders: Vec<NodeId> = paths.keys().map(|arc| arc.from).collect();
+    let most = senders.chunk_by(|a, b| a == b).map(<[NodeId]>::len).max().unwrap_or(0);
+    pair::check(gap, scenario.tau, most).map_err(|mend| Refused(format!("probe_pairs = {gap}: {mend}")))
 }
 
 /// Credits that exceed the delays round some cycle make clocks run away, and every bound is void.
@@ -179,6 +191,7 @@ fn run_config(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Ru
         topology: scenario.topology.name().to_owned(),
         arcs: links.iter().map(|(arc, link)| (*arc, told(link))).collect(),
         tau: scenario.tau,
+        probe_pairs: scenario.probe_pairs,
         measured: Some(scenario.duration),
         reference: NodeId(scenario.reference),
         plausible: scenario.plausible,

@@ -14,6 +14,7 @@ use crate::host::spool::SpoolConfig;
 use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::length::Length;
+use crate::probe::pair;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
 
@@ -79,6 +80,10 @@ pub struct Settings {
     /// Probe period [default: 100ms]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub tau: Option<Nanos>,
+    /// A second request follows each one so much later, such as 20us: a coded pair, from which the Huygens clock tells
+    /// which messages met a queue; 0s for none [default: single requests]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    pub probe_pairs: Option<Nanos>,
     /// Where journals are shipped to; without it they stay in the spool
     #[arg(long, value_name = "HOST:PORT")]
     pub collector: Option<String>,
@@ -139,6 +144,7 @@ impl Settings {
             listen: self.listen.or(other.listen),
             peers: self.peers.or(other.peers),
             tau: self.tau.or(other.tau),
+            probe_pairs: self.probe_pairs.or(other.probe_pairs),
             collector: self.collector.or(other.collector),
             key_file: self.key_file.or(other.key_file),
             cluster: self.cluster.or(other.cluster),
@@ -236,6 +242,7 @@ impl Settings {
             topology: "declared".to_owned(),
             arcs: arcs(NodeId(id), peers),
             tau,
+            probe_pairs: self.checked_pairs(tau, peers.len())?,
             measured,
             reference: NodeId(reference),
             plausible,
@@ -256,6 +263,14 @@ impl Settings {
             return Err(refuse("plausible", plausible, "choose more than the clocks may be apart, such as 1000s"));
         }
         Ok((tau, self.duration, plausible))
+    }
+
+    /// The gap of coded pairs; zero stands for none, so that a flag can undo what the file says.
+    fn checked_pairs(&self, tau: Nanos, peers: usize) -> Result<Option<Nanos>> {
+        let gap = self.probe_pairs.filter(|gap| *gap != Nanos::ZERO);
+        let refused = |gap, mend: String| refuse("probe_pairs", gap, &mend);
+        gap.map_or(Ok(()), |gap| pair::check(gap, tau, peers).map_err(|mend| refused(gap, mend)))?;
+        Ok(gap)
     }
 
     fn assumed(&self) -> Vec<String> {
