@@ -19,6 +19,7 @@ pub mod regression;
 mod slew;
 pub mod srikanth_toueg;
 pub mod stated;
+mod unpaired;
 pub mod welch_lynch;
 
 use crate::affine::Line;
@@ -37,6 +38,7 @@ pub use ntp::Ntp;
 pub use radclock::Radclock;
 pub use regression::Regression;
 pub use srikanth_toueg::SrikanthToueg;
+pub use unpaired::Unpaired;
 pub use welch_lynch::WelchLynch;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
@@ -170,8 +172,19 @@ impl Settings {
 }
 
 /// The clock of `algorithm`, before it has seen anything. `None` where a node keeps none: for its own undisciplined clock,
-/// its host's system clock, and the hybrid clock, which is no function of the local clock alone.
+/// its host's system clock, and the hybrid clock, which is no function of the local clock alone. Where requests are paired,
+/// clocks that take exchanges for independent get one of each pair ([`Unpaired`]).
 pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
+    let clock = alone(algorithm, settings)?;
+    let takes_pairs = matches!(algorithm, Algorithm::Lamport | Algorithm::Ntp | Algorithm::Huygens);
+    let gap = settings.pair_gap.filter(|_| !takes_pairs);
+    Some(match gap {
+        Some(gap) => Box::new(Unpaired::new(clock, gap)),
+        None => clock,
+    })
+}
+
+fn alone(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
     let reference = settings.reference;
     Some(match algorithm {
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,

@@ -109,7 +109,8 @@ fn of_runs(base: &RunConditions, other: &RunConditions) -> Vec<String> {
         differ("tau", base.tau.to_string(), other.tau.to_string());
     }
     if base.probe_pairs != other.probe_pairs {
-        let text = |run: &RunConditions| run.probe_pairs.map_or_else(|| "none".to_owned(), |gap| format!("{gap} apart"));
+        let text =
+            |run: &RunConditions| run.probe_pairs.map_or_else(|| "none".to_owned(), |gap| format!("{gap} apart"));
         differ("pairs of probes", text(base), text(other));
     }
     if base.arcs != other.arcs {

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn none_overtakes_another() {
         let gap = 10_000;
-        let pairs = (0..50_000).map(|k| Nanos(k * 190_001)).map(|at| [BUSY.wait(9, at).0, BUSY.wait(9, at + Nanos(gap)).0]);
+        let pairs =
+            (0..50_000).map(|k| Nanos(k * 190_001)).map(|at| [BUSY.wait(9, at).0, BUSY.wait(9, at + Nanos(gap)).0]);
         let mut caught_up = 0;
         for [first, second] in pairs.filter(|pair| pair[0] > 0) {
             assert!(second >= first - gap, "{first} {second}");

@@ -73,7 +73,11 @@ mod tests {
         };
         assert_eq!(gap([0, 0], [0, 0]), 0, "no queue");
         assert_eq!(gap([7_000, 7_000], [0, 0]), 0, "the same wait, which nobody can tell from none");
-        assert_eq!(gap([80_000, 70_000], [0, 0]), 10_000, "both behind one burst: the second catches up with the first");
+        assert_eq!(
+            gap([80_000, 70_000], [0, 0]),
+            10_000,
+            "both behind one burst: the second catches up with the first"
+        );
         assert_eq!(gap([0, 0], [0, 30_000]), 30_000, "a burst came between the replies");
         assert_eq!(gap([5_000, 0], [0, 30_000]), 30_000, "the worse of both directions");
         let (first, second) = (exchange(0, 3_000, 0), exchange(10_000, 0, 0));

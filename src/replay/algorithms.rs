@@ -120,7 +120,8 @@ impl Rhythm {
         let distances: Vec<Nanos> = asks.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let near = |distance: &Nanos| *distance <= pair::LONGEST;
         let seconds: Vec<Nanos> = distances.iter().copied().filter(near).collect();
-        let first = asks.iter().take(1).chain(asks.iter().skip(1).zip(&distances).filter(|(_, d)| !near(d)).map(|(at, _)| at));
+        let first =
+            asks.iter().take(1).chain(asks.iter().skip(1).zip(&distances).filter(|(_, d)| !near(d)).map(|(at, _)| at));
         let firsts: Vec<Time<Local>> = first.copied().collect();
         let apart = median(firsts.windows(2).map(|pair| pair[1] - pair[0]).collect());
         let paired = apart.zip(median(seconds.clone())).filter(|(poll, gap)| {
@@ -258,7 +259,11 @@ mod tests {
         assert_eq!(rhythm(pairs(9)), found);
         assert_eq!(rhythm(pairs(3)), found, "one exchange of seven is lost");
         assert_eq!(rhythm((0..60).map(|k| k * second)), (Nanos::from_seconds(1), None));
-        assert_eq!(rhythm((0..60).map(|k| k * 500)), (Nanos::from_micros(500), None), "a thousand a second and no pairs");
+        assert_eq!(
+            rhythm((0..60).map(|k| k * 500)),
+            (Nanos::from_micros(500), None),
+            "a thousand a second and no pairs"
+        );
         let bursts = (0..64).map(|k| k / 8 * 64 * second + k % 8 * 2 * second);
         assert_eq!(rhythm(bursts), (Nanos::from_seconds(2), None), "ntpd's bursts of eight");
         assert_eq!(rhythm([7].into_iter()), (USUAL_POLL, None));

@@ -29,6 +29,7 @@ mod ordered_run;
 mod orphans;
 mod own_stamps;
 mod page;
+mod pairs;
 mod parameters;
 mod person;
 mod readme;
