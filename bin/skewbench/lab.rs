@@ -49,8 +49,8 @@ pub struct Args {
     /// Probe period: each agent asks each of its peers once a period
     #[arg(long, default_value = "100ms", value_name = "SPAN", allow_hyphen_values = true)]
     tau: Nanos,
-    /// Send a second request so long after each: by how far the gap changes on its way, the Huygens clock tells which
-    /// pairs met a queue [default: single requests]
+    /// Send a second request so long after each, such as 20us: by how far the gap changes on its way, the Huygens clock
+    /// tells which pairs met a queue [default: single requests]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     probe_pairs: Option<Nanos>,
     /// Drifts are spread evenly over [-x, +x] parts per million and dealt to the agents by the seed
@@ -155,17 +155,18 @@ impl Args {
             mu: self.mu,
             distance: self.distance,
         };
-        let topology = self.shaped(settings)?;
-        self.check_pairs(&topology)?;
-        Ok(topology)
+        self.shaped(settings)
     }
 
-    /// The second request of a pair goes out before the next slot of any agent.
-    fn check_pairs(&self, topology: &Topology) -> Result<()> {
-        let Some(gap) = self.probe_pairs else { return Ok(()) };
+    /// The gap of coded pairs: the second request of one goes out before the next slot of any agent.
+    fn pairs(&self, topology: &Topology) -> Result<Option<Nanos>> {
         let peers = |node| topology.arcs().filter(|(arc, _)| arc.to == NodeId(node)).count();
         let most = (0..self.nodes).map(peers).max().unwrap_or(0);
-        pair::check(gap, self.tau, most).map_err(|mend| Malformed(format!("--probe-pairs {gap}: {mend}")).into())
+        let refused = |mend| {
+            let gap = self.probe_pairs.unwrap_or_default();
+            Malformed(format!("--probe-pairs {gap}: {mend}")).into()
+        };
+        pair::checked(self.probe_pairs, self.tau, most).map_err(refused)
     }
 
     fn shaped(&self, settings: Impairment) -> Result<Topology> {
@@ -206,7 +207,7 @@ impl Args {
                 topology: topology.name().to_owned(),
                 arcs: topology.arcs().collect(),
                 tau: self.tau,
-                probe_pairs: self.probe_pairs,
+                probe_pairs: self.pairs(topology)?,
                 measured: Some(measured),
                 reference: NodeId(self.reference),
                 plausible: PLAUSIBLE,

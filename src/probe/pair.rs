@@ -9,8 +9,6 @@
 //! the wire nor the journal needs a field for it. Each reply leaves as soon as its request came: replies are a pair too,
 //! whose gap is what the requests' arrivals and the peer made it.
 
-use std::fmt::Write as _;
-
 use crate::time::{Local, Nanos, Time};
 
 /// A longer gap says little: the second probe meets another network.
@@ -19,25 +17,22 @@ const SHORTEST: Nanos = Nanos::from_micros(1);
 /// The pairs of all peers take this share of a period at most.
 const PERIOD_SHARE: i64 = 4;
 
-/// Whether pairs with this gap fit into the slots of a node with so many peers.
+/// The gap that is asked for, if it fits into the slots of a node with so many peers; zero asks for single requests.
 ///
 /// # Errors
 /// The mend, in words.
-pub fn check(gap: Nanos, tau: Nanos, peers: usize) -> Result<(), String> {
+pub fn checked(gap: Option<Nanos>, tau: Nanos, peers: usize) -> Result<Option<Nanos>, String> {
+    let Some(gap) = gap.filter(|gap| *gap != Nanos::ZERO) else { return Ok(None) };
     let share = tau.over(PERIOD_SHARE).over(i64::try_from(peers.max(1)).unwrap_or(i64::MAX));
     let most = LONGEST.min(share);
     if (SHORTEST..=most).contains(&gap) {
-        return Ok(());
+        return Ok(Some(gap));
     }
     if most < SHORTEST {
         return Err(format!("{peers} peers in {tau} leave no room for pairs: leave it out, or choose a longer tau"));
     }
-    let mut mend = format!("choose from {SHORTEST} to {most}");
-    if share < LONGEST {
-        // A String takes whatever is written to it.
-        let _ = write!(mend, ", a quarter of tau for {peers} peers");
-    }
-    Err(mend)
+    let why = if share < LONGEST { format!(", a quarter of tau for {peers} peers") } else { String::new() };
+    Err(format!("choose from {SHORTEST} to {most}{why}, or 0s for single requests"))
 }
 
 /// Whether two requests, sent when these stamps say, can be a pair with this gap: one that was sent too late is none.
@@ -94,14 +89,15 @@ mod tests {
     #[test]
     fn a_gap_that_does_not_fit_is_refused_with_its_mend() {
         let tau = Nanos::from_millis(100);
-        let refused = |gap, tau, peers| check(gap, tau, peers).unwrap_err();
-        assert!(check(Nanos::from_micros(20), tau, 1_000).is_ok() && check(Nanos::from_millis(1), tau, 25).is_ok());
-        assert_eq!(refused(Nanos(0), tau, 2), "choose from 1us to 1ms");
-        assert_eq!(refused(Nanos::from_millis(2), tau, 2), "choose from 1us to 1ms");
-        assert_eq!(
-            refused(Nanos::from_micros(30), tau, 1_000),
-            "choose from 1us to 25us, a quarter of tau for 1000 peers"
-        );
+        let of = |gap, tau, peers| checked(Some(gap), tau, peers);
+        let refused = |gap, tau, peers| of(gap, tau, peers).unwrap_err();
+        assert_eq!([checked(None, tau, 2), of(Nanos::ZERO, tau, 2)], [Ok(None), Ok(None)]);
+        assert_eq!(of(Nanos::from_micros(20), tau, 1_000), Ok(Some(Nanos::from_micros(20))));
+        assert!(of(Nanos::from_millis(1), tau, 25).is_ok());
+        let (short, long) = (refused(Nanos(1), tau, 2), refused(Nanos::from_millis(2), tau, 2));
+        assert_eq!((short.as_str(), &short), ("choose from 1us to 1ms, or 0s for single requests", &long));
+        let crowded = refused(Nanos::from_micros(30), tau, 1_000);
+        assert!(crowded.starts_with("choose from 1us to 25us, a quarter of tau for 1000 peers"), "{crowded}");
         assert!(refused(Nanos(1_000), Nanos(3_000), 2).contains("leave no room"));
     }
 }

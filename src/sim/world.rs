@@ -78,12 +78,12 @@ impl World {
             let text = format!("topology: some of the {nodes} nodes cannot reach each other: add links");
             return Err(Refused(text));
         }
-        refuse_long_pairs(scenario, &paths)?;
+        let probe_pairs = pairs(scenario, &paths)?;
         if scenario.runaway == Runaway::Refused {
             refuse_runaway(nodes, &paths, &links)?;
         }
         Ok(Self {
-            run: run_config(scenario, seed, &links),
+            run: RunConfig { probe_pairs, ..run_config(scenario, seed, &links) },
             seed,
             duration: scenario.duration,
             hosts: (0..nodes).map(|node| host(scenario, seed, node)).collect(),
@@ -150,13 +150,13 @@ fn paths(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Result<
     Ok(paths)
 }
 
-/// The second request of a pair is sent before the next slot.
-fn refuse_long_pairs(scenario: &Scenario, paths: &BTreeMap<Arc, Path>) -> Result<(), Refused> {
-    let Some(gap) = scenario.probe_pairs else { return Ok(()) };
+/// The gap of coded pairs: the second request of one is sent before the next slot.
+fn pairs(scenario: &Scenario, paths: &BTreeMap<Arc, Path>) -> Result<Option<Nanos>, Refused> {
     // Arcs are in the order of their senders.
     let senders: Vec<NodeId> = paths.keys().map(|arc| arc.from).collect();
     let most = senders.chunk_by(|a, b| a == b).map(<[NodeId]>::len).max().unwrap_or(0);
-    pair::check(gap, scenario.tau, most).map_err(|mend| Refused(format!("probe_pairs = {gap}: {mend}")))
+    let refused = |mend| Refused(format!("probe_pairs = {}: {mend}", scenario.probe_pairs.unwrap_or_default()));
+    pair::checked(scenario.probe_pairs, scenario.tau, most).map_err(refused)
 }
 
 /// Credits that exceed the delays round some cycle make clocks run away, and every bound is void.
@@ -191,7 +191,7 @@ fn run_config(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Ru
         topology: scenario.topology.name().to_owned(),
         arcs: links.iter().map(|(arc, link)| (*arc, told(link))).collect(),
         tau: scenario.tau,
-        probe_pairs: scenario.probe_pairs,
+        probe_pairs: None,
         measured: Some(scenario.duration),
         reference: NodeId(scenario.reference),
         plausible: scenario.plausible,

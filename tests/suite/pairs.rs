@@ -137,7 +137,7 @@ fn a_gap_that_does_not_fit_is_refused_with_its_mend() {
         World::new(&scenario, 1).expect_err("refused").to_string()
     };
     let long = refused("tau = \"100ms\"\nprobe_pairs = \"2ms\"");
-    assert_eq!(long, "probe_pairs = 2ms: choose from 1us to 1ms");
+    assert_eq!(long, "probe_pairs = 2ms: choose from 1us to 1ms, or 0s for single requests");
     let crowded = refused("tau = \"1ms\"\nprobe_pairs = \"200us\"");
     assert!(crowded.contains("a quarter of tau for 3 peers"), "{crowded}");
     let scenario = Scenario::parse_for(&mesh(PAIRS, "lamport", QUIET), Scale::Streamed).expect("a scenario");

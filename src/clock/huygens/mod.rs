@@ -24,8 +24,8 @@
 //! was left with too few points, by luck from the queue, and was four times worse. The margin is hard and vertical: where no
 //! line fits, the older half of the samples is forgotten. Windows are counts, not two seconds. Assumed: rates are constant
 //! within a window, nobody lies, asymmetries are none or differ by link. A link that is asymmetric still moves its ends, by
-//! less. Cost: an exchange some 160 passes over 48 numbers, about 5 µs, with pairs over 96 at most; 1.3 kB a peer, with
-//! pairs 4 kB at most.
+//! less. Cost: an exchange some 160 passes over 48 numbers, about 5 µs, with pairs over 96 at most; 1.6 kB a peer, with
+//! pairs 3 kB.
 
 mod coded;
 

@@ -265,12 +265,9 @@ impl Settings {
         Ok((tau, self.duration, plausible))
     }
 
-    /// The gap of coded pairs; zero stands for none, so that a flag can undo what the file says.
     fn checked_pairs(&self, tau: Nanos, peers: usize) -> Result<Option<Nanos>> {
-        let gap = self.probe_pairs.filter(|gap| *gap != Nanos::ZERO);
-        let refused = |gap, mend: String| refuse("probe_pairs", gap, &mend);
-        gap.map_or(Ok(()), |gap| pair::check(gap, tau, peers).map_err(|mend| refused(gap, mend)))?;
-        Ok(gap)
+        let refused = |mend: String| refuse("probe_pairs", self.probe_pairs.unwrap_or_default(), &mend);
+        pair::checked(self.probe_pairs, tau, peers).map_err(refused)
     }
 
     fn assumed(&self) -> Vec<String> {
@@ -360,6 +357,15 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_can_undo_the_pairs_of_a_file() {
+        let file: Settings = settings::parse(&GOOD.replacen("\n", "\nprobe_pairs = \"20us\"\n", 1)).unwrap();
+        let pairs = |settings: Settings| settings.check().unwrap().setup.run.probe_pairs;
+        assert_eq!(pairs(file.clone()), Some(Nanos::from_micros(20)));
+        assert_eq!(pairs(Settings { probe_pairs: Some(Nanos::ZERO), ..Settings::default() }.or(file)), None);
+        assert_eq!(pairs(good()), None);
+    }
+
+    #[test]
     fn every_refusal_names_key_value_and_mend() {
         let refused = |change: &dyn Fn(&mut Settings)| {
             let mut settings = good();
@@ -377,6 +383,7 @@ mod tests {
             refused(&|s| s.nodes = Some(2)),
             refused(&|s| s.reference = Some(9)),
             refused(&|s| s.tau = Some(Nanos(5))),
+            refused(&|s| s.probe_pairs = Some(Nanos(5))),
             refused(&|s| s.duration = Some(Nanos(5))),
             refused(&|s| s.kappa_ppm = Some(f64::NAN)),
             refused(&|s| s.plausible = Some(Nanos(-1))),
@@ -393,6 +400,7 @@ mod tests {
             "nodes `2`: agents",
             "reference `9`: agents",
             "tau `5ns`: choose",
+            "probe_pairs `5ns`: choose",
             "duration `5ns`: choose",
             "kappa_ppm `NaN`: choose",
             "plausible `-1ns`: choose",
