@@ -155,7 +155,9 @@ impl Args {
             mu: self.mu,
             distance: self.distance,
         };
-        self.shaped(settings)
+        let topology = self.shaped(settings)?;
+        self.pairs(&topology)?;
+        Ok(topology)
     }
 
     /// The gap of coded pairs: the second request of one goes out before the next slot of any agent.

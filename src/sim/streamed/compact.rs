@@ -207,7 +207,7 @@ fn refuse_what_takes_more(scenario: &Scenario) -> Result<(), Refused> {
     if let Some(temperature) = all.temperature {
         return refused("oscillators.temperature.step_ppm", temperature.step_ppm.to_string());
     }
-    if let Some(gap) = scenario.probe_pairs {
+    if let Some(gap) = scenario.probe_pairs.filter(|gap| *gap != Nanos::ZERO) {
         return refused("probe_pairs", gap.to_string());
     }
     if stamps.wait_within != Nanos::ZERO {
