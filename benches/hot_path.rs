@@ -54,6 +54,7 @@ fn node() -> Node {
         boot: BootId(1),
         peers: vec![(NodeId(1), Nanos::ZERO), (NodeId(2), Nanos::ZERO)],
         tau: Nanos::from_millis(100),
+        pair_gap: None,
         phase: Nanos::ZERO,
         reference: NodeId(0),
         kappa: Ppb(51_000),

@@ -70,6 +70,7 @@ fn run(bytes: &mut Bytes<'_>) -> RunConfig {
         topology: "made up".into(),
         arcs: arcs.into_iter().map(arc).collect(),
         tau: Nanos(bytes.likely(SECOND / 10)),
+        probe_pairs: None,
         measured: bytes.coin().then(|| bytes.span(10 * SECOND)),
         reference: NodeId(bytes.id()),
         plausible: bytes.span(SECOND),

@@ -72,6 +72,8 @@ pub struct Facts {
     pub diameter: Option<u32>,
     /// The configured probe period.
     pub tau: Nanos,
+    /// How long after each request a second one follows, if requests are paired.
+    pub probe_pairs: Option<Nanos>,
     /// The node that the NTP-style clocks follow.
     pub reference: NodeId,
     /// Different hosts.

@@ -19,6 +19,7 @@ pub mod regression;
 mod slew;
 pub mod srikanth_toueg;
 pub mod stated;
+mod unpaired;
 pub mod welch_lynch;
 
 use crate::affine::Line;
@@ -37,6 +38,7 @@ pub use ntp::Ntp;
 pub use radclock::Radclock;
 pub use regression::Regression;
 pub use srikanth_toueg::SrikanthToueg;
+pub use unpaired::Unpaired;
 pub use welch_lynch::WelchLynch;
 
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
@@ -151,8 +153,10 @@ pub struct Settings {
     pub node: NodeId,
     /// The node whose clock is the one to follow, for clocks that follow one.
     pub reference: NodeId,
-    /// The probe period: one exchange a period with each peer.
+    /// The probe period: one exchange a period with each peer, or a pair of them.
     pub poll: Nanos,
+    /// How far apart the two requests of a pair are meant to be; `None` where requests are single.
+    pub pair_gap: Option<Nanos>,
     /// Limit on |rate − 1| of every node's local clock.
     pub kappa: Ppb,
     /// How many peers the node exchanges probes with.
@@ -168,8 +172,19 @@ impl Settings {
 }
 
 /// The clock of `algorithm`, before it has seen anything. `None` where a node keeps none: for its own undisciplined clock,
-/// its host's system clock, and the hybrid clock, which is no function of the local clock alone.
+/// its host's system clock, and the hybrid clock, which is no function of the local clock alone. Where requests are paired,
+/// clocks that take exchanges for independent get one of each pair ([`Unpaired`]).
 pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
+    let clock = alone(algorithm, settings)?;
+    let takes_pairs = matches!(algorithm, Algorithm::Lamport | Algorithm::Ntp | Algorithm::Huygens);
+    let gap = settings.pair_gap.filter(|_| !takes_pairs);
+    Some(match gap {
+        Some(gap) => Box::new(Unpaired::new(clock, gap)),
+        None => clock,
+    })
+}
+
+fn alone(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
     let reference = settings.reference;
     Some(match algorithm {
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
@@ -219,7 +234,7 @@ pub trait Clock: Send {
         None
     }
 
-    /// Time passed: called at every probe slot, about once a period and peer.
+    /// Time passed: called at every request, about once a period and peer, or twice where requests are paired.
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
         let _ = at;
         None
@@ -233,6 +248,6 @@ pub(crate) mod testing {
     /// Settings of a node with so many peers, which probes each a second.
     pub fn settings(node: u32, peers: u32) -> Settings {
         let poll = Nanos::from_seconds(1);
-        Settings { node: NodeId(node), reference: NodeId(0), poll, kappa: Ppb(50_000), peers }
+        Settings { node: NodeId(node), reference: NodeId(0), poll, pair_gap: None, kappa: Ppb(50_000), peers }
     }
 }

@@ -38,9 +38,16 @@ pub struct Header {
 impl Header {
     /// What the node told its clocks at their birth.
     pub fn clock_settings(&self) -> clock::Settings {
-        let RunConfig { reference, tau, arcs, .. } = &self.run;
+        let RunConfig { reference, tau, probe_pairs, arcs, .. } = &self.run;
         let peers = arcs.iter().filter(|(arc, _)| arc.to == self.node).count() as u32;
-        clock::Settings { node: self.node, reference: *reference, poll: *tau, kappa: self.kappa_ppb, peers }
+        clock::Settings {
+            node: self.node,
+            reference: *reference,
+            poll: *tau,
+            pair_gap: *probe_pairs,
+            kappa: self.kappa_ppb,
+            peers,
+        }
     }
 }
 
@@ -59,6 +66,9 @@ pub struct RunConfig {
     pub arcs: Vec<(Arc, Impairment)>,
     /// The probe period.
     pub tau: Nanos,
+    /// How long after each request a second one follows on its arc; journals of single requests do not have the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_pairs: Option<Nanos>,
     /// The span over which clocks are measured, if it was set beforehand.
     pub measured: Option<Nanos>,
     /// The node that the NTP-style clocks follow.

@@ -28,6 +28,7 @@ pub fn header(node: u32, boot: u64) -> Header {
         topology: "ring".into(),
         arcs: vec![(arc, impairment), (arc.reversed(), impairment)],
         tau: Nanos::from_millis(100),
+        probe_pairs: None,
         measured: None,
         reference: NodeId(0),
         plausible: Nanos::from_seconds(1),

@@ -2,6 +2,7 @@
 //! is remembered between messages, so that no message shifts what another one meets.
 
 use super::jitter::{Bursts, Jitter};
+use super::queue::Queue;
 use super::rng::{Purpose, Rng};
 use crate::ids::Arc;
 use crate::time::Nanos;
@@ -17,6 +18,8 @@ pub struct Path {
     pub jitter: Jitter,
     /// When still more is added.
     pub bursts: Option<Bursts>,
+    /// What messages wait behind.
+    pub queue: Option<Queue>,
     /// Share of copies that are lost, 0 to 1.
     pub loss: f64,
     /// Share of messages of which a second copy is under way, 0 to 1.
@@ -38,6 +41,7 @@ impl Path {
             delay,
             jitter: Jitter::Constant { span: Nanos::ZERO },
             bursts: None,
+            queue: None,
             loss: 0.0,
             duplication: 0.0,
             routes: Vec::new(),
@@ -64,7 +68,8 @@ impl Path {
         let doubled = happens(&mut rng, self.duplication);
         let cut = self.cuts.iter().any(|(from, until)| (*from..*until).contains(&after));
         let loss = self.loss_at(after);
-        let base = self.minimum(after) + self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(stream, after));
+        let crowd = self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(stream, after));
+        let base = self.minimum(after) + crowd + self.queue.map_or(Nanos::ZERO, |queue| queue.wait(stream, after));
         let mut fate = || {
             let lost = happens(&mut rng, loss);
             let delay = base + self.jitter.draw(&mut rng);

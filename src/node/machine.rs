@@ -19,6 +19,8 @@ pub struct Node {
     by_id: Vec<(NodeId, usize)>,
     /// The peer whose slot is next.
     next: usize,
+    /// The peer that is due the second request of a pair, and when. It comes before any slot.
+    second: Option<(usize, Time<Local>)>,
     clocks: Clocks,
     counters: Counters,
     outputs: VecDeque<Output>,
@@ -33,8 +35,8 @@ impl Node {
         let peers: Vec<Peer> = config.peers.iter().zip(0..).map(peer).collect();
         let mut by_id: Vec<(NodeId, usize)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
         by_id.sort_unstable();
-        let Config { node, reference, tau: poll, kappa, clocks, .. } = config;
-        let settings = clock::Settings { node, reference, poll, kappa, peers: config.peers.len() as u32 };
+        let Config { node, reference, tau: poll, pair_gap, kappa, clocks, .. } = config;
+        let settings = clock::Settings { node, reference, poll, pair_gap, kappa, peers: config.peers.len() as u32 };
         let clocks = Clocks::new(clocks, &settings, config.plausible);
         let began = Output::Record(Record::Mark(at, Mark::ProbingBegan));
         let mut node = Self {
@@ -42,6 +44,7 @@ impl Node {
             peers,
             by_id,
             next: 0,
+            second: None,
             clocks,
             counters: Counters::default(),
             outputs: VecDeque::from([began]),
@@ -52,7 +55,8 @@ impl Node {
 
     /// The local time at which the node wants a [`Input::Timer`] next.
     pub fn wake(&self) -> Time<Local> {
-        self.peers.get(self.next).map_or(Time::MAX, |peer| peer.slot)
+        let slot = || self.peers.get(self.next).map_or(Time::MAX, |peer| peer.slot);
+        self.second.map_or_else(slot, |(_, due)| due)
     }
 
     /// The next thing to do, until there is none.
@@ -99,17 +103,31 @@ impl Node {
         }
     }
 
-    /// Serves the peer whose slot is due, if one is. A slot that the next one has overtaken is skipped and counted.
+    /// Serves the peer that is due, if one is: with the second request of a pair, else in its slot.
     fn on_timer(&mut self, at: Time<Local>, sink: &mut impl Sink) {
-        let (index, due) = (self.next, self.wake());
-        if due > at || self.peers.is_empty() {
+        if self.wake() > at || self.peers.is_empty() {
             return;
         }
+        match self.second.take() {
+            Some((index, due)) => self.request(index, at, due, sink),
+            None => self.serve_slot(at, sink),
+        }
+    }
+
+    /// Serves the peer whose slot is due. A slot that the next one has overtaken is skipped and counted.
+    fn serve_slot(&mut self, at: Time<Local>, sink: &mut impl Sink) {
+        let (index, due) = (self.next, self.peers[self.next].slot);
         let missed = (at - due).0 / self.config.tau.0.max(1);
         self.counters.add_many(Counter::MissedSlots, missed.unsigned_abs());
         let due = due + self.config.tau.times(missed);
         self.peers[index].slot = due + self.config.tau;
         self.find_next();
+        self.request(index, at, due, sink);
+        self.second = self.config.pair_gap.map(|gap| (index, at + gap));
+    }
+
+    /// Asks a peer.
+    fn request(&mut self, index: usize, at: Time<Local>, due: Time<Local>, sink: &mut impl Sink) {
         self.clocks.on_slot(at, |record| sink.derived(record));
         self.close_requests(index, at, sink);
         let sequence = self.send(index, at, Some(due), Kind::Request, Algorithms::ALL, sink);

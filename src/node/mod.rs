@@ -37,6 +37,8 @@ pub struct Config {
     pub peers: Vec<(NodeId, Nanos)>,
     /// The probe period: one request a period to each peer.
     pub tau: Nanos,
+    /// How long after a request a second one follows on the same arc (a coded pair); `None` sends single requests.
+    pub pair_gap: Option<Nanos>,
     /// Where in the period the grid lies, from the birth on; peers are spread evenly over the period.
     pub phase: Nanos,
     /// The node that the NTP-style clocks follow.

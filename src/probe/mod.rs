@@ -2,6 +2,7 @@
 
 pub mod exchange;
 pub mod key;
+pub mod pair;
 pub mod wire;
 
 use smallvec::SmallVec;

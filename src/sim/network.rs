@@ -303,6 +303,7 @@ impl Machine {
             boot: self.boot,
             peers: peers.collect(),
             tau: run.tau,
+            pair_gap: run.probe_pairs,
             phase: self.phase,
             reference: run.reference,
             kappa: self.plan.kappa,

@@ -29,6 +29,7 @@ fn running(id: u32, peer: u32, clocks: Algorithms) -> Node {
         boot: BootId(5),
         peers: vec![(NodeId(peer), Nanos::ZERO)],
         tau: TAU,
+        pair_gap: None,
         phase: Nanos(1),
         reference: NodeId(1),
         kappa: Ppb(50_000),

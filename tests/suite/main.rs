@@ -31,6 +31,7 @@ mod ordered_scenarios;
 mod orphans;
 mod own_stamps;
 mod page;
+mod pairs;
 mod parameters;
 mod person;
 mod readme;

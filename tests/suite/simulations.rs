@@ -19,6 +19,7 @@ use crate::simulated::runs;
 const LIBRARY: &[(&str, i32)] = &[
     ("asymmetric", 0),
     ("bursts", 0),
+    ("busy", 0),
     ("byzantine", 1),
     ("chain", 0),
     ("contagion", 1),

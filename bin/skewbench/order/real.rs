@@ -426,6 +426,7 @@ fn plan(args: &Args, dir: &Path, clocks: &[Clock]) -> Result<Plan> {
             topology: topology.name().to_owned(),
             arcs: topology.arcs().collect(),
             tau: TAU,
+            probe_pairs: None,
             measured: Some(finding),
             reference: NodeId(0),
             plausible: PLAUSIBLE,

@@ -15,6 +15,7 @@ use crate::host::spool::SpoolConfig;
 use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::length::Length;
+use crate::probe::pair;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
 
@@ -82,6 +83,10 @@ pub struct Settings {
     /// Probe period [default: 100ms]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub tau: Option<Nanos>,
+    /// A second request follows each one so much later, such as 20us: a coded pair, from which the Huygens clock tells
+    /// which messages met a queue; 0s for none [default: single requests]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    pub probe_pairs: Option<Nanos>,
     /// Where journals are shipped to; without it they stay in the spool
     #[arg(long, value_name = "HOST:PORT")]
     pub collector: Option<String>,
@@ -147,6 +152,7 @@ impl Settings {
             listen: self.listen.or(other.listen),
             peers: self.peers.or(other.peers),
             tau: self.tau.or(other.tau),
+            probe_pairs: self.probe_pairs.or(other.probe_pairs),
             collector: self.collector.or(other.collector),
             key_file: self.key_file.or(other.key_file),
             cluster: self.cluster.or(other.cluster),
@@ -246,6 +252,7 @@ impl Settings {
             topology: "declared".to_owned(),
             arcs: arcs(NodeId(id), peers),
             tau,
+            probe_pairs: self.checked_pairs(tau, peers.len())?,
             measured,
             reference: NodeId(reference),
             plausible,
@@ -266,6 +273,11 @@ impl Settings {
             return Err(refuse("plausible", plausible, "choose more than the clocks may be apart, such as 1000s"));
         }
         Ok((tau, self.duration, plausible))
+    }
+
+    fn checked_pairs(&self, tau: Nanos, peers: usize) -> Result<Option<Nanos>> {
+        let refused = |mend: String| refuse("probe_pairs", self.probe_pairs.unwrap_or_default(), &mend);
+        pair::checked(self.probe_pairs, tau, peers).map_err(refused)
     }
 
     fn assumed(&self) -> Vec<String> {
@@ -364,6 +376,15 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_can_undo_the_pairs_of_a_file() {
+        let file: Settings = settings::parse(&GOOD.replacen("\n", "\nprobe_pairs = \"20us\"\n", 1)).unwrap();
+        let pairs = |settings: Settings| settings.check().unwrap().setup.run.probe_pairs;
+        assert_eq!(pairs(file.clone()), Some(Nanos::from_micros(20)));
+        assert_eq!(pairs(Settings { probe_pairs: Some(Nanos::ZERO), ..Settings::default() }.or(file)), None);
+        assert_eq!(pairs(good()), None);
+    }
+
+    #[test]
     fn every_refusal_names_key_value_and_mend() {
         let refused = |change: &dyn Fn(&mut Settings)| {
             let mut settings = good();
@@ -391,6 +412,7 @@ mod tests {
             refused(&|s| s.nodes = Some(2)),
             refused(&|s| s.reference = Some(9)),
             refused(&|s| s.tau = Some(Nanos(5))),
+            refused(&|s| s.probe_pairs = Some(Nanos(5))),
             refused(&|s| s.duration = Some(Nanos(5))),
             refused(&|s| s.kappa_ppm = Some(f64::NAN)),
             refused(&|s| s.plausible = Some(Nanos(-1))),
@@ -428,6 +450,7 @@ mod tests {
             "nodes `2`: agents",
             "reference `9`: agents",
             "tau `5ns`: choose",
+            "probe_pairs `5ns`: choose",
             "duration `5ns`: choose",
             "kappa_ppm `NaN`: choose",
             "plausible `-1ns`: choose",

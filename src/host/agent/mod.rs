@@ -233,6 +233,7 @@ fn node_config(setup: &AgentSetup, boot: BootId, stamps_departures: bool) -> Con
         boot,
         peers: inward.map(|(arc, settings)| (arc.from, settings.mu)).collect(),
         tau: run.tau,
+        pair_gap: run.probe_pairs,
         phase: Nanos(rng.below(run.tau.0.unsigned_abs()) as i64),
         reference: run.reference,
         kappa: setup.kappa_ppb,

@@ -67,6 +67,9 @@ pub struct Scenario {
     pub duration: Nanos,
     /// The probe period.
     pub tau: Nanos,
+    /// A second request follows each one so much later on its arc (a coded pair); left out, requests are single.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_pairs: Option<Nanos>,
     /// The seed, unless a flag gives another.
     #[serde(default)]
     pub seed: Option<u64>,

@@ -368,6 +368,7 @@ fn config(world: &World, id: u32) -> Config {
         boot: BOOT,
         peers: arcs.iter().map(|arc| (NodeId(arc.to), mu(arc.back))).collect(),
         tau: world.tau,
+        pair_gap: None,
         phase: Nanos(node.slot - node.offset),
         reference: NodeId(world.reference),
         kappa: world.kappa,
