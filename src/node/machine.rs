@@ -8,15 +8,17 @@ use super::window::Arrival;
 use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent, Sink};
 use crate::clock::{self, Reading};
 use crate::ids::{Algorithm, Algorithms, NodeId};
-use crate::probe::{Answer, Claims, Exchange, Kind, Point, Probe, Rejection, Source, Stamp};
+use crate::probe::{Answer, Exchange, Kind, Point, Probe, Rejection, Source, Stamp};
 use crate::time::{Local, Nanos, Ppb, Time};
 
 /// A node of the mesh.
 pub struct Node {
     config: Config,
     peers: Vec<Peer>,
+    /// When the next request to each peer is due. Apart from the peers: all of them are looked through at every slot.
+    slots: Vec<Time<Local>>,
     /// The numbers of the peers, by their ids.
-    by_id: Vec<(NodeId, usize)>,
+    by_id: Vec<(NodeId, u32)>,
     /// The peer whose slot is next.
     next: usize,
     clocks: Clocks,
@@ -29,9 +31,9 @@ impl Node {
     pub fn new(config: Config, at: Time<Local>) -> Self {
         let count = config.peers.len().max(1) as i64;
         let slot = |index: i64| at + config.phase + Nanos(config.tau.0 / count * index);
-        let peer = |((id, base_mu), index): (&(NodeId, Nanos), i64)| Peer::new(*id, *base_mu, slot(index));
-        let peers: Vec<Peer> = config.peers.iter().zip(0..).map(peer).collect();
-        let mut by_id: Vec<(NodeId, usize)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
+        let peers: Vec<Peer> = config.peers.iter().map(|(id, base_mu)| Peer::new(*id, *base_mu)).collect();
+        let slots = (0..).map(slot).take(peers.len()).collect();
+        let mut by_id: Vec<(NodeId, u32)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
         by_id.sort_unstable();
         let Config { node, reference, tau: poll, kappa, clocks, .. } = config;
         let settings = clock::Settings { node, reference, poll, kappa, peers: config.peers.len() as u32 };
@@ -40,6 +42,7 @@ impl Node {
         let mut node = Self {
             config,
             peers,
+            slots,
             by_id,
             next: 0,
             clocks,
@@ -52,7 +55,12 @@ impl Node {
 
     /// The local time at which the node wants a [`Input::Timer`] next.
     pub fn wake(&self) -> Time<Local> {
-        self.peers.get(self.next).map_or(Time::MAX, |peer| peer.slot)
+        self.slots.get(self.next).copied().unwrap_or(Time::MAX)
+    }
+
+    /// Whom that timer is for: the peer's place in the configuration.
+    pub const fn turn(&self) -> usize {
+        self.next
     }
 
     /// The next thing to do, until there is none.
@@ -75,10 +83,19 @@ impl Node {
         self.clocks.shows(algorithm, at)
     }
 
-    /// Reads a word or two of every part that an input will need, so that memory answers for several nodes at once where a
-    /// driver has many. The number says nothing.
+    /// Reads a word of every cache line of its own that an input will need, so that memory answers for several nodes at once
+    /// where a driver has many. The number says nothing.
+    #[inline]
     pub fn touch(&self) -> i64 {
-        self.peers.iter().fold(self.clocks.touch(), |sum, peer| sum ^ peer.touch())
+        let own = self.config.tau.0 ^ self.next as i64 ^ self.counters.count(Counter::Implausible) as i64;
+        own ^ self.counters.count(Counter::UserStamped) as i64 ^ self.clocks.touch()
+    }
+
+    /// The same of what a message from a peer, or its slot, will need beyond that; `peer` is its place in the configuration.
+    #[inline]
+    pub fn touch_beyond(&self, peer: usize) -> i64 {
+        let Some(peer) = self.peers.get(peer) else { return 0 };
+        peer.touch() ^ self.clocks.touch_beyond(peer.id)
     }
 
     /// Takes one input. What comes of it waits in [`Node::poll`].
@@ -108,7 +125,7 @@ impl Node {
         let missed = (at - due).0 / self.config.tau.0.max(1);
         self.counters.add_many(Counter::MissedSlots, missed.unsigned_abs());
         let due = due + self.config.tau.times(missed);
-        self.peers[index].slot = due + self.config.tau;
+        self.slots[index] = due + self.config.tau;
         self.find_next();
         self.clocks.on_slot(at, |record| sink.derived(record));
         self.close_requests(index, at, sink);
@@ -120,7 +137,7 @@ impl Node {
 
     /// Finds the peer whose slot is next; of several the first.
     fn find_next(&mut self) {
-        self.next = (0..self.peers.len()).min_by_key(|index| self.peers[*index].slot).unwrap_or(0);
+        self.next = (0..self.slots.len()).min_by_key(|index| self.slots[*index]).unwrap_or(0);
     }
 
     fn on_probe(&mut self, at: Time<Local>, arrived: Option<Stamp>, probe: &Probe, sink: &mut impl Sink) {
@@ -202,33 +219,26 @@ impl Node {
         index: usize,
         at: Time<Local>,
         due: Option<Time<Local>>,
-        kind: Kind,
+        message: Kind,
         wanted: Algorithms,
         sink: &mut impl Sink,
     ) -> u64 {
+        let Self { config, clocks, .. } = self;
         let peer = &mut self.peers[index];
-        let sequence = peer.next_sequence();
-        let to = peer.id;
-        let mut probe = Probe {
-            from: self.config.node,
-            to,
-            boot: self.config.boot,
-            sequence,
-            sent: at,
-            kind,
-            departed: peer.departed,
-            stamps_departures: self.config.stamps_departures,
-            claims: Claims::none(),
-        };
-        self.clocks.claim(at, wanted, &mut probe.claims);
-        sink.send(probe);
-        sink.note(|| Record::Sent(Sent { at, to, sequence, due }));
-        sequence
+        let (number, id) = (peer.next_sequence(), peer.id);
+        sink.send(|probe| {
+            let Probe { from, to, boot, sequence, sent, kind, departed, stamps_departures, claims } = probe;
+            (*from, *to, *boot, *sequence, *sent) = (config.node, id, config.boot, number, at);
+            (*kind, *departed, *stamps_departures) = (message, peer.departed, config.stamps_departures);
+            clocks.claim(at, wanted, claims);
+        });
+        sink.note(|| Record::Sent(Sent { at, to: id, sequence: number, due }));
+        number
     }
 
     fn index_of(&self, peer: NodeId) -> Option<usize> {
         let place = self.by_id.partition_point(|(known, _)| *known < peer);
-        self.by_id.get(place).filter(|(known, _)| *known == peer).map(|(_, index)| *index)
+        self.by_id.get(place).filter(|(known, _)| *known == peer).map(|(_, index)| *index as usize)
     }
 }
 

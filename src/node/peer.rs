@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::window::ReplayWindow;
-use crate::ids::NodeId;
+use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claims, Exchange, Point, Stamp};
 use crate::time::{Local, Nanos, Time};
 
@@ -21,8 +21,6 @@ pub struct Peer {
     pub id: NodeId,
     /// What every message from it is credited with.
     pub base_mu: Nanos,
-    /// When the next request is due.
-    pub slot: Time<Local>,
     /// Number of the last message sent to it.
     pub sequence: u64,
     /// What was received from it.
@@ -62,12 +60,11 @@ pub struct Reply {
 }
 
 impl Peer {
-    /// A peer whose first request is due at `slot`.
-    pub fn new(id: NodeId, base_mu: Nanos, slot: Time<Local>) -> Self {
+    /// A peer that was neither asked nor heard yet.
+    pub fn new(id: NodeId, base_mu: Nanos) -> Self {
         Self {
             id,
             base_mu,
-            slot,
             sequence: 0,
             window: ReplayWindow::default(),
             departed: None,
@@ -81,8 +78,8 @@ impl Peer {
     /// See [`super::Node::touch`].
     #[inline]
     pub fn touch(&self) -> i64 {
-        let open = self.open.front().map_or(0, |open| open.deadline.as_nanos() ^ open.exchange.t1.user.as_nanos());
-        open ^ self.slot.as_nanos() ^ self.asked as i64
+        let own = self.asked as i64 ^ self.departed.map_or(0, |(sequence, _)| sequence as i64) ^ self.window.touch();
+        self.open.front().map_or(own, |open| own ^ open.touch())
     }
 
     /// The number of the next message to this peer.
@@ -208,6 +205,15 @@ pub enum Departures {
 }
 
 impl Open {
+    /// See [`super::Node::touch`].
+    #[inline]
+    fn touch(&self) -> i64 {
+        let Exchange { t1, t2, t3, t4, claims, .. } = &self.exchange;
+        let stamps = [t1, t2, t3, t4].iter().fold(self.deadline.as_nanos(), |sum, point| sum ^ point.user.as_nanos());
+        let claimed = |algorithm| claims.of(algorithm).map_or(0, |claim| claim.reading.as_nanos());
+        stamps ^ claimed(Algorithm::Lamport) ^ claimed(Algorithm::Ntp)
+    }
+
     fn is_complete(&self, departures: Departures) -> bool {
         let sent = departures == Departures::Unknown || self.exchange.t1.wire.is_some();
         sent && self.reply.is_some_and(|reply| !reply.departure_follows || self.exchange.t3.wire.is_some())

@@ -124,8 +124,16 @@ impl Claims {
     #[inline]
     pub fn make(&mut self, by: Algorithms, mut claim: impl FnMut(Algorithm) -> Claim) {
         self.by = by;
-        self.claims.clear();
-        by.iter().for_each(|algorithm| self.claims.push(claim(algorithm)));
+        // Where there are as many already, each is written in the place of another.
+        self.claims.resize(by.count(), Claim::default());
+        if by == Algorithms::USUAL {
+            let [_free, usual @ ..] = Algorithm::OWN;
+            let places = self.claims.iter_mut().zip(usual);
+            places.for_each(|(place, algorithm)| *place = claim(algorithm));
+        } else {
+            let places = self.claims.iter_mut().zip(by.iter());
+            places.for_each(|(place, algorithm)| *place = claim(algorithm));
+        }
     }
 
     /// Claims made by `claim` for each of these algorithms, if it makes all of them.
@@ -209,4 +217,21 @@ pub struct Probe {
     pub stamps_departures: bool,
     /// What the sender's clocks read at `sent`.
     pub claims: Claims,
+}
+
+impl Probe {
+    /// A message that says nothing yet.
+    pub fn blank() -> Self {
+        Self {
+            from: NodeId(0),
+            to: NodeId(0),
+            boot: BootId(0),
+            sequence: 0,
+            sent: Time::ZERO,
+            kind: Kind::Request,
+            departed: None,
+            stamps_departures: false,
+            claims: Claims::none(),
+        }
+    }
 }

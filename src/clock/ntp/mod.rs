@@ -135,9 +135,17 @@ impl Ntp {
     /// See [`crate::node::Node::touch`].
     #[inline]
     pub fn touch(&self) -> i64 {
-        let filters = self.filters.iter().filter_map(|(_, filter)| filter.best());
-        let read = filters.fold(self.election.touch(), |sum, best| sum ^ best.offset.0);
-        read ^ self.reading().line.start.as_nanos()
+        let following = self.following.map_or(0, |following| following.emitted.as_nanos());
+        let distance = self.distance.map_or(0, |distance| distance.delay().0);
+        following ^ distance ^ self.election.touch() ^ self.discipline.touch() ^ self.filters.count() as i64
+    }
+
+    /// See [`crate::node::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_beyond(&self, peer: NodeId) -> i64 {
+        let filters = self.filters.iter().fold(0, |sum, (_, filter)| sum ^ filter.touch());
+        let own = self.filters.of(peer).map_or(0, Filter::touch_all);
+        filters ^ own ^ self.election.touch_beyond(peer)
     }
 
     /// The system peer: the node that this one follows.
