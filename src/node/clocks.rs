@@ -45,8 +45,14 @@ impl Clocks {
 
     /// See [`super::Node::touch_beyond`].
     #[inline]
-    pub fn touch_beyond(&self, peer: NodeId) -> i64 {
-        self.ntp.as_ref().map_or(0, |ntp| ntp.touch_beyond(peer))
+    pub fn touch_message(&self, peer: NodeId) -> i64 {
+        self.ntp.as_ref().map_or(0, |ntp| ntp.touch_message(peer))
+    }
+
+    /// See [`super::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_exchange(&self, peer: NodeId) -> i64 {
+        self.ntp.as_ref().map_or(0, |ntp| ntp.touch_exchange(peer))
     }
 
     fn other(&self, algorithm: Algorithm) -> Option<&dyn Clock> {

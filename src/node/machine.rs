@@ -87,15 +87,18 @@ impl Node {
     /// where a driver has many. The number says nothing.
     #[inline]
     pub fn touch(&self) -> i64 {
-        let own = self.config.tau.0 ^ self.next as i64 ^ self.counters.count(Counter::Implausible) as i64;
-        own ^ self.counters.count(Counter::UserStamped) as i64 ^ self.clocks.touch()
+        let counted = self.counters.count(Counter::Implausible) ^ self.counters.count(Counter::UserStamped);
+        let peers = self.wake().as_nanos() ^ self.by_id.first().map_or(0, |(_, index)| i64::from(*index));
+        self.config.tau.0 ^ counted as i64 ^ peers ^ self.clocks.touch()
     }
 
     /// The same of what a message from a peer, or its slot, will need beyond that; `peer` is its place in the configuration.
     #[inline]
     pub fn touch_beyond(&self, peer: usize) -> i64 {
         let Some(peer) = self.peers.get(peer) else { return 0 };
-        peer.touch() ^ self.clocks.touch_beyond(peer.id)
+        // An exchange that is complete with this message goes to the clocks; another message they only hear.
+        let clocks = if peer.is_answered() { self.clocks.touch_exchange(peer.id) } else { 0 };
+        peer.touch() ^ clocks ^ self.clocks.touch_message(peer.id)
     }
 
     /// Takes one input. What comes of it waits in [`Node::poll`].

@@ -82,6 +82,12 @@ impl Peer {
         self.open.front().map_or(own, |open| own ^ open.touch())
     }
 
+    /// Whether an open request has a reply.
+    #[inline]
+    pub const fn is_answered(&self) -> bool {
+        self.answered > 0
+    }
+
     /// The number of the next message to this peer.
     pub const fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
@@ -209,7 +215,8 @@ impl Open {
     #[inline]
     fn touch(&self) -> i64 {
         let Exchange { t1, t2, t3, t4, claims, .. } = &self.exchange;
-        let stamps = [t1, t2, t3, t4].iter().fold(self.deadline.as_nanos(), |sum, point| sum ^ point.user.as_nanos());
+        let own = self.sequence as i64 ^ self.deadline.as_nanos();
+        let stamps = [t1, t2, t3, t4].iter().fold(own, |sum, point| sum ^ point.user.as_nanos());
         let claimed = |algorithm| claims.of(algorithm).map_or(0, |claim| claim.reading.as_nanos());
         stamps ^ claimed(Algorithm::Lamport) ^ claimed(Algorithm::Ntp)
     }

@@ -142,10 +142,15 @@ impl Ntp {
 
     /// See [`crate::node::Node::touch_beyond`].
     #[inline]
-    pub fn touch_beyond(&self, peer: NodeId) -> i64 {
+    pub fn touch_message(&self, peer: NodeId) -> i64 {
+        self.election.touch_beyond(peer) ^ self.heights.at(0).map_or(0, |(_, emitted)| emitted.as_nanos())
+    }
+
+    /// See [`crate::node::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_exchange(&self, peer: NodeId) -> i64 {
         let filters = self.filters.iter().fold(0, |sum, (_, filter)| sum ^ filter.touch());
-        let own = self.filters.of(peer).map_or(0, Filter::touch_all);
-        filters ^ own ^ self.election.touch_beyond(peer)
+        filters ^ self.filters.of(peer).map_or(0, Filter::touch_all)
     }
 
     /// The system peer: the node that this one follows.
