@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::clocks::{Clocks, Trust};
-use super::peer::{Departures, Open, Peer, Reply};
+use super::peer::{Departures, Peer, Reply};
 use super::window::Arrival;
 use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent, Sink};
 use crate::clock::{self, Reading};
@@ -205,12 +205,12 @@ impl Node {
     fn close_requests(&mut self, index: usize, at: Time<Local>, sink: &mut impl Sink) {
         let departures = if self.config.stamps_departures { Departures::Stamped } else { Departures::Unknown };
         while let Some(place) = self.peers[index].over(at, departures) {
-            match self.peers[index].request(place) {
-                Some(Open { exchange, reply: Some(reply), .. }) => {
+            match self.peers[index].exchange(place) {
+                Some((exchange, reply)) => {
                     let Self { clocks, counters, .. } = self;
                     on_exchange(clocks, counters, at, exchange, reply, sink);
                 }
-                _ => self.counters.add(Counter::Unanswered),
+                None => self.counters.add(Counter::Unanswered),
             }
             self.peers[index].close(place);
         }

@@ -39,13 +39,19 @@ pub struct Peer {
 
 /// A request on its way to becoming an exchange.
 #[derive(Clone, Debug)]
-pub struct Open {
-    /// The exchange; until there is a reply, of its stamps `t1` alone says anything.
-    pub exchange: Exchange,
-    /// The reply.
-    pub reply: Option<Reply>,
+struct Open {
     sequence: u64,
     deadline: Time<Local>,
+    story: Story,
+}
+
+/// What became of a request so far.
+#[derive(Clone, Debug)]
+enum Story {
+    /// It is under way, and this was its departure.
+    Asked(Point),
+    /// There is a reply.
+    Answered(Exchange, Reply),
 }
 
 /// The reply to an open request.
@@ -97,15 +103,13 @@ impl Peer {
     /// Opens the request `sequence` sent at `at`. Returns whether another had to be given up for it.
     pub fn ask(&mut self, sequence: u64, at: Time<Local>, tau: Nanos) -> bool {
         let deadline = at + ANSWER_DEADLINE.max(tau.times(2));
-        let t1 = Point { user: at, wire: None };
-        let exchange = Exchange { peer: self.id, t1, t2: t1, t3: t1, t4: t1, claims: Claims::none() };
-        self.open.push_back(Open { exchange, reply: None, sequence, deadline });
+        self.open.push_back(Open { sequence, deadline, story: Story::Asked(Point { user: at, wire: None }) });
         self.quiet_until = self.quiet_until.min(deadline);
         self.asked = sequence;
         let full = self.open.len() > MAX_OPEN;
         if full {
             let given_up = self.open.pop_front();
-            self.answered -= usize::from(given_up.is_some_and(|open| open.reply.is_some()));
+            self.answered -= usize::from(given_up.is_some_and(|open| open.is_answered()));
         }
         full
     }
@@ -115,14 +119,10 @@ impl Peer {
     pub fn answer(&mut self, sequence: u64, reply: Reply, rest: [Point; 3], claims: &Claims, tau: Nanos) -> bool {
         let Ok(index) = self.open.binary_search_by_key(&sequence, |open| open.sequence) else { return false };
         let open = &mut self.open[index];
-        if open.reply.is_some() {
-            return false;
-        }
+        let Story::Asked(t1) = open.story else { return false };
         let [t2, t3, t4] = rest;
         open.deadline = t4.user + tau.times(2) + STAMP_DEADLINE;
-        (open.exchange.t2, open.exchange.t3, open.exchange.t4) = (t2, t3, t4);
-        open.exchange.claims.clone_from(claims);
-        open.reply = Some(reply);
+        open.story = Story::Answered(Exchange { peer: self.id, t1, t2, t3, t4, claims: claims.clone() }, reply);
         self.answered += 1;
         self.quiet_until = Time::MIN;
         true
@@ -138,7 +138,9 @@ impl Peer {
         };
         match place {
             Ok(index) => {
-                self.open[index].exchange.t1.wire = Some(stamp);
+                match &mut self.open[index].story {
+                    Story::Asked(t1) | Story::Answered(Exchange { t1, .. }, _) => t1.wire = Some(stamp),
+                }
                 self.quiet_until = Time::MIN;
             }
             Err(_) if self.departed.is_none_or(|(newest, _)| newest < sequence) => {
@@ -153,9 +155,12 @@ impl Peer {
         if self.answered == 0 {
             return;
         }
-        let answers = |open: &&mut Open| open.reply.is_some_and(|reply| reply.sequence == sequence);
-        if let Some(open) = self.open.iter_mut().find(answers) {
-            open.exchange.t3.wire = Some(stamp);
+        let answered = self.open.iter_mut().find_map(|open| match &mut open.story {
+            Story::Answered(exchange, reply) if reply.sequence == sequence => Some(exchange),
+            _ => None,
+        });
+        if let Some(exchange) = answered {
+            exchange.t3.wire = Some(stamp);
             self.quiet_until = Time::MIN;
         }
     }
@@ -179,15 +184,18 @@ impl Peer {
         place
     }
 
-    /// The open request in this place.
+    /// The exchange of the open request in this place, if there is a reply.
     #[inline]
-    pub fn request(&self, place: usize) -> Option<&Open> {
-        self.open.get(place)
+    pub fn exchange(&self, place: usize) -> Option<(&Exchange, &Reply)> {
+        match &self.open.get(place)?.story {
+            Story::Answered(exchange, reply) => Some((exchange, reply)),
+            Story::Asked(_) => None,
+        }
     }
 
     /// The story of the request in this place is told.
     pub fn close(&mut self, place: usize) {
-        let answered = self.open.get(place).is_some_and(|open| open.reply.is_some());
+        let answered = self.open.get(place).is_some_and(Open::is_answered);
         self.answered -= usize::from(answered);
         match place {
             // The next request takes the same place, which the cache still has.
@@ -214,15 +222,20 @@ impl Open {
     /// See [`super::Node::touch`].
     #[inline]
     fn touch(&self) -> i64 {
-        let Exchange { t1, t2, t3, t4, claims, .. } = &self.exchange;
         let own = self.sequence as i64 ^ self.deadline.as_nanos();
+        let Story::Answered(Exchange { t1, t2, t3, t4, claims, .. }, _) = &self.story else { return own };
         let stamps = [t1, t2, t3, t4].iter().fold(own, |sum, point| sum ^ point.user.as_nanos());
         let claimed = |algorithm| claims.of(algorithm).map_or(0, |claim| claim.reading.as_nanos());
         stamps ^ claimed(Algorithm::Lamport) ^ claimed(Algorithm::Ntp)
     }
 
+    const fn is_answered(&self) -> bool {
+        matches!(self.story, Story::Answered(..))
+    }
+
     fn is_complete(&self, departures: Departures) -> bool {
-        let sent = departures == Departures::Unknown || self.exchange.t1.wire.is_some();
-        sent && self.reply.is_some_and(|reply| !reply.departure_follows || self.exchange.t3.wire.is_some())
+        let Story::Answered(exchange, reply) = &self.story else { return false };
+        let sent = departures == Departures::Unknown || exchange.t1.wire.is_some();
+        sent && (!reply.departure_follows || exchange.t3.wire.is_some())
     }
 }
