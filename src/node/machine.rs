@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::clocks::{Clocks, Trust};
-use super::peer::{Departures, Peer, Reply};
+use super::peer::Peer;
+use super::requests::{Departures, Reply};
 use super::window::Arrival;
 use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent, Sink};
 use crate::clock::{self, Reading};
@@ -97,7 +98,7 @@ impl Node {
     pub fn touch_beyond(&self, peer: usize) -> i64 {
         let Some(peer) = self.peers.get(peer) else { return 0 };
         // An exchange that is complete with this message goes to the clocks; another message they only hear.
-        let clocks = if peer.is_answered() { self.clocks.touch_exchange(peer.id) } else { 0 };
+        let clocks = if peer.requests.is_answered() { self.clocks.touch_exchange(peer.id) } else { 0 };
         peer.touch() ^ clocks ^ self.clocks.touch_message(peer.id)
     }
 
@@ -133,7 +134,7 @@ impl Node {
         self.clocks.on_slot(at, |record| sink.derived(record));
         self.close_requests(index, at, sink);
         let sequence = self.send(index, at, Some(due), Kind::Request, Algorithms::ALL, sink);
-        if self.peers[index].ask(sequence, at, self.config.tau) {
+        if self.peers[index].requests.ask(sequence, at, self.config.tau) {
             self.counters.add(Counter::Overflow);
         }
     }
@@ -161,7 +162,7 @@ impl Node {
         let record = |record| sink.derived(record);
         let trust = self.clocks.on_message(from, at, credit, claims, &mut self.counters, record);
         if let Some((sequence, stamp)) = probe.departed {
-            self.peers[index].reply_departed(sequence, stamp);
+            self.peers[index].requests.reply_departed(sequence, stamp);
         }
         match probe.kind {
             Kind::Request => {
@@ -188,8 +189,8 @@ impl Node {
         let t2 = Point { user: answer.received, wire: answer.arrived };
         let (t3, t4) = (Point { user: probe.sent, wire: None }, Point { user: at, wire: arrived });
         let mine = answer.boot == self.config.boot;
-        let peer = &mut self.peers[index];
-        if !mine || !peer.answer(answer.sequence, reply, [t2, t3, t4], &probe.claims, self.config.tau) {
+        let Peer { id, requests, .. } = &mut self.peers[index];
+        if !mine || !requests.answer(*id, answer.sequence, reply, [t2, t3, t4], &probe.claims, self.config.tau) {
             self.counters.add(Counter::Unasked);
         }
     }
@@ -204,15 +205,15 @@ impl Node {
     /// Hands every exchange that is complete, or whose time is up, to the clocks.
     fn close_requests(&mut self, index: usize, at: Time<Local>, sink: &mut impl Sink) {
         let departures = if self.config.stamps_departures { Departures::Stamped } else { Departures::Unknown };
-        while let Some(place) = self.peers[index].over(at, departures) {
-            match self.peers[index].exchange(place) {
+        while let Some(place) = self.peers[index].requests.over(at, departures) {
+            match self.peers[index].requests.exchange(place) {
                 Some((exchange, reply)) => {
                     let Self { clocks, counters, .. } = self;
                     on_exchange(clocks, counters, at, exchange, reply, sink);
                 }
                 None => self.counters.add(Counter::Unanswered),
             }
-            self.peers[index].close(place);
+            self.peers[index].requests.close(place);
         }
     }
 
