@@ -102,14 +102,11 @@ impl Clocks {
     /// The same, put where they are needed.
     pub fn claim(&mut self, at: Time<Local>, wanted: Algorithms, claims: &mut Claims) {
         let stamp = self.hlc.tick(self.beneath(at));
-        claims.make(self.running.and(wanted), |algorithm| {
-            let claim = match algorithm {
-                Algorithm::Lamport => self.lamport.as_ref().map(|clock| clock.claim(at)),
-                Algorithm::Ntp => self.ntp.as_ref().map(|clock| clock.claim(at)),
-                Algorithm::Hlc => Some(Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() }),
-                other => self.other(other).map(|clock| clock.claim(at)),
-            };
-            claim.unwrap_or_default()
+        claims.make(self.running.and(wanted), |algorithm, claim| match algorithm {
+            Algorithm::Lamport => *claim = self.lamport.as_ref().map_or_else(Claim::default, |clock| clock.claim(at)),
+            Algorithm::Ntp => *claim = self.ntp.as_ref().map_or_else(Claim::default, |clock| clock.claim(at)),
+            Algorithm::Hlc => *claim = Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() },
+            other => *claim = self.other(other).map_or_else(Claim::default, |clock| clock.claim(at)),
         });
     }
 

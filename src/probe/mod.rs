@@ -114,26 +114,20 @@ impl Claims {
 
     /// Claims made by `claim` for each of these algorithms.
     #[inline]
-    pub fn made_by(by: Algorithms, claim: impl FnMut(Algorithm) -> Claim) -> Self {
+    pub fn made_by(by: Algorithms, mut claim: impl FnMut(Algorithm) -> Claim) -> Self {
         let mut claims = Self::none();
-        claims.make(by, claim);
+        claims.make(by, |algorithm, place| *place = claim(algorithm));
         claims
     }
 
-    /// The same in place of these claims.
+    /// Claims of each of these algorithms in place of these: `write` makes each where it stays.
     #[inline]
-    pub fn make(&mut self, by: Algorithms, mut claim: impl FnMut(Algorithm) -> Claim) {
-        self.by = by;
-        // Where there are as many already, each is written in the place of another.
-        self.claims.resize(by.count(), Claim::default());
-        if by == Algorithms::USUAL {
-            let [_free, usual @ ..] = Algorithm::OWN;
-            let places = self.claims.iter_mut().zip(usual);
-            places.for_each(|(place, algorithm)| *place = claim(algorithm));
-        } else {
-            let places = self.claims.iter_mut().zip(by.iter());
-            places.for_each(|(place, algorithm)| *place = claim(algorithm));
+    pub fn make(&mut self, by: Algorithms, mut write: impl FnMut(Algorithm, &mut Claim)) {
+        if self.claims.len() != by.count() {
+            self.claims.resize(by.count(), Claim::default());
         }
+        self.by = by;
+        by.iter().zip(&mut self.claims).for_each(|(algorithm, claim)| write(algorithm, claim));
     }
 
     /// Claims made by `claim` for each of these algorithms, if it makes all of them.

@@ -413,6 +413,7 @@ impl Clock for Ntp {
         self.discipline.reading()
     }
 
+    #[inline]
     fn claim(&self, at: Time<Local>) -> Claim {
         let (root, parent, root_age) = self.news_to_tell(at);
         let (delay, dispersion) =
