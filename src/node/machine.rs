@@ -258,7 +258,7 @@ fn on_exchange(
     if exchange.source() == Source::User {
         counters.add(Counter::UserStamped);
     }
-    if exchange.sample().delay < Nanos::ZERO {
+    if exchange.delay() < Nanos::ZERO {
         counters.add(Counter::NegativeDelay);
     }
     sink.note(|| Record::Exchanged(at, reply.sequence, exchange.clone()));

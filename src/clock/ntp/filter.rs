@@ -176,7 +176,8 @@ impl Filter {
     /// The same for the peer that was heard.
     #[inline]
     pub fn touch_all(&self) -> i64 {
-        self.stages.iter().fold(0, |sum, stage| sum ^ stage.epoch.as_nanos())
+        // Two stages make a cache line.
+        self.stages.iter().step_by(2).fold(self.extent.low.0, |sum, stage| sum ^ stage.epoch.as_nanos())
     }
 
     /// Where the sample in a place stands among the others; places tell equal ones apart.

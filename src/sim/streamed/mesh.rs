@@ -3,6 +3,8 @@
 
 use std::hint::black_box;
 
+use smallvec::SmallVec;
+
 use super::calendar::Calendar;
 use super::compact::{self, World};
 use super::courses::{Course, Courses};
@@ -21,6 +23,8 @@ use crate::time::{Local, Nanos, Synced, Time};
 pub const MOST_NODES: usize = 100_000;
 /// The only start of every node.
 const BOOT: BootId = BootId(1);
+/// Rarely are more events read ahead of.
+const AT_ONCE: usize = 32;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
@@ -347,22 +351,23 @@ fn touch(
     nodes: &[Node],
     letters: &Letters,
     watched: &Watched,
-    coming: impl Iterator<Item = Event> + Clone,
+    coming: impl Iterator<Item = Event>,
 ) {
-    let arc_of = |event: Event| match event {
+    // The node of each event, and its arc to the peer that the event is about.
+    let coming = coming.map(|event| match event {
         Event::Wake(id) => (id as usize, due_arc(&world.nodes[id as usize], &nodes[id as usize])),
         Event::Receipt(place) => {
             let arc = &world.arcs[letters.places[place as usize].arc as usize];
             (arc.to as usize, arc.back)
         }
-    };
-    let near = coming.clone().fold(0, |sum, event| {
-        let (id, arc) = arc_of(event);
-        sum ^ world.arcs.get(arc as usize).map_or(0, |arc| arc.last) ^ nodes[id].touch() ^ watched.touch(id)
     });
-    let far = coming.fold(0, |sum, event| {
-        let (id, arc) = arc_of(event);
-        sum ^ nodes[id].touch_beyond((arc - world.nodes[id].first) as usize)
+    let coming: SmallVec<[(usize, u32); AT_ONCE]> = coming.collect();
+    let near = coming.iter().fold(0, |sum, (id, arc)| {
+        let arc = world.arcs.get(*arc as usize).map_or(0, |arc| arc.last);
+        sum ^ arc ^ nodes[*id].touch() ^ watched.touch(*id)
+    });
+    let far = coming.iter().fold(0, |sum, (id, arc)| {
+        sum ^ nodes[*id].touch_beyond((arc - world.nodes[*id].first) as usize)
     });
     black_box((near, far));
 }
