@@ -101,13 +101,21 @@ impl Clocks {
 
     /// The same, put where they are needed.
     pub fn claim(&mut self, at: Time<Local>, wanted: Algorithms, claims: &mut Claims) {
-        let stamp = self.hlc.tick(self.beneath(at));
-        claims.make(self.running.and(wanted), |algorithm, claim| match algorithm {
-            Algorithm::Lamport => *claim = self.lamport.as_ref().map_or_else(Claim::default, |clock| clock.claim(at)),
-            Algorithm::Ntp => *claim = self.ntp.as_ref().map_or_else(Claim::default, |clock| clock.claim(at)),
-            Algorithm::Hlc => *claim = Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() },
-            other => *claim = self.other(other).map_or_else(Claim::default, |clock| clock.claim(at)),
-        });
+        let (stamp, made) = (self.hlc.tick(self.beneath(at)), self.running.and(wanted));
+        let mut places = claims.places(made).iter_mut();
+        // By their numbers, as the places are.
+        if let Some(clock) = self.lamport.as_ref().filter(|_| made.contains(Algorithm::Lamport)) {
+            put(&mut places, || clock.claim(at));
+        }
+        if let Some(clock) = self.ntp.as_ref().filter(|_| made.contains(Algorithm::Ntp)) {
+            put(&mut places, || clock.claim(at));
+        }
+        if made.contains(Algorithm::Hlc) {
+            put(&mut places, || Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() });
+        }
+        for clock in self.others.iter().filter(|clock| made.contains(clock.algorithm())) {
+            put(&mut places, || clock.claim(at));
+        }
     }
 
     /// Whether an exchange could be true of every clock, by the same limit: a claim may be plausible and yet be carried
@@ -217,6 +225,14 @@ impl Clocks {
         if self.running.contains(Algorithm::Hlc) && l > beneath {
             record(Record::Ahead(at, l));
         }
+    }
+}
+
+/// Writes the next claim of a message. There are as many places as claims.
+#[inline]
+fn put<'a>(places: &mut impl Iterator<Item = &'a mut Claim>, claim: impl FnOnce() -> Claim) {
+    if let Some(place) = places.next() {
+        *place = claim();
     }
 }
 

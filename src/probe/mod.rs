@@ -116,18 +116,18 @@ impl Claims {
     #[inline]
     pub fn made_by(by: Algorithms, mut claim: impl FnMut(Algorithm) -> Claim) -> Self {
         let mut claims = Self::none();
-        claims.make(by, |algorithm, place| *place = claim(algorithm));
+        claims.places(by).iter_mut().zip(by.iter()).for_each(|(place, algorithm)| *place = claim(algorithm));
         claims
     }
 
-    /// Claims of each of these algorithms in place of these: `write` makes each where it stays.
+    /// Places for the claims of these algorithms, by their numbers, instead of those that there are: each is to be written.
     #[inline]
-    pub fn make(&mut self, by: Algorithms, mut write: impl FnMut(Algorithm, &mut Claim)) {
-        if self.claims.len() != by.count() {
+    pub fn places(&mut self, by: Algorithms) -> &mut [Claim] {
+        if self.by != by {
             self.claims.resize(by.count(), Claim::default());
+            self.by = by;
         }
-        self.by = by;
-        by.iter().zip(&mut self.claims).for_each(|(algorithm, claim)| write(algorithm, claim));
+        &mut self.claims
     }
 
     /// Claims made by `claim` for each of these algorithms, if it makes all of them.

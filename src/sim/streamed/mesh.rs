@@ -346,13 +346,7 @@ impl Sink for Outbox<'_> {
 
 /// Reads a word of what the coming events will need, as [`super::lamport`] does: first what is found at once, then what that
 /// leads to.
-fn touch(
-    world: &World,
-    nodes: &[Node],
-    letters: &Letters,
-    watched: &Watched,
-    coming: impl Iterator<Item = Event>,
-) {
+fn touch(world: &World, nodes: &[Node], letters: &Letters, watched: &Watched, coming: impl Iterator<Item = Event>) {
     // The node of each event, and its arc to the peer that the event is about.
     let coming = coming.map(|event| match event {
         Event::Wake(id) => (id as usize, due_arc(&world.nodes[id as usize], &nodes[id as usize])),
@@ -366,9 +360,8 @@ fn touch(
         let arc = world.arcs.get(*arc as usize).map_or(0, |arc| arc.last);
         sum ^ arc ^ nodes[*id].touch() ^ watched.touch(*id)
     });
-    let far = coming.iter().fold(0, |sum, (id, arc)| {
-        sum ^ nodes[*id].touch_beyond((arc - world.nodes[*id].first) as usize)
-    });
+    let far =
+        coming.iter().fold(0, |sum, (id, arc)| sum ^ nodes[*id].touch_beyond((arc - world.nodes[*id].first) as usize));
     black_box((near, far));
 }
 
