@@ -117,7 +117,11 @@ impl Requests {
         let Story::Asked(t1) = request.story else { return false };
         let [t2, t3, t4] = rest;
         request.deadline = t4.user + tau.times(2) + STAMP_DEADLINE;
-        request.story = Story::Answered(Exchange { peer, t1, t2, t3, t4, claims: claims.clone() }, reply);
+        request.story = Story::Answered(Exchange { peer, t1, t2, t3, t4, claims: Claims::none() }, reply);
+        // Copied where they stay, and not twice.
+        if let Story::Answered(exchange, _) = &mut request.story {
+            exchange.claims.clone_from(claims);
+        }
         self.answered += 1;
         self.quiet_until = Time::MIN;
         true
