@@ -165,7 +165,8 @@ impl Requests {
 
     fn first_over(&mut self, now: Time<Local>, departures: Departures) -> Option<usize> {
         let over = |request: &Request| request.deadline <= now || request.is_complete(departures);
-        let place = self.open().position(over);
+        let latest = || (self.latest.is_open() && over(&self.latest)).then_some(self.older.len());
+        let place = self.older.iter().position(over).or_else(latest);
         if place.is_none() {
             self.quiet_until = self.open().map(|request| request.deadline).min().unwrap_or(Time::MAX);
         }

@@ -167,7 +167,7 @@ impl Election {
     pub fn touch_beyond(&self, peer: NodeId) -> i64 {
         let Seen::Since(_, Some(first)) = self.seen else { return 0 };
         let heard = |news: &News| news.heard.as_nanos();
-        self.news(peer).map_or(0, heard) ^ self.neighbours.at(first).map_or(0, |(_, news)| heard(news))
+        self.news(peer).map_or(0, heard) ^ self.neighbours.at(first).map_or(0, heard)
     }
 
     /// The latest news of a neighbour.
@@ -213,7 +213,7 @@ impl Election {
     pub fn turn(&mut self, now: Time<Local>) -> Option<Turn> {
         let first = self.first(now);
         self.seen = Seen::Since(now, first);
-        let serving = first.and_then(|place| self.neighbours.at(place)).map(|(_, news)| news.root);
+        let serving = first.and_then(|place| self.neighbours.at(place)).map(|news| news.root);
         let (role, turn) = match (self.role, serving) {
             (Role::Leading, Some(root)) if self.priority(root) >= self.priority(self.me) => return None,
             (Role::Leading, None) => return None,
@@ -243,7 +243,8 @@ impl Election {
     /// The neighbour with the freshest news of the best root that serves. Whoever follows us has only our own news.
     #[inline]
     pub fn serving(&self, now: Time<Local>) -> Option<(NodeId, &News)> {
-        self.neighbours.at(self.first(now)?)
+        let place = self.first(now)?;
+        Some((self.neighbours.node(place)?, self.neighbours.at(place)?))
     }
 
     /// The place of the neighbour of [`Self::serving`].
@@ -252,8 +253,8 @@ impl Election {
         let found = match self.seen {
             Seen::Since(then, None) if now >= then => None,
             Seen::Since(then, Some(place)) if now >= then => {
-                let news = self.neighbours.at(place).map(|(_, news)| news);
-                if news.is_some_and(|news| news.is_fresh(now, self.poll)) { Some(place) } else { self.look(now) }
+                let still = self.neighbours.at(place).is_some_and(|news| news.is_fresh(now, self.poll));
+                if still { Some(place) } else { self.look(now) }
             }
             _ => self.look(now),
         };
@@ -278,7 +279,7 @@ impl Election {
     /// What is known when this news comes in from the neighbour in this place, instead of its last.
     fn seen_after(&self, place: usize, news: &News) -> Seen {
         let Seen::Since(then, first) = self.seen else { return Seen::Nothing };
-        let Some((first, (_, old))) = first.and_then(|first| Some((first, self.neighbours.at(first)?))) else {
+        let Some((first, old)) = first.and_then(|first| Some((first, self.neighbours.at(first)?))) else {
             return if self.may_serve(news) { Seen::Nothing } else { self.seen };
         };
         match (self.may_serve(news), place == first) {

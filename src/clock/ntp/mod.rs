@@ -143,7 +143,7 @@ impl Ntp {
     /// See [`crate::node::Node::touch_beyond`].
     #[inline]
     pub fn touch_message(&self, peer: NodeId) -> i64 {
-        self.election.touch_beyond(peer) ^ self.heights.at(0).map_or(0, |(_, emitted)| emitted.as_nanos())
+        self.election.touch_beyond(peer) ^ self.heights.at(0).map_or(0, |emitted| emitted.as_nanos())
     }
 
     /// See [`crate::node::Node::touch_beyond`].

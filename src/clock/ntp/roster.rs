@@ -34,10 +34,16 @@ impl<T> Roster<T> {
         (self.nodes.get(place) == Some(&node)).then_some(place)
     }
 
-    /// The node in this place and what there is of it.
+    /// What there is of the node in this place.
     #[inline]
-    pub fn at(&self, place: usize) -> Option<(NodeId, &T)> {
-        Some((*self.nodes.get(place)?, self.values.get(place)?))
+    pub fn at(&self, place: usize) -> Option<&T> {
+        self.values.get(place)
+    }
+
+    /// The node in this place.
+    #[inline]
+    pub fn node(&self, place: usize) -> Option<NodeId> {
+        self.nodes.get(place).copied()
     }
 
     /// What there is of the node in this place, to be changed.
@@ -141,8 +147,9 @@ mod tests {
                     _ => prop_assert_eq!(roster.enter(node, || value), map.entry(node).or_insert(value)),
                 }
                 prop_assert_eq!(roster.of(node), map.get(&node));
-                let found = roster.find(node).and_then(|place| roster.at(place));
-                prop_assert_eq!(found, map.get(&node).map(|held| (node, held)));
+                let place = roster.find(node);
+                prop_assert_eq!(place.and_then(|place| roster.at(place)), map.get(&node));
+                prop_assert_eq!(place.and_then(|place| roster.node(place)), map.get(&node).map(|_| node));
                 prop_assert!(roster.iter().eq(map.iter().map(|(node, held)| (*node, held))));
             }
         }
