@@ -235,3 +235,80 @@ impl Request {
         sent && (!reply.departure_follows || exchange.t3.wire.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Source;
+    use proptest::prelude::*;
+
+    const TAU: Nanos = Nanos::from_millis(100);
+
+    fn at(ms: u64) -> Time<Local> {
+        Time::ZERO + Nanos::from_millis(ms as i64)
+    }
+
+    /// A reply to request `number` comes in at once.
+    fn answer(requests: &mut Requests, number: u64) -> bool {
+        let reply = Reply { sequence: 1_000 + number, departure_follows: true, trusted: true };
+        let point = Point { user: at(number), wire: None };
+        requests.answer(NodeId(7), number, reply, [point; 3], &Claims::none(), TAU)
+    }
+
+    fn stamp(number: u64) -> Stamp {
+        Stamp { at: at(number), error: Nanos::ZERO, source: Source::Kernel }
+    }
+
+    proptest! {
+        /// Wherever a request is kept, it is what a plain list of all of them says.
+        #[test]
+        fn they_are_one_list_from_the_oldest_on(steps in prop::collection::vec((0..4_u8, 0..12_u64), 0..60)) {
+            let (mut requests, mut list, mut asked) = (Requests::default(), Vec::<(u64, bool, bool)>::new(), 0);
+            for (step, back) in steps {
+                let number = asked - back.min(asked);
+                let known = list.iter().position(|(known, ..)| *known == number);
+                match step {
+                    0 => {
+                        asked += 1;
+                        prop_assert!(!requests.ask(asked, at(asked), TAU));
+                        list.push((asked, false, false));
+                    }
+                    1 => {
+                        let open = known.filter(|place| !list[*place].1);
+                        prop_assert_eq!(answer(&mut requests, number), open.is_some());
+                        open.into_iter().for_each(|place| list[place].1 = true);
+                    }
+                    2 => prop_assert_eq!(requests.departed(number, stamp(number)), known.is_some()),
+                    _ => {
+                        requests.reply_departed(1_000 + number, stamp(number));
+                        known.into_iter().for_each(|place| list[place].2 |= list[place].1);
+                    }
+                }
+                let over = list.iter().position(|(_, answered, departed)| *answered && *departed);
+                let place = requests.over(at(0), Departures::Unknown);
+                prop_assert_eq!(place, over);
+                prop_assert_eq!(requests.is_answered(), list.iter().any(|(_, answered, _)| *answered));
+                if let Some(place) = place {
+                    let (number, ..) = list.remove(place);
+                    let exchange = requests.exchange(place).map(|(exchange, reply)| (exchange.t1.user, reply.sequence));
+                    prop_assert_eq!(exchange, Some((at(number), 1_000 + number)));
+                    requests.close(place);
+                }
+            }
+            let left = std::iter::from_fn(|| {
+                let place = requests.over(Time::MAX, Departures::Stamped)?;
+                requests.close(place);
+                Some(place)
+            });
+            prop_assert!(left.eq(list.iter().map(|_| 0)), "whose time is up is closed, the oldest first");
+        }
+    }
+
+    #[test]
+    fn the_oldest_is_given_up_when_too_many_are_open() {
+        let mut requests = Requests::default();
+        let full = (1..=MAX_OPEN as u64 + 1).filter(|number| requests.ask(*number, at(*number), TAU)).count();
+        assert_eq!((full, requests.open().count()), (1, MAX_OPEN));
+        assert!(!answer(&mut requests, 1) && answer(&mut requests, 2));
+    }
+}
