@@ -218,6 +218,7 @@ pub trait Clock: Send {
     }
 
     /// What a message sent at `at` says of this clock.
+    #[inline]
     fn claim(&self, at: Time<Local>) -> Claim {
         Claim { reading: self.reading().at(at), rate: self.reading().rate_at(at), ..Claim::default() }
     }

@@ -12,6 +12,7 @@ mod machine;
 mod peer;
 pub mod record;
 pub mod replay;
+mod requests;
 mod sink;
 mod window;
 

@@ -73,7 +73,13 @@ impl Exchange {
     /// The offset between the two *local* clocks and the delay, from the stamps of [`Self::stamps`].
     pub fn sample(&self) -> Sample {
         let [t1, t2, t3, t4] = self.stamps();
-        Sample { offset: (t2 - t1).mean(t3 - t4), delay: (t4 - t1) - (t3 - t2) }
+        Sample { offset: (t2 - t1).mean(t3 - t4), delay: self.delay() }
+    }
+
+    /// The delay alone.
+    pub fn delay(&self) -> Nanos {
+        let [t1, t2, t3, t4] = self.stamps();
+        (t4 - t1) - (t3 - t2)
     }
 
     /// The offset of the peer's `algorithm` clock against our local clock, and the delay, at local time `t4`. The
