@@ -66,7 +66,10 @@ impl OrderRow {
             ],
             unfinished: vec![
                 ("agents that did not deliver everything", self.unfinished),
-                ("commands issued and not acknowledged", self.issued - self.acknowledged.unwrap_or(0).min(self.issued)),
+                (
+                    "commands issued and not acknowledged",
+                    self.acknowledged.map_or(0, |acknowledged| self.issued.saturating_sub(acknowledged)),
+                ),
             ],
             checks: self.checks(),
         }
