@@ -93,6 +93,9 @@ fn messages() -> Vec<Vec<u8>> {
     message::put_batch(&mut order, 0, 0, 16, [(stamp, Time::ZERO)].into_iter());
     message::put_heartbeat(&mut order, 0, stamp);
     message::put_done(&mut order, 0, 1);
+    let receipt = order.len();
+    message::put_receipt(&mut order, 0);
+    message::set_received(&mut order[receipt..], 1);
     message::put_done(&mut short, 0, 0);
     let empty = Loose { who: (1, 2), ..Loose::default() }.seal();
     let mut trial = vec![3];

@@ -45,6 +45,10 @@ fn messages(mut bytes: &[u8]) {
             assert!(batch.commands().count() == batch.len() && !batch.is_empty());
             batch.commands().for_each(|(_, payload)| _ = message::issued(payload));
         }
+        let mut other = bytes[..frame.bytes].to_vec();
+        message::set_received(&mut other, !frame.received);
+        let again = message::decode(&other, NodeId(1)).ok().flatten().expect("a receipt makes no message malformed");
+        assert!(again.received == !frame.received && (again.phase, again.bytes) == (frame.phase, frame.bytes));
         bytes = &bytes[frame.bytes..];
     }
 }

@@ -37,6 +37,15 @@ pub struct OrderRow {
     pub eps: Option<(Nanos, Nanos)>,
     /// Commands a second of the transport without ordering.
     pub floor_commands_per_s: Option<f64>,
+    /// Commands that the agents issued, until the end of the phase.
+    pub issued: u64,
+    /// How many of them are acknowledged: delivered at their issuer, and received by every other agent, as each of them said.
+    /// None where that was not counted.
+    pub acknowledged: Option<u64>,
+    /// Acknowledged commands that an agent which reports has not received, counted once for each such agent: must be none.
+    pub missing: u64,
+    /// Deliveries of commands beyond those that their issuer made: must be none.
+    pub repeated: u64,
 }
 
 /// Ordering should carry at least this share of what the same transport carries without order.
@@ -50,14 +59,28 @@ impl OrderRow {
             operation: "commands",
             messages: None,
             latency: self.latency.map(|latency| latency.map(|ns| Nanos(ns as i64))),
-            violations: vec![("agents deliver in different orders", u64::from(self.unfinished == 0 && !self.agree))],
-            unfinished: vec![("agents that did not deliver everything", self.unfinished)],
+            violations: vec![
+                ("agents deliver in different orders", u64::from(self.unfinished == 0 && !self.agree)),
+                ("acknowledged commands missing at an agent", self.missing),
+                ("commands delivered twice", self.repeated),
+            ],
+            unfinished: vec![
+                ("agents that did not deliver everything", self.unfinished),
+                (
+                    "commands issued and not acknowledged",
+                    self.acknowledged.map_or(0, |acknowledged| self.issued.saturating_sub(acknowledged)),
+                ),
+            ],
             checks: self.checks(),
         }
     }
 
     fn checks(&self) -> Vec<Check> {
-        let mut checks = vec![Check::alone("commands/s at every agent", self.commands_per_s)];
+        let mut checks = vec![
+            Check::alone("commands/s at every agent", self.commands_per_s),
+            Check::alone("commands issued", self.issued as f64),
+        ];
+        checks.extend(self.acknowledged.map(|count| Check::alone("commands acknowledged", count as f64)));
         if let Some(floor) = self.floor_commands_per_s.filter(|floor| *floor > 0.0 && self.latency.is_none()) {
             let share = self.commands_per_s / floor;
             checks.push(Check::at_least("the same, share of the transport's", share, SHARE));
@@ -122,6 +145,7 @@ fn row(reports: &Reports<'_>, floors: &[&Reports<'_>], agents: u32, eps: Option<
     let digest = common(reports);
     let undrained = reports.iter().filter(|(_, report)| !report.drained).count() as u64;
     let unfinished = undrained + u64::from(agents).saturating_sub(reports.len() as u64);
+    let (missing, repeated) = broken_promises(reports);
     Some(OrderRow {
         phase,
         agents: reports.len() as u32,
@@ -133,10 +157,29 @@ fn row(reports: &Reports<'_>, floors: &[&Reports<'_>], agents: u32, eps: Option<
         inversions: open.then(|| inversions(reports)).flatten(),
         digest: digest.and_then(Result::ok),
         unfinished,
-        agree: unfinished == 0 && digest.is_some_and(|digest| digest.is_ok()),
+        agree: unfinished + missing + repeated == 0 && digest.is_some_and(|digest| digest.is_ok()),
         eps: eps.filter(|_| phase.source != StampSource::LamportLogical),
         floor_commands_per_s: floor.map(|floor| per_second(floor)),
+        issued: reports.iter().fold(0, |sum, (_, report)| sum.saturating_add(report.issued)),
+        acknowledged: reports.iter().try_fold(0_u64, |sum, (_, report)| Some(sum.saturating_add(report.acknowledged?))),
+        missing,
+        repeated,
     })
+}
+
+/// How many acknowledged commands somebody has not received, and how many deliveries there were of commands that nobody
+/// issued: commands are numbered, so that one delivered twice shows as one too many.
+fn broken_promises(reports: &Reports<'_>) -> (u64, u64) {
+    let (mut missing, mut repeated) = (0_u64, 0_u64);
+    for (node, issuer) in reports {
+        let of_issuer = |report: &&PhaseReport| report.holdings.iter().find(|holding| holding.source == *node).copied();
+        for holding in reports.iter().filter_map(|(_, report)| of_issuer(report)) {
+            let acknowledged = issuer.acknowledged.unwrap_or(0);
+            missing = missing.saturating_add(acknowledged.saturating_sub(holding.received));
+            repeated = repeated.saturating_add(holding.delivered.saturating_sub(issuer.issued));
+        }
+    }
+    (missing, repeated)
 }
 
 fn least(reports: &Reports<'_>) -> u64 {
@@ -188,6 +231,7 @@ fn common(reports: &Reports<'_>) -> Option<Result<u64, ()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::report::Holding;
 
     fn report(source: StampSource, load: Load, delivered: u64, checkpoints: &[(u64, u64)]) -> PhaseReport {
         let phase = Phase { index: 0, source, load, payload_bytes: 64, batch: 64, duration_ns: 2_000_000_000 };
@@ -208,6 +252,9 @@ mod tests {
                 .iter()
                 .map(|(commands, digest)| Checkpoint { commands: *commands, digest: *digest })
                 .collect(),
+            acknowledged: Some(delivered / 2),
+            holdings: vec![],
+            links: vec![],
         }
     }
 
@@ -243,5 +290,20 @@ mod tests {
         assert_eq!((row.agree, row.digest, row.latency, row.eps), (false, None, None, None));
         let phases = by_phase([(NodeId(0), &differ[0])]);
         assert!(!rows(&phases, 2, |_| None)[0].agree, "one of two agents says nothing");
+    }
+
+    #[test]
+    fn what_is_acknowledged_and_not_everywhere_is_counted_and_so_is_what_comes_twice() {
+        let held = |source, received, delivered| Holding { source: NodeId(source), received, delivered };
+        let checked = |other: Holding| {
+            let make = |holdings| PhaseReport { holdings, ..report(StampSource::Hlc, Load::Saturated, 10, &[(10, 1)]) };
+            let both = [make(vec![held(0, 5, 5), held(1, 5, 5)]), make(vec![other])];
+            let phases = by_phase([(NodeId(0), &both[0]), (NodeId(1), &both[1])]);
+            let row = rows(&phases, 2, |_| None).remove(0);
+            (row.issued, row.acknowledged, row.missing, row.repeated, row.agree)
+        };
+        assert_eq!(checked(held(0, 5, 5)), (10, Some(10), 0, 0, true));
+        assert_eq!(checked(held(0, 3, 3)), (10, Some(10), 2, 0, false));
+        assert_eq!(checked(held(0, 5, 6)), (10, Some(10), 0, 1, false));
     }
 }

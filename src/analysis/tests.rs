@@ -160,6 +160,9 @@ fn an_ordering_phase_is_judged_by_its_own_span() {
             inversions: None,
             latency: vec![],
             checkpoints: vec![Checkpoint { commands: 100, digest: 255 }],
+            acknowledged: None,
+            holdings: vec![],
+            links: vec![],
         };
         run.entries.push(Entry::Note(Note::Phase(Box::new(report))));
     }

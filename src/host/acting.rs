@@ -91,10 +91,13 @@ impl<'a> Acting<'a> {
             // There are more agents than processes: this one looks on.
             self.count(Count { scene: number, settled: true, ..Count::default() });
             let Thread { runtime, orders, .. } = &mut *self.thread;
-            runtime.block_on(until_curtain(number, orders, std::future::pending()))?;
+            let mesh = &mut *self.mesh;
+            let looking_on = async { match mesh.idle().await {} };
+            runtime.block_on(until_curtain(number, orders, looking_on))?;
         }
         let cpu_ns = (thread_cpu() - cpu).0.max(0).unsigned_abs();
-        self.say(Done::Played { scene: number, cpu_ns })
+        let links = self.mesh.links();
+        self.say(Done::Played { scene: number, cpu_ns, links })
     }
 
     /// Connections keep their order: where the premise that they do is broken, messages are heard as if they did not.
@@ -109,7 +112,7 @@ impl<'a> Acting<'a> {
         let now = self.thread.clocks.now(Some(self.trial.algorithm));
         let (raw_ns, reading_ns) = (now.raw.as_nanos(), now.physical.as_nanos());
         self.say(Done::Ready { scene: number, raw_ns, reading_ns })?;
-        while let Some(order) = self.thread.orders.blocking_recv() {
+        while let Some(order) = self.thread.next_order(Some(self.mesh)) {
             if let Order::Cue(Cue::Begin { scene, raw_ns, base_ns, end_ns }) = order
                 && scene == number
             {

@@ -14,6 +14,7 @@ use super::ordering::player::Count;
 use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::journal::RunConfig;
 use crate::model::oscillator::Declaration;
+use crate::order::link::{LinkChange, LinkReport, PlannedCut};
 use crate::order::report::{Phase, PhaseReport};
 use crate::time::{Nanos, Ppb};
 use crate::trial::{Terms, Workload};
@@ -129,6 +130,8 @@ pub enum ToAgent {
     },
     /// Open the ordering connections.
     Connect,
+    /// Cut connections in the next phase, or in the first scene of the next trial.
+    Cut(Vec<PlannedCut>),
     /// Run an ordering phase.
     Phase(Phase),
     /// Play a trial.
@@ -175,7 +178,11 @@ pub enum FromAgent {
         scene: u16,
         /// CPU time of the thread that played it, in ns.
         cpu_ns: u64,
+        /// What became of the agent's connections.
+        links: Vec<LinkReport>,
     },
+    /// A connection was cut, mended or lost.
+    Link(LinkChange),
     /// A trial is over.
     Tried,
     /// Everything is written and shipped as far as it could be.

@@ -13,15 +13,18 @@ use super::acting::Acting;
 use super::clock::LocalClock;
 use super::control::{AgentSetup, Cue, Trial};
 use super::ordering::player::Count;
-use super::ordering::{self, Clocks, Mesh, MeshConfig, RawClock};
+use super::ordering::{self, Clocks, MENDING, Mesh, MeshConfig, RawClock};
 use super::published::Published;
 use crate::ids::NodeId;
+use crate::order::link::{LinkChange, LinkReport, PlannedCut};
 use crate::order::report::{Phase, PhaseReport};
 use crate::probe::Key;
 use crate::time::Nanos;
 
 /// How long an agent of a lab tries to reach all others.
 pub const PATIENCE: Nanos = Nanos::from_seconds(10);
+/// Most changes of connections that wait for the agent to tell them; the reports have them all.
+const MOST_CHANGES: usize = 256;
 
 /// What the thread needs to know.
 pub struct OrderSetup {
@@ -65,13 +68,18 @@ pub enum Done {
         scene: u16,
         /// CPU time of the thread meanwhile, in ns.
         cpu_ns: u64,
+        /// What became of its connections.
+        links: Vec<LinkReport>,
     },
     /// A trial is over.
     Tried,
+    /// A connection was cut, mended or lost.
+    Link(LinkChange),
 }
 
 pub(super) enum Order {
     Connect,
+    Cut(Vec<PlannedCut>),
     Run(Phase),
     Try(Box<Trial>, Cues),
     Cue(Cue),
@@ -90,6 +98,7 @@ pub(super) enum Cues {
 pub struct Orderer {
     orders: mpsc::Sender<Order>,
     results: mpsc::Receiver<Result<Done>>,
+    changes: mpsc::Receiver<LinkChange>,
     count: Arc<Mutex<Count>>,
 }
 
@@ -99,10 +108,11 @@ impl Orderer {
         let (orders, receiver) = mpsc::channel(4);
         let (sender, results) = mpsc::channel(4);
         let listener = setup.listener.into_std()?;
+        let (change, changes) = mpsc::channel(MOST_CHANGES);
         let config = MeshConfig {
             cluster: setup.cluster,
             patience: setup.patience,
-            ..mesh_config(&setup.setup, setup.key, &setup.peers)
+            ..mesh_config(&setup.setup, setup.key, &setup.peers, change)
         };
         let clocks = Clocks { local: setup.clock, published: setup.published };
         let (count, traces) = (Arc::<Mutex<Count>>::default(), setup.setup.spool);
@@ -118,12 +128,17 @@ impl Orderer {
                 let _ = sender.blocking_send(Err(why));
             }
         });
-        Ok(Self { orders, results, count })
+        Ok(Self { orders, results, changes, count })
     }
 
     /// Asks for the connections to be opened.
     pub async fn connect(&self) {
         let _ = self.orders.send(Order::Connect).await;
+    }
+
+    /// Asks for connections to be cut in the next phase or scene.
+    pub async fn cut(&self, cuts: Vec<PlannedCut>) {
+        let _ = self.orders.send(Order::Cut(cuts)).await;
     }
 
     /// Asks for a phase to be run.
@@ -156,7 +171,11 @@ impl Orderer {
     /// # Errors
     /// What stopped the thread.
     pub async fn done(&mut self) -> Result<Done> {
-        self.results.recv().await.context("the ordering thread ended")?
+        tokio::select! {
+            biased;
+            Some(change) = self.changes.recv() => Ok(Done::Link(change)),
+            done = self.results.recv() => done.context("the ordering thread ended")?,
+        }
     }
 }
 
@@ -181,13 +200,17 @@ pub(super) struct Thread {
 impl Thread {
     fn serve(&mut self, config: MeshConfig, listener: std::net::TcpListener, mut scenes: Scenes) -> Result<()> {
         let (mut unconnected, mut mesh) = (Some((config, listener)), None);
-        while let Some(order) = self.orders.blocking_recv() {
+        while let Some(order) = self.next_order(mesh.as_mut()) {
             let done = match order {
                 Order::Connect => {
                     let (config, listener) = unconnected.take().context("the ordering connections are open already")?;
                     let connecting = async { Mesh::connect(config, TcpListener::from_std(listener)?).await };
                     mesh = Some(self.runtime.block_on(connecting)?);
                     Done::Connected
+                }
+                Order::Cut(cuts) => {
+                    connected(&mut mesh)?.plan_cuts(&cuts);
+                    continue;
                 }
                 Order::Run(phase) => {
                     let report = self.runtime.block_on(connected(&mut mesh)?.run_phase(phase, &mut self.clocks))?;
@@ -206,13 +229,31 @@ impl Thread {
         }
         Ok(())
     }
+
+    /// Waits for an order; meanwhile the connections are looked after.
+    pub(super) fn next_order(&mut self, mesh: Option<&mut Mesh>) -> Option<Order> {
+        let Self { runtime, orders, .. } = self;
+        let Some(mesh) = mesh else { return orders.blocking_recv() };
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                order = orders.recv() => order,
+                never = mesh.idle() => match never {},
+            }
+        })
+    }
 }
 
 fn connected(mesh: &mut Option<Mesh>) -> Result<&mut Mesh> {
     mesh.as_mut().context("the ordering connections are not open yet")
 }
 
-fn mesh_config(setup: &AgentSetup, key: Key, peers: &[(NodeId, SocketAddr)]) -> MeshConfig {
+fn mesh_config(
+    setup: &AgentSetup,
+    key: Key,
+    peers: &[(NodeId, SocketAddr)],
+    changes: mpsc::Sender<LinkChange>,
+) -> MeshConfig {
     let run = &setup.run;
     let address = |(id, address): &(NodeId, SocketAddr)| ordering::PeerAddress {
         id: *id,
@@ -232,5 +273,7 @@ fn mesh_config(setup: &AgentSetup, key: Key, peers: &[(NodeId, SocketAddr)]) -> 
         plausible: run.plausible,
         raw_clock: if setup.oscillator.is_some() { RawClock::Shared } else { RawClock::Separate },
         patience: PATIENCE,
+        mending: MENDING,
+        changes: Some(changes),
     }
 }

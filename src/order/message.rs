@@ -4,26 +4,28 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0, 1 | kind (1 batch, 2 heartbeat, 3 done), zero |
+//! | 0, 1 | kind (1 batch, 2 heartbeat, 3 done, 4 receipt), zero |
 //! | 2–4 | phase |
-//! | 4–8 | commands in the batch |
-//! | 8–12 | payload bytes of each |
-//! | 12–16, 24–32 | heartbeat: counter, time |
-//! | 16–24 | batch: number of its first command; done: commands issued in all |
-//! | from 32 | for each command: time (8), counter (4), payload; the first 8 payload bytes are the raw clock at its issue |
+//! | 4–8 | batch: its commands; heartbeat: counter |
+//! | 8–12 | batch: payload bytes of each command |
+//! | 12–20 | how many commands of its receiver the sender has received in the phase |
+//! | 20–28 | batch: number of its first command; heartbeat: time; done: commands issued in all |
+//! | from 28 | for each command: time (8), counter (4), payload; the first 8 payload bytes are the raw clock at its issue |
 
 use super::stamp::{LATEST, Stamp};
 use crate::ids::NodeId;
 use crate::time::{Raw, Time};
 
 /// Length of a message without commands, in bytes.
-pub const HEADER_BYTES: usize = 32;
+pub const HEADER_BYTES: usize = 28;
 /// No message is longer, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 /// The shortest payload, in bytes: it holds the raw clock at the issue, in ns.
 pub const MIN_PAYLOAD_BYTES: usize = 8;
 
 const STAMP_BYTES: usize = 12;
+/// Where a header has the number of commands received.
+const RECEIVED_AT: usize = 12;
 const FILL: u8 = 0x5a;
 
 /// Why bytes are no message.
@@ -88,6 +90,8 @@ pub enum Message<'a> {
         /// How many commands it issued.
         issued: u64,
     },
+    /// Nothing but what every message says: how many commands the sender has received.
+    Receipt,
 }
 
 /// One message with its phase and its length.
@@ -95,6 +99,8 @@ pub enum Message<'a> {
 pub struct Frame<'a> {
     /// The phase that it belongs to.
     pub phase: u16,
+    /// How many commands of its receiver the sender has received in the phase: those with lower numbers.
+    pub received: u64,
     /// What it says.
     pub message: Message<'a>,
     /// Its length in bytes.
@@ -107,26 +113,30 @@ pub struct Frame<'a> {
 /// Says why the bytes are no message.
 pub fn decode(bytes: &[u8], from: NodeId) -> Result<Option<Frame<'_>>, Malformed> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return Ok(None) };
-    let (count, payload_bytes) = (field_u32(header, 4) as usize, field_u32(header, 8) as usize);
-    let (counter, number, time) = (field_u32(header, 12), field_i64(header, 16) as u64, field_i64(header, 24));
+    let (count, payload_bytes) = (field_u32(header, 4), field_u32(header, 8) as usize);
+    let (received, number) = (field_i64(header, RECEIVED_AT) as u64, field_i64(header, 20));
     let phase = u16::from_le_bytes([header[2], header[3]]);
     let zero = |clear| if clear && header[1] == 0 { Ok(()) } else { Err(Malformed::Field) };
-    let frame = |message| Ok(Some(Frame { phase, message, bytes: HEADER_BYTES }));
+    let frame = |message| Ok(Some(Frame { phase, received, message, bytes: HEADER_BYTES }));
     match header[0] {
         1 => {
-            zero(counter == 0 && time == 0)?;
-            let Some(body) = rest.get(..body_bytes(count, payload_bytes)?) else { return Ok(None) };
-            let batch = Batch { first: number, payload_bytes, from, body };
-            Ok(Some(Frame { phase, message: Message::Batch(batch), bytes: HEADER_BYTES + body.len() }))
+            zero(true)?;
+            let Some(body) = rest.get(..body_bytes(count as usize, payload_bytes)?) else { return Ok(None) };
+            let batch = Batch { first: number as u64, payload_bytes, from, body };
+            Ok(Some(Frame { phase, received, message: Message::Batch(batch), bytes: HEADER_BYTES + body.len() }))
         }
-        2 if time > LATEST => Err(Malformed::Stamp),
+        2 if number > LATEST => Err(Malformed::Stamp),
         2 => {
-            zero(count == 0 && payload_bytes == 0 && number == 0)?;
-            frame(Message::Heartbeat(Stamp { time, counter, node: from }))
+            zero(payload_bytes == 0)?;
+            frame(Message::Heartbeat(Stamp { time: number, counter: count, node: from }))
         }
         3 => {
-            zero(count == 0 && payload_bytes == 0 && counter == 0 && time == 0)?;
-            frame(Message::Done { issued: number })
+            zero(count == 0 && payload_bytes == 0)?;
+            frame(Message::Done { issued: number as u64 })
+        }
+        4 => {
+            zero(count == 0 && payload_bytes == 0 && number == 0)?;
+            frame(Message::Receipt)
         }
         _ => Err(Malformed::Kind),
     }
@@ -162,7 +172,7 @@ pub fn put_batch(
     assert!(batch_bytes(count, payload_bytes).is_some(), "the batch size was checked when the phase began");
     put_header(
         out,
-        Header { kind: 1, phase, count: count as u32, payload: payload_bytes as u32, number: first, ..NONE },
+        Header { kind: 1, phase, count: count as u32, payload: payload_bytes as u32, number: first as i64 },
     );
     for (stamp, issued) in commands {
         out.extend_from_slice(&stamp.time.to_le_bytes());
@@ -174,12 +184,25 @@ pub fn put_batch(
 
 /// Appends a heartbeat.
 pub fn put_heartbeat(out: &mut Vec<u8>, phase: u16, stamp: Stamp) {
-    put_header(out, Header { kind: 2, phase, counter: stamp.counter, time: stamp.time, ..NONE });
+    put_header(out, Header { kind: 2, phase, count: stamp.counter, payload: 0, number: stamp.time });
 }
 
 /// Appends the last message of a phase.
 pub fn put_done(out: &mut Vec<u8>, phase: u16, issued: u64) {
-    put_header(out, Header { kind: 3, phase, number: issued, ..NONE });
+    put_header(out, Header { kind: 3, phase, count: 0, payload: 0, number: issued as i64 });
+}
+
+/// Appends a message that is nothing but a receipt.
+pub fn put_receipt(out: &mut Vec<u8>, phase: u16) {
+    put_header(out, Header { kind: 4, phase, count: 0, payload: 0, number: 0 });
+}
+
+/// Writes into a message how many commands of its receiver were received: the same message goes to many.
+#[inline]
+pub fn set_received(message: &mut [u8], received: u64) {
+    if let Some(field) = message.get_mut(RECEIVED_AT..RECEIVED_AT + 8) {
+        field.copy_from_slice(&received.to_le_bytes());
+    }
 }
 
 /// The payload of a command that was kept with its stamp.
@@ -200,21 +223,16 @@ struct Header {
     phase: u16,
     count: u32,
     payload: u32,
-    counter: u32,
-    number: u64,
-    time: i64,
+    number: i64,
 }
-
-const NONE: Header = Header { kind: 0, phase: 0, count: 0, payload: 0, counter: 0, number: 0, time: 0 };
 
 fn put_header(out: &mut Vec<u8>, header: Header) {
     out.extend_from_slice(&[header.kind, 0]);
     out.extend_from_slice(&header.phase.to_le_bytes());
-    for field in [header.count, header.payload, header.counter] {
-        out.extend_from_slice(&field.to_le_bytes());
-    }
+    out.extend_from_slice(&header.count.to_le_bytes());
+    out.extend_from_slice(&header.payload.to_le_bytes());
+    out.extend_from_slice(&0_u64.to_le_bytes());
     out.extend_from_slice(&header.number.to_le_bytes());
-    out.extend_from_slice(&header.time.to_le_bytes());
 }
 
 #[inline]
@@ -249,7 +267,10 @@ mod tests {
     fn messages_survive_the_wire_one_after_the_other() {
         let mut bytes = batch();
         put_heartbeat(&mut bytes, 7, stamp(12, 3));
+        let done = bytes.len();
         put_done(&mut bytes, 8, 42);
+        set_received(&mut bytes[done..], 17);
+        put_receipt(&mut bytes, 8);
         let first = decode(&bytes, FROM).unwrap().unwrap();
         assert_eq!((first.phase, first.bytes), (7, HEADER_BYTES + 2 * 76));
         let Message::Batch(batch) = first.message else { panic!("{first:?}") };
@@ -258,8 +279,10 @@ mod tests {
         assert_eq!(found, [(stamp(-5, 1), 64, Time::from_nanos(100)), (stamp(9, 2), 64, Time::from_nanos(101))]);
         let second = decode(&bytes[first.bytes..], FROM).unwrap().unwrap();
         assert_eq!(second.message, Message::Heartbeat(stamp(12, 3)));
-        let third = decode(&bytes[first.bytes + second.bytes..], FROM).unwrap().unwrap();
-        assert_eq!((third.phase, third.message), (8, Message::Done { issued: 42 }));
+        let third = decode(&bytes[done..], FROM).unwrap().unwrap();
+        assert_eq!((third.phase, third.received, third.message), (8, 17, Message::Done { issued: 42 }));
+        let fourth = decode(&bytes[done + third.bytes..], FROM).unwrap().unwrap();
+        assert_eq!((fourth.received, fourth.message), (0, Message::Receipt));
     }
 
     #[test]
@@ -281,7 +304,10 @@ mod tests {
         assert_eq!(with(4, 0), Malformed::Length, "no commands");
         assert_eq!(with(4, u32::MAX), Malformed::Length, "far too many");
         assert_eq!(with(8, 7), Malformed::Length, "no room for the raw clock");
-        assert_eq!(with(12, 1), Malformed::Field);
+        let mut receipt = Vec::new();
+        put_receipt(&mut receipt, 0);
+        receipt[4] = 1;
+        assert_eq!(decode(&receipt, FROM), Err(Malformed::Field));
         let mut late = Vec::new();
         put_heartbeat(&mut late, 0, stamp(LATEST + 1, 0));
         assert_eq!(decode(&late, FROM), Err(Malformed::Stamp));

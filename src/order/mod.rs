@@ -1,6 +1,7 @@
 //! Workloads on clocks: what order costs. Pure.
 
 pub mod digest;
+pub mod link;
 pub mod message;
 pub mod payloads;
 pub mod report;

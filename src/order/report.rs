@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Algorithm;
+use super::link::LinkReport;
+use crate::ids::{Algorithm, NodeId};
 
 /// Where the stamps come from that order the commands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -88,6 +89,17 @@ pub struct Checkpoint {
     pub digest: u64,
 }
 
+/// What an agent has of one agent's commands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Holding {
+    /// Whose commands.
+    pub source: NodeId,
+    /// How many it received: those with lower numbers. Of its own, how many it issued.
+    pub received: u64,
+    /// How many of them it delivered.
+    pub delivered: u64,
+}
+
 /// What one agent measured of one phase.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PhaseReport {
@@ -117,4 +129,14 @@ pub struct PhaseReport {
     pub latency: Vec<(u64, u64)>,
     /// Digests of the delivered sequence at regular counts, the last one at the end.
     pub checkpoints: Vec<Checkpoint>,
+    /// How many of its own commands, those with lower numbers, are acknowledged: delivered here, and received by every
+    /// other agent, as each of them said. None in journals that were written before this was counted.
+    #[serde(default)]
+    pub acknowledged: Option<u64>,
+    /// What it has of each agent's commands, its own first.
+    #[serde(default)]
+    pub holdings: Vec<Holding>,
+    /// What became of its connections.
+    #[serde(default)]
+    pub links: Vec<LinkReport>,
 }

@@ -34,7 +34,7 @@ const ARC_COLUMNS: &str = "from,to,sent,received,lost,duplicated,reordered,late,
 
 const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duration_s,commands,commands_per_s,\
     latency_ns_p50,latency_ns_p99,latency_ns_p999,cpu_ns_per_command,floor_ns_per_command,inversions,inversion_rate,\
-    order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s";
+    order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s,commands_issued,commands_acknowledged";
 
 const CLAIM_COLUMNS: &str = "node,source,readings,synchronised_share,error_bound_p50_ns,error_bound_max_ns,\
     offset_p50_ns,offset_max_ns,estimated_error_p50_ns,estimated_error_max_ns,verdict,judged,refuted,worst_excess_ns";
@@ -384,6 +384,8 @@ fn order_row(row: &OrderRow) -> Vec<String> {
         ns(row.eps.map(|eps| eps.0)),
         ns(row.eps.map(|eps| eps.1)),
         tenths(row.floor_commands_per_s),
+        row.issued.to_string(),
+        text(row.acknowledged),
     ]
 }
 

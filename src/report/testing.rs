@@ -53,5 +53,9 @@ fn row(source: StampSource, open: bool) -> OrderRow {
         unfinished: 0,
         eps: Some((Nanos(900), Nanos(950))),
         floor_commands_per_s: Some(6_400_000.0),
+        issued: 6_100_000,
+        acknowledged: Some(6_100_000),
+        missing: 0,
+        repeated: 0,
     }
 }

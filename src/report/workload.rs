@@ -61,6 +61,8 @@ pub struct Given<'a> {
     pub load: &'a str,
     /// What of that which the workload was told was not so: then it promised too much.
     pub premises: Vec<String>,
+    /// What else happened in it, each with the word that its lines begin with.
+    pub happened: Vec<(&'static str, String)>,
     /// Where it was made.
     pub place: Place<'a>,
 }
@@ -84,6 +86,7 @@ impl<'a> Given<'a> {
             stamps: played.clock.name(),
             load: "open",
             premises: played.premises.clone(),
+            happened: Vec::new(),
             place: Place {
                 transport: &played.transport,
                 cores: played.cores,
@@ -115,6 +118,7 @@ impl<'a> Given<'a> {
             stamps: phase.source.name(),
             load: phase.load.name(),
             premises: Vec::new(),
+            happened: Vec::new(),
             place: Place {
                 transport: "tcp",
                 cores: Some(summary.facts.cores),
@@ -283,6 +287,9 @@ pub fn text<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> String {
     for premise in &given.premises {
         text += &wrapped("premise  ", premise);
     }
+    for (word, told) in &given.happened {
+        text += &wrapped(&format!("{word:<9}"), told);
+    }
     text += &wrapped("done     ", &format!("{} {}{messages}{latency}", row.operations, row.operation.as_ref()));
     text += "\n";
     text +=
@@ -329,6 +336,7 @@ mod tests {
             stamps: "ntp",
             load: "open",
             premises: Vec::new(),
+            happened: Vec::new(),
             place: Place::VIRTUAL,
         };
         let row = Row {
@@ -359,6 +367,8 @@ mod tests {
         let (given, mut row) = run();
         assert!(text(&given, &row).ends_with("verdict  VIOLATED: 1 times\n"));
         row.violations.clear();
-        assert!(text(&given, &row).ends_with("verdict  WITHIN\n"));
+        let given = Given { happened: vec![("link", "0-1 is lost".to_owned())], ..given };
+        let told = text(&given, &row);
+        assert!(told.ends_with("verdict  WITHIN\n") && told.contains("\nlink     0-1 is lost\n"), "{told}");
     }
 }

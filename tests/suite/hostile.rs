@@ -278,6 +278,8 @@ fn no_debug_output_shows_the_key() {
         plausible: PLAUSIBLE,
         raw_clock: RawClock::Shared,
         patience: TAU,
+        mending: TAU,
+        changes: None,
     };
     let shipment = Shipment {
         collector: "127.0.0.1:1".to_owned(),

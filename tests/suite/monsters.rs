@@ -181,6 +181,9 @@ fn thousands_of_phases_are_not_swept_one_by_one() {
         inversions: Some(u64::MAX),
         latency: vec![(u64::MAX, u64::MAX), (0, u64::MAX)],
         checkpoints: vec![],
+        acknowledged: None,
+        holdings: vec![],
+        links: vec![],
     };
     let phases = (0..10_000).map(|index| Entry::Note(Note::Phase(Box::new(report(index)))));
     let steps = (0..5_000).map(|k| change(Algorithm::Lamport, k * 2_000_000, k));

@@ -69,5 +69,8 @@ fn phase(phase: Phase, end: Time<Local>) -> PhaseReport {
         inversions: Some(delivered / 6_400),
         latency: vec![(300_000, 900), (2_000_000, 95), (9_000_000, 5)],
         checkpoints: vec![Checkpoint { commands: delivered, digest: 7 }],
+        acknowledged: None,
+        holdings: vec![],
+        links: vec![],
     }
 }

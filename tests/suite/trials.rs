@@ -1,6 +1,7 @@
 //! `skewbench order WORKLOAD` on real agents, as a person runs it. Nothing here is timed: promises on delays and on clocks are
 //! such as a loaded machine keeps.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
 
@@ -66,6 +67,55 @@ fn total_order_by_the_engine_is_saturated_and_then_run_at_half_of_that() {
     assert_eq!(found, [("hlc", "saturated"), ("hlc", "half"), ("free", "saturated"), ("free", "half")]);
     assert!(rows.iter().all(|row| row["payload_bytes"] == "64" && row["batch"] == "64" && row["violations"] == "0"));
     assert!(rows.iter().any(|row| row["quantity"] == "the same without order"));
+}
+
+/// What `quantity` was in the row of a run.
+fn measured<'a>(rows: &'a [BTreeMap<String, String>], quantity: &str) -> &'a str {
+    rows.iter().find(|row| row["quantity"] == quantity).map_or("", |row| &row["measured"])
+}
+
+#[test]
+fn a_connection_that_is_cut_is_mended_and_every_command_is_delivered_and_acknowledged() {
+    let folder = Folder::new("cut");
+    let out = folder.join("out");
+    let flags = ["total-order", "--seconds", "0.6", "--clock", "hlc", "--rate", "20000", "--cut", "0-1@200ms+100ms"];
+    let output = order(&flags, out.to_str().expect("a path"));
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("link     0-1 was cut and mended once") && said.contains("is cut and being mended"),
+        "{said}"
+    );
+    let rows = table(&out.join("ordering.csv"));
+    assert_eq!(measured(&rows, "cuts of connections that were mended"), "1.000", "{said}");
+    assert_eq!(measured(&rows, "commands acknowledged"), measured(&rows, "commands issued"), "{said}");
+    assert!(rows.iter().all(|row| row["violations"] == "0"), "{said}");
+}
+
+#[test]
+fn cuts_disturb_no_invariant_of_workloads_on_agents() {
+    let calm = [&CALM[2..], &["--seconds", "0.8"]].concat();
+    holds("state-machine", &[&calm[..], &["--clock", "hlc", "--rate", "100", "--cut", "1-2@100ms+150ms"]].concat());
+    holds("mutex", &[&calm[..], &["--clock", "ntp", "--rate", "60", "--cut", "0-2@100ms+150ms"]].concat());
+}
+
+#[test]
+fn a_cut_that_outlasts_patience_is_a_lost_connection_and_no_verdict() {
+    let folder = Folder::new("lost");
+    let out = folder.join("out");
+    let flags = ["total-order", "--seconds", "0.5", "--clock", "ntp", "--rate", "9000", "--cut", "0-1@100ms+9s"];
+    let output = order(&flags, out.to_str().expect("a path"));
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for told in
+        ["it could not be mended while patience lasted", "stopped agent", "of the 1500 commands that agent 0 issued"]
+    {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let rows = table(&out.join("ordering.csv"));
+    assert_eq!(measured(&rows, "connections lost for good"), "1.000", "{said}");
+    assert!(rows.iter().all(|row| row["violations"] == "0"), "{said}");
 }
 
 #[test]
@@ -158,6 +208,35 @@ fn an_agent_that_is_killed_is_reported_and_nothing_is_made_up() {
     let rows = table(&out.join("ordering.csv"));
     assert!(rows.iter().filter(|row| row["relation"] == "never").all(|row| row["measured"] == "0"));
     assert!(rows.iter().any(|row| row["quantity"] == "commands not delivered everywhere"), "it is told, not judged");
+}
+
+#[test]
+fn who_survives_a_killed_agent_says_what_was_delivered_and_what_was_acknowledged() {
+    let folder = Folder::new("survivors");
+    let out = folder.join("out");
+    let flags = ["order", "total-order", "--seconds", "4", "--clock", "hlc", "--rate", "3000", "--out"];
+    let mut run =
+        skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let mut errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    let mut said = || errors.next().expect("a line").expect("a readable line");
+    let pid = said().rsplit_once(": ").expect("the last agent's process").1.parse().expect("a number");
+    while !said().contains("total-order by hlc") {}
+    // The clocks are looked at first, for less than a second; if the phase has not begun here, there are no survivors of it.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it runs");
+    let output = run.wait_with_output().expect("the program");
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    for agent in 0..2 {
+        let line = format!("commands that agent {agent} issued it delivered the first");
+        assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(&line), "{told}");
+    }
+    assert!(told.contains("agent 2 died: signal: 9"), "{told}");
+    let rows = table(&out.join("ordering.csv"));
+    assert!(rows.iter().all(|row| row["violations"] == "0"), "{told}");
+    let count = |quantity| measured(&rows, quantity).parse::<f64>().expect("a count");
+    let (issued, acknowledged) = (count("commands issued"), count("commands acknowledged"));
+    assert!(0.0 < acknowledged && acknowledged < issued && issued <= 8_000.0, "{told}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use skewbench::analysis::ordering::{by_phase, per_second, rows};
 use skewbench::ids::NodeId;
+use skewbench::order::link::LinkReport;
 use skewbench::order::report::PhaseReport;
 use skewbench::time::Nanos;
 use skewbench::workload::Row;
@@ -17,4 +18,21 @@ pub fn row(reports: &[(NodeId, PhaseReport)], floor: &[(NodeId, PhaseReport)], a
 /// Commands a second that the slowest agent delivered in time.
 pub fn carried(reports: &[(NodeId, PhaseReport)]) -> f64 {
     by_phase(reports.iter().map(|(node, report)| (*node, report))).first().map_or(0.0, per_second)
+}
+
+/// What each agent has of its own commands, where that is not all of them: these are its first ones, in the order of issue.
+pub fn receipts(reports: &[(NodeId, PhaseReport)]) -> Vec<String> {
+    let told = |(node, report): &(NodeId, PhaseReport)| {
+        let (issued, acknowledged) = (report.issued, report.acknowledged?);
+        let delivered = report.holdings.iter().find(|held| held.source == *node)?.delivered;
+        (acknowledged < issued).then(|| {
+            format!("of the {issued} commands that agent {node} issued it delivered the first {delivered}, and everybody has the first {acknowledged}")
+        })
+    };
+    reports.iter().filter_map(told).collect()
+}
+
+/// What became of the connections.
+pub fn links(reports: &[(NodeId, PhaseReport)]) -> Vec<(NodeId, LinkReport)> {
+    reports.iter().flat_map(|(node, report)| report.links.iter().map(|link| (*node, *link))).collect()
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use skewbench::host::program::{self, Malformed};
+use skewbench::order::link::PlannedCut;
 use skewbench::report::workload::{Given, Place};
 use skewbench::sweep::price::Varying;
 use skewbench::time::Nanos;
@@ -74,6 +75,11 @@ pub struct Args {
     /// (values as for sweep: 100us..20ms, or 1ms,5ms,20ms)
     #[arg(long, value_name = "TERM=VALUES", requires = "simulated")]
     over: Option<Varying>,
+    /// Cut the connection between two agents for a while and see it mended: A-B@WHEN+LENGTH, such as 0-1@1s+300ms, counted from
+    /// the beginning of each measured phase (total-order: saturated and half; others: the run at a rate, its first scene).
+    /// May be given several times. A cut of more than 2s outlasts the agents' patience and is reported as a lost connection
+    #[arg(long, value_name = "CUT", conflicts_with = "simulated")]
+    cut: Vec<PlannedCut>,
     /// Give up what the workload stands on, to see what breaks: the order of channels (on real agents messages are then heard
     /// up to 25ms late), the declared eps, or one of four generals
     #[arg(long)]
@@ -93,6 +99,7 @@ Examples:
   skewbench order commit-wait --clock free --declared-eps 1ms              clocks that nobody synchronises
   skewbench order real-time --clock ntp --delay 5ms --nodes 5              two of five agents are killed half-way
   skewbench order total-order --clock ntp --ablate                         agents whose channels do not keep their order
+  skewbench order total-order --clock hlc --cut 0-1@1s+300ms               one connection is cut and mended
   skewbench order mutex --simulated
   skewbench order commit-wait --simulated --eps 7ms --declared-eps 3ms     later commits are stamped earlier
   skewbench order total-order --simulated --ablate                         channels that do not keep their order
@@ -202,6 +209,7 @@ fn given(workload: Workload, terms: &Terms) -> Given<'static> {
         stamps: terms.stamps.name(),
         load: "open",
         premises: Vec::new(),
+        happened: Vec::new(),
         place: Place::VIRTUAL,
     }
 }

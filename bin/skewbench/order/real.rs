@@ -11,6 +11,7 @@ use skewbench::host::{clock, facts};
 use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::model::oscillator;
+use skewbench::order::link::{self, LinkFate, LinkReport, LinkState, PlannedCut};
 use skewbench::order::report::{Load, Phase, StampSource};
 use skewbench::probe::Key;
 use skewbench::report::workload::{self, Given, Place};
@@ -39,6 +40,8 @@ const SLACK: Nanos = Nanos::from_millis(50);
 const DECLARED: Nanos = Nanos::from_millis(1);
 /// Operations a second of what does not saturate, unless they are said.
 const RATE: f64 = 200.0;
+/// How long users want something, unless it is said.
+const SECONDS: f64 = 2.0;
 /// Payload of each command of total order.
 const PAYLOAD_BYTES: u32 = 64;
 /// Users of a burst want something within this.
@@ -53,6 +56,7 @@ const MORE_SECONDS: f64 = 0.5;
 
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
+    possible(&args.cut, args)?;
     let clocks = clocks(args);
     let dir = folder::prepare(args.out.as_deref(), args.force)?;
     let stop = stop_on_signal()?;
@@ -72,6 +76,22 @@ fn clocks(args: &Args) -> Vec<Clock> {
         Clocks::One(clock) => vec![*clock],
     };
     args.clock.iter().flat_map(named).collect()
+}
+
+/// Refuses cuts of which nothing would come.
+fn possible(cuts: &[PlannedCut], args: &Args) -> Result<()> {
+    let seconds = args.seconds.unwrap_or(SECONDS);
+    for cut in cuts {
+        let mend = if cut.ends[1].0 >= args.nodes {
+            format!("there are agents 0 to {}: choose two of them, or more --nodes", args.nodes - 1)
+        } else if cut.after.as_seconds() >= seconds {
+            format!("a phase takes {seconds}s: cut it sooner, or choose more --seconds")
+        } else {
+            continue;
+        };
+        return Err(Malformed(format!("--cut {cut}: {mend}")).into());
+    }
+    Ok(())
 }
 
 /// Becomes true at the first Ctrl-C.
@@ -151,8 +171,11 @@ impl Session<'_> {
         }
         eprintln!("{workload} by {clock}, {:.0} operations/s", rate.0);
         let terms = self.terms(workload, clock, rate.0)?;
+        company.cut(&self.args.cut);
         let outcome = company.play(self.trial(workload, clock, terms, Scenes::All));
-        self.tell(workload, clock, (Some(terms.rate), terms.span, rate.1), outcome)
+        let stopped = stopped(workload, outcome.ended_early, company.troubles());
+        let happened = self.not_cut(&outcome.links).into_iter().chain(stopped).collect();
+        self.tell(workload, clock, (Some(terms.rate), terms.span, rate.1), outcome, happened)
     }
 
     /// How many operations a second a workload carries: a burst of users who all want something at once, once to see how many
@@ -166,7 +189,7 @@ impl Session<'_> {
         };
         let first = burst(company, FEW)?;
         let Some(rate) = per_second(&first) else {
-            self.tell(workload, clock, (None, first.busy, "saturated"), first)?;
+            self.tell(workload, clock, (None, first.busy, "saturated"), first, Vec::new())?;
             return Ok(None);
         };
         let enough = (rate * seconds / 2.0).clamp(FEW, MOST);
@@ -175,7 +198,7 @@ impl Session<'_> {
         // What is predicted is predicted of a load that is carried.
         outcome.row.checks = vec![Check::alone("operations/s when saturated", rate.unwrap_or(f64::NAN))];
         outcome.row.latency = None;
-        self.tell(workload, clock, (None, outcome.busy, "saturated"), outcome)?;
+        self.tell(workload, clock, (None, outcome.busy, "saturated"), outcome, Vec::new())?;
         Ok(rate)
     }
 
@@ -199,22 +222,36 @@ impl Session<'_> {
             let per_agent = |rate: f64| (rate / f64::from(self.args.nodes)).ceil().max(1.0) as u64;
             let open = |rate| Load::Open { commands_per_s: per_agent(rate) };
             let mut measured = Vec::new();
+            let mut run = |load| {
+                company.cut(&self.args.cut);
+                company.phase(phase(clock.stamps(), load, span))
+            };
             if let Some(rate) = self.args.rate {
-                measured.push(("open", Some(rate), company.phase(phase(clock.stamps(), open(rate), span))));
+                measured.push(("open", Some(rate), run(open(rate))));
             } else {
-                let saturated = company.phase(phase(clock.stamps(), Load::Saturated, span));
+                let saturated = run(Load::Saturated);
                 let half = engine::carried(&saturated) / 2.0;
                 measured.push(("saturated", None, saturated));
-                measured.push(("half", Some(half), company.phase(phase(clock.stamps(), open(half), span))));
+                measured.push(("half", Some(half), run(open(half))));
             }
             for (load, rate, reports) in measured {
                 let Some((row, cpu)) = engine::row(&reports, &floor, self.args.nodes) else { continue };
-                let ended_early = company.ended_early();
-                let outcome = TrialOutcome { row, world: world.clone(), busy: span, cpu, ended_early };
-                self.tell(Workload::TotalOrder, *clock, (rate, span, load), outcome)?;
+                let (ended_early, links) = (company.ended_early(), engine::links(&reports));
+                let outcome = TrialOutcome { row, world: world.clone(), busy: span, cpu, links, ended_early };
+                let receipts = engine::receipts(&reports).into_iter().map(|told| ("receipts", told));
+                let stopped = stopped(Workload::TotalOrder, ended_early, company.troubles());
+                let happened = self.not_cut(&outcome.links).into_iter().chain(stopped).chain(receipts).collect();
+                self.tell(Workload::TotalOrder, *clock, (rate, span, load), outcome, happened)?;
             }
         }
         Ok(())
+    }
+
+    /// Cuts that were asked for and of which no agent saw anything.
+    fn not_cut(&self, links: &[(NodeId, LinkReport)]) -> Vec<(&'static str, String)> {
+        let seen = link::fates(links.iter().copied());
+        let unseen = self.args.cut.iter().filter(|cut| !seen.iter().any(|fate| fate.ends == cut.ends));
+        unseen.map(|cut| ("cut", format!("{cut} did not happen: all was over before, or an agent was lost"))).collect()
     }
 
     /// The clocks and channels, by a short trial whose processes do next to nothing.
@@ -228,7 +265,7 @@ impl Session<'_> {
     }
 
     fn seconds(&self) -> f64 {
-        self.args.seconds.unwrap_or(2.0)
+        self.args.seconds.unwrap_or(SECONDS)
     }
 
     /// How long users want something in each main scene: as long as was asked for, unless there are so many scenes that a clock
@@ -268,8 +305,12 @@ impl Session<'_> {
         clock: Clock,
         (rate, span, load): (Option<f64>, Nanos, &'static str),
         outcome: TrialOutcome,
+        mut happened: Vec<(&'static str, String)>,
     ) -> Result<()> {
-        let TrialOutcome { mut row, world, busy, cpu, ended_early } = outcome;
+        let TrialOutcome { mut row, world, busy, cpu, links, ended_early } = outcome;
+        let links = link::fates(links);
+        row.checks.extend(cuts(&links));
+        happened.extend(links.iter().map(|fate| ("link", fate.to_string())));
         if ended_early.is_some() {
             row.excuse_unfinished();
         }
@@ -283,6 +324,7 @@ impl Session<'_> {
             stamps: clock.name(),
             load,
             premises: declared.broken_by(terms),
+            happened,
             place: Place {
                 transport: "tcp loopback",
                 cores: Some(facts::cores()),
@@ -308,7 +350,8 @@ impl Session<'_> {
         self.troubles.iter().for_each(|trouble| eprintln!("{trouble}"));
         out::put(&format!("{}\n", self.dir.display()))?;
         let broken = self.runs.iter().map(|(_, row)| row.broken()).sum();
-        let unknown = broken == 0 && (self.ended == Some(EndedEarly::AgentLost) || self.runs.is_empty());
+        let lost = matches!(self.ended, Some(EndedEarly::AgentLost | EndedEarly::LinkLost));
+        let unknown = broken == 0 && (lost || self.runs.is_empty());
         Ok(if unknown { UNKNOWN } else { exit_code(broken) })
     }
 }
@@ -318,6 +361,34 @@ fn per_second(outcome: &TrialOutcome) -> Option<f64> {
     let busy = outcome.busy.as_seconds();
     (outcome.ended_early.is_none() && outcome.row.operations > 0 && busy > 0.0)
         .then(|| outcome.row.operations as f64 / busy)
+}
+
+/// What stopped a run, and why it could not go on.
+fn stopped(workload: Workload, why: Option<EndedEarly>, troubles: &[String]) -> Option<(&'static str, String)> {
+    why.filter(|why| *why != EndedEarly::Stopped)?;
+    let consequence = match workload {
+        Workload::TotalOrder | Workload::StateMachine | Workload::StabilityTests => {
+            "a command is delivered once a later stamp came from everybody, so that one who is silent stops the order; the \
+             real-time machine goes on without a minority (skewbench order real-time)"
+        }
+        _ => "whoever needs an answer of it waits for ever",
+    };
+    Some(("stopped", format!("{}: {consequence}", troubles.join("; "))))
+}
+
+/// Cuts as quantities, if there were any.
+fn cuts(links: &[LinkFate]) -> Vec<Check> {
+    if links.is_empty() {
+        return Vec::new();
+    }
+    let lost = links.iter().filter(|fate| matches!(fate.state, LinkState::Lost(_))).count();
+    let mended: u64 = links.iter().map(|fate| fate.mended).sum();
+    let cut = links.iter().map(|fate| Nanos(fate.cut_ns)).fold(Nanos::ZERO, |sum, cut| sum + cut);
+    vec![
+        Check::alone("cuts of connections that were mended", mended as f64),
+        Check::alone("connections cut, s in all", cut.as_seconds()),
+        Check::alone("connections lost for good", lost as f64),
+    ]
 }
 
 fn listed(company: &Company) -> String {

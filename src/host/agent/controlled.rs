@@ -110,11 +110,15 @@ async fn obey(
                 Done::Ready { scene, raw_ns, reading_ns } => {
                     say(&mut output, &FromAgent::Ready { scene, raw_ns, reading_ns }).await?;
                 }
-                Done::Played { scene, cpu_ns } => say(&mut output, &FromAgent::Played { scene, cpu_ns }).await?,
+                Done::Played { scene, cpu_ns, links } => {
+                    say(&mut output, &FromAgent::Played { scene, cpu_ns, links }).await?;
+                }
+                Done::Link(change) => say(&mut output, &FromAgent::Link(change)).await?,
                 Done::Tried => say(&mut output, &FromAgent::Tried).await?,
             },
             command = commands.recv() => match command {
                 Some(ToAgent::Connect) => orderer.connect().await,
+                Some(ToAgent::Cut(cuts)) => orderer.cut(cuts).await,
                 Some(ToAgent::Phase(phase)) => orderer.run(phase).await,
                 Some(ToAgent::Trial(trial)) => orderer.play(trial).await,
                 Some(ToAgent::Cue(cue)) => orderer.cue(cue).await,

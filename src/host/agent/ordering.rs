@@ -173,7 +173,7 @@ impl Turns<'_> {
         let mut played = None;
         loop {
             match self.orderer.done().await? {
-                Done::Played { scene, cpu_ns } => played = Some((scene, Nanos(cpu_ns as i64))),
+                Done::Played { scene, cpu_ns, .. } => played = Some((scene, Nanos(cpu_ns as i64))),
                 Done::Tried => return played.context("no scene was played: this is a bug"),
                 _ => {}
             }

@@ -15,6 +15,7 @@ use crate::host::clock::raw_now;
 use crate::host::control::{AgentSetup, FromAgent, Lines, PeerAddress, ToAgent};
 use crate::ids::{Algorithms, NodeId};
 use crate::model::oscillator::Declaration;
+use crate::order::link::{LinkChange, LinkState};
 use crate::order::report::{Load, Phase, PhaseReport, StampSource};
 use crate::order::stamp::algorithm;
 use crate::time::{Nanos, Raw, Time};
@@ -45,6 +46,12 @@ pub(super) struct Agents {
     /// What was said before anybody waited for it.
     early: Vec<(NodeId, FromAgent)>,
     pub(super) troubles: Vec<String>,
+    /// Whether a connection between two that live is lost for good.
+    unlinked: bool,
+    /// Whether they were told to stop: whoever does so first leaves the others.
+    stopping: bool,
+    /// Who is told at once what becomes of connections.
+    pub(super) tells: fn(&str),
 }
 
 /// Why waiting for all agents ended early.
@@ -54,6 +61,8 @@ pub(super) enum Cut {
     Stopped,
     /// An agent died, or did not answer in time.
     Incomplete,
+    /// Two agents cannot reach each other any more.
+    Unlinked,
 }
 
 impl Agents {
@@ -66,6 +75,9 @@ impl Agents {
             said,
             early: Vec::new(),
             troubles: Vec::new(),
+            unlinked: false,
+            stopping: false,
+            tells: |_| {},
         };
         for (node, declared) in (0..).map(NodeId).zip(&plan.oscillators) {
             let (mut agent, output) = Steered::start(plan, format!("agent {node}"), "agent")?;
@@ -131,6 +143,17 @@ impl Agents {
         patience: Duration,
         wanted: impl Fn(&FromAgent) -> bool,
     ) -> Result<BTreeMap<NodeId, FromAgent>, Cut> {
+        let (answers, cut) = self.gather(stop, patience, wanted).await;
+        cut.map_or(Ok(answers), Err)
+    }
+
+    /// Waits as [`Agents::answers`] does: what was said, and why not by all.
+    async fn gather(
+        &mut self,
+        stop: &mut watch::Receiver<bool>,
+        patience: Duration,
+        wanted: impl Fn(&FromAgent) -> bool,
+    ) -> (BTreeMap<NodeId, FromAgent>, Option<Cut>) {
         let deadline = Instant::now() + patience;
         let early = std::mem::take(&mut self.early);
         let (answers, early): (Vec<_>, Vec<_>) = early.into_iter().partition(|(_, said)| wanted(said));
@@ -152,33 +175,51 @@ impl Agents {
                     }
                     Some((node, None)) if self.ended.contains(&node) => {}
                     Some((node, None)) => { self.mourn(node).await; died = true; }
-                    None => return Err(Cut::Incomplete),
+                    None => return (answers, Some(Cut::Incomplete)),
                 },
-                _ = stop.wait_for(|stop| *stop) => return Err(Cut::Stopped),
+                _ = stop.wait_for(|stop| *stop) => return (answers, Some(Cut::Stopped)),
                 () = sleep_until(deadline) => {
                     let silent = self.alive.iter().filter(|node| !answers.contains_key(node));
                     let silent = silent.map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     self.troubles.push(format!("agent {silent} did not answer in time"));
-                    return Err(Cut::Incomplete);
+                    return (answers, Some(Cut::Incomplete));
                 }
             }
         }
-        if died || answers.is_empty() { Err(Cut::Incomplete) } else { Ok(answers) }
+        let cut = (died || answers.is_empty()).then_some(Cut::Incomplete);
+        (answers, cut)
     }
 
-    /// Keeps what is said once and will be waited for; at most one of a kind.
+    /// Keeps what is said once and will be waited for; at most one of a kind. Hands on what becomes of connections.
     fn keep(&mut self, node: NodeId, said: FromAgent) {
-        if matches!(said, FromAgent::Ready { .. } | FromAgent::Measured | FromAgent::Tried) {
+        if let FromAgent::Link(change) = said {
+            self.hear(node, change);
+        } else if matches!(said, FromAgent::Ready { .. } | FromAgent::Measured | FromAgent::Tried) {
             let kind = std::mem::discriminant(&said);
             self.early.retain(|(of, before)| *of != node || std::mem::discriminant(before) != kind);
             self.early.push((node, said));
         }
     }
 
-    /// Waits until an instant, unless an agent dies before.
+    fn hear(&mut self, node: NodeId, change: LinkChange) {
+        if self.stopping || !self.alive.contains(&change.peer) {
+            return;
+        }
+        let told = format!("agent {node}: {change}");
+        (self.tells)(&told);
+        if matches!(change.state, LinkState::Lost(_)) {
+            self.unlinked = true;
+            self.troubles.push(told);
+        }
+    }
+
+    /// Waits until an instant, unless an agent dies or a connection is lost before.
     pub(super) async fn wait(&mut self, stop: &mut watch::Receiver<bool>, until: Time<Raw>) -> Result<(), Cut> {
         let deadline = Instant::now() + span(until - raw_now());
         loop {
+            if self.unlinked {
+                return Err(Cut::Unlinked);
+            }
             tokio::select! {
                 said = self.said.recv() => match said {
                     Some((node, None)) if !self.ended.contains(&node) => {
@@ -267,29 +308,32 @@ impl Agents {
         stop: &mut watch::Receiver<bool>,
     ) -> Result<u64, Cut> {
         stage(Stage::Ordering(phase));
-        let reports = self.report_phase(phase, stop).await?;
+        let (reports, cut) = self.report_phase(phase, stop).await;
+        cut.map_or(Ok(()), Err)?;
         let least = reports.iter().map(|(_, report)| report.delivered_in_time).min().unwrap_or(0);
         Ok((u128::from(least) * 1_000_000_000 / u128::from(phase.duration_ns.max(1).unsigned_abs())) as u64)
     }
 
-    /// Runs one phase and returns what every agent reports of it.
+    /// Runs one phase: what every agent that lives reports of it, and why it is the last one, if so.
     pub(super) async fn report_phase(
         &mut self,
         phase: Phase,
         stop: &mut watch::Receiver<bool>,
-    ) -> Result<Vec<(NodeId, PhaseReport)>, Cut> {
+    ) -> (Vec<(NodeId, PhaseReport)>, Option<Cut>) {
         self.tell_all(&ToAgent::Phase(phase)).await;
         let patience = span(Nanos(phase.duration_ns)) + DRAINING;
-        let done = self.answers(stop, patience, |said| matches!(said, FromAgent::PhaseDone(_))).await?;
+        let (done, cut) = self.gather(stop, patience, |said| matches!(said, FromAgent::PhaseDone(_))).await;
         let report = |(node, said)| match said {
             FromAgent::PhaseDone(report) => Some((node, *report)),
             _ => None,
         };
-        Ok(done.into_iter().filter_map(report).collect())
+        let unlinked = self.unlinked.then_some(Cut::Unlinked);
+        (done.into_iter().filter_map(report).collect(), cut.or(unlinked))
     }
 
     /// Stops every agent and waits until it is gone.
     pub(super) async fn stop(&mut self) -> Spools {
+        self.stopping = true;
         self.tell_all(&ToAgent::Stop).await;
         let (_keep, mut never) = watch::channel(false);
         let stopped = self.await_all(&mut never, CLOSING, |said| matches!(said, FromAgent::Stopped { .. })).await;

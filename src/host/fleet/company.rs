@@ -18,6 +18,7 @@ use crate::host::control::{Cue, FromAgent, Scenes, ToAgent, Trial};
 use crate::host::ordering::DRAIN;
 use crate::host::ordering::player::Count;
 use crate::ids::NodeId;
+use crate::order::link::{LinkReport, PlannedCut};
 use crate::order::report::{Phase, PhaseReport};
 use crate::time::{Nanos, Raw, Synced, Time, True};
 use crate::trial::{Scene, Seen, Stage, Terms, World, fits};
@@ -48,6 +49,7 @@ pub struct Company {
     cut: Option<Cut>,
     seen: Seen,
     cpu: Nanos,
+    links: Vec<(NodeId, LinkReport)>,
     full: bool,
 }
 
@@ -62,6 +64,8 @@ pub struct Outcome {
     pub busy: Nanos,
     /// CPU time of the threads that played, in all.
     pub cpu: Nanos,
+    /// What became of the connections between agents that were not killed, scene by scene, as each of their ends says.
+    pub links: Vec<(NodeId, LinkReport)>,
     /// Why it ended early, if it did.
     pub ended_early: Option<EndedEarly>,
 }
@@ -73,6 +77,8 @@ pub enum EndedEarly {
     Stopped,
     /// An agent died, or did not answer in time.
     AgentLost,
+    /// Two agents cannot reach each other any more.
+    LinkLost,
 }
 
 impl Company {
@@ -85,6 +91,7 @@ impl Company {
         let mut stop = stop;
         let (agents, cut) = runtime.block_on(async {
             let mut agents = Agents::start(plan, None).await?;
+            agents.tells = |told| eprintln!("{told}");
             let begin = raw_now() + HEAD_START;
             agents.tell_all(&ToAgent::Start { raw_ns: begin.as_nanos(), measured: plan.measured }).await;
             agents.tell_all(&ToAgent::Connect).await;
@@ -112,6 +119,7 @@ impl Company {
             cut,
             seen: Seen::default(),
             cpu: Nanos::ZERO,
+            links: Vec::new(),
             full: false,
         })
     }
@@ -120,6 +128,7 @@ impl Company {
     pub fn play(&mut self, trial: Trial) -> Outcome {
         self.seen = Seen::default();
         self.cpu = Nanos::ZERO;
+        self.links.clear();
         self.busy = None;
         self.last = if trial.scenes == Scenes::All { u16::MAX } else { self.scene + 1 };
         let Self { runtime, agents, .. } = self;
@@ -134,22 +143,25 @@ impl Company {
             self.cut = runtime.block_on(over).err();
         }
         let busy = self.busy.unwrap_or_default();
-        Outcome { row, world: self.world(&trial.terms), busy, cpu: self.cpu, ended_early: self.ended_early() }
+        let links = std::mem::take(&mut self.links);
+        Outcome { row, world: self.world(&trial.terms), busy, cpu: self.cpu, links, ended_early: self.ended_early() }
     }
 
-    /// Runs one ordering phase: every agent's report of it; none if not all of them gave one.
+    /// Has connections cut in the next phase, or in the first scene of the next trial.
+    pub fn cut(&mut self, cuts: &[PlannedCut]) {
+        let Self { runtime, agents, .. } = self;
+        runtime.block_on(agents.tell_all(&ToAgent::Cut(cuts.to_vec())));
+    }
+
+    /// Runs one ordering phase: the report of every agent that lived to give one. If that is not all of them, it is the last.
     pub fn phase(&mut self, phase: Phase) -> Vec<(NodeId, PhaseReport)> {
         if self.cut.is_some() {
             return Vec::new();
         }
         let Self { runtime, agents, stop, .. } = self;
-        match runtime.block_on(agents.report_phase(phase, stop)) {
-            Ok(reports) => reports,
-            Err(cut) => {
-                self.cut = Some(cut);
-                Vec::new()
-            }
-        }
+        let (reports, cut) = runtime.block_on(agents.report_phase(phase, stop));
+        self.cut = cut;
+        reports
     }
 
     /// Why nothing more is played, if so.
@@ -157,12 +169,18 @@ impl Company {
         self.cut.map(|cut| match cut {
             Cut::Stopped => EndedEarly::Stopped,
             Cut::Incomplete => EndedEarly::AgentLost,
+            Cut::Unlinked => EndedEarly::LinkLost,
         })
     }
 
     /// The processes of the agents, for whoever wants to see what becomes of a run that loses one.
     pub fn process_ids(&self) -> Vec<(NodeId, Option<u32>)> {
         self.agents.process_ids()
+    }
+
+    /// What went wrong so far, by name.
+    pub fn troubles(&self) -> &[String] {
+        &self.agents.troubles
     }
 
     /// Ends all agents: what went wrong on the way, by name.
@@ -206,10 +224,12 @@ impl Company {
         self.agents.tell_all(&ToAgent::Cue(Cue::Curtain { scene: number })).await;
         let is_played = move |said: &FromAgent| matches!(said, FromAgent::Played { scene, .. } if *scene == number);
         let (_keep, mut never) = watch::channel(false);
-        let played = self.agents.await_all(&mut never, ENDING, is_played).await;
-        for said in self.note(played).into_iter().flatten() {
-            if let FromAgent::Played { cpu_ns, .. } = said {
+        let played = self.agents.answers(&mut never, ENDING, is_played).await;
+        for (node, said) in self.note(played).into_iter().flatten() {
+            if let FromAgent::Played { cpu_ns, links, .. } = said {
                 self.cpu += Nanos(cpu_ns as i64);
+                let killed = |link: &LinkReport| crashes.iter().any(|(node, _)| *node == link.peer);
+                self.links.extend(links.into_iter().filter(|link| !killed(link)).map(|link| (node, link)));
             }
         }
         Some(base)

@@ -6,11 +6,12 @@ use std::task::{Context, Poll};
 use anyhow::ensure;
 
 use super::latency::Latency;
-use super::{Clocks, DRAIN, Mesh, Now, RawClock, WINDOW};
+use super::peer::Peer;
+use super::{Clocks, DRAIN, Mesh, Now, RawClock, TENDING, WINDOW};
 use crate::host::clock::{raw_now, thread_cpu};
 use crate::ids::{Algorithm, NodeId};
 use crate::order::message::{batch_bytes, command_bytes, issued, payload};
-use crate::order::report::{Phase, PhaseReport, StampSource};
+use crate::order::report::{Holding, Phase, PhaseReport, StampSource};
 use crate::order::{Payloads, Schedule, Stamp, Stamper, Tally, TotalOrder, stamp};
 use crate::time::{Local, Nanos, Raw, Time};
 
@@ -28,6 +29,10 @@ pub(super) struct Progress {
     pub(super) sent_at: Time<Raw>,
     /// How many commands came from it.
     pub(super) received: u64,
+    /// How many of them it was told of.
+    pub(super) told: u64,
+    /// How many of one's own commands it has, as it said.
+    pub(super) receipts: u64,
     /// How many it issued in all, once it has said so.
     pub(super) done: Option<u64>,
 }
@@ -73,7 +78,8 @@ pub(super) struct Engine<'a> {
     pub(super) wanted: Stamp,
     pub(super) issued: u64,
     pub(super) issued_at: Time<Raw>,
-    pub(super) message: Vec<u8>,
+    /// When connections are looked after at the latest.
+    tending: Time<Raw>,
     cpu: Nanos,
 }
 
@@ -86,9 +92,11 @@ impl<'a> Engine<'a> {
         );
         let algorithm = stamp::algorithm(phase.source);
         let began = clocks.now(algorithm);
+        mesh.begin(began.raw);
         let schedule = Schedule::of(&phase, began.raw);
         let nodes: Vec<NodeId> = std::iter::once(mesh.me).chain(mesh.peers.iter().map(|peer| peer.id)).collect();
-        let progress = Progress { sent: Stamp::START, sent_at: began.raw, received: 0, done: None };
+        let (sent, sent_at) = (Stamp::START, began.raw);
+        let progress = Progress { sent, sent_at, received: 0, told: 0, receipts: 0, done: None };
         Ok(Self {
             phase,
             algorithm,
@@ -105,7 +113,7 @@ impl<'a> Engine<'a> {
             wanted: Stamp::START,
             issued: 0,
             issued_at: began.raw,
-            message: Vec::new(),
+            tending: began.raw,
             cpu: thread_cpu(),
             mesh,
             clocks,
@@ -128,7 +136,12 @@ impl<'a> Engine<'a> {
         moves += self.deliver(&now);
         moves += self.issue(cx, &now);
         self.heartbeats(cx, &now);
+        self.receipts(cx);
         self.mesh.peers.iter_mut().for_each(|peer| peer.flush(cx));
+        if moves == 0 || now.raw >= self.tending {
+            moves += usize::from(self.mesh.tend(cx, now.raw));
+            self.tending = now.raw + TENDING;
+        }
         if self.is_over(now.raw) {
             return Poll::Ready(Step::Over);
         }
@@ -180,6 +193,11 @@ impl<'a> Engine<'a> {
         self.mesh.peers.iter().zip(&self.progress).any(|(peer, progress)| peer.is_spent() && progress.done.is_none())
     }
 
+    /// How many of one's own commands are delivered here and received by every other agent, as each of them said.
+    fn acknowledged(&self) -> u64 {
+        self.progress.iter().fold(self.tally.delivered_of(OWN), |least, progress| least.min(progress.receipts))
+    }
+
     fn is_drained(&self) -> bool {
         let all = self.progress.iter().try_fold(self.issued, |sum, progress| progress.done.map(|done| sum + done));
         self.stage != Stage::Issuing && all == Some(self.tally.delivered())
@@ -190,9 +208,24 @@ impl<'a> Engine<'a> {
             Stage::Issuing => false,
             Stage::Draining(deadline) if now >= deadline => true,
             Stage::Draining(_) => {
-                self.mesh.peers.iter().all(|peer| peer.is_flushed()) && (self.is_drained() || self.lost_a_peer())
+                let flushed = self.mesh.peers.iter().all(|peer| !peer.is_up() || peer.is_flushed());
+                flushed && (self.is_complete() || self.is_hopeless())
             }
         }
+    }
+
+    /// Whether all is delivered here and received everywhere.
+    fn is_complete(&self) -> bool {
+        self.is_drained() && self.acknowledged() == self.issued
+    }
+
+    /// Whether somebody is lost who was needed, and nothing more can come from anybody who is not.
+    fn is_hopeless(&self) -> bool {
+        let silent = |(peer, progress): (&Peer, &Progress)| {
+            peer.is_spent() && (progress.done.is_none() || progress.receipts < self.issued)
+        };
+        let lost = self.mesh.peers.iter().zip(&self.progress).any(silent);
+        lost && self.mesh.peers.iter().all(|peer| peer.cut().is_none())
     }
 
     /// When the next turn is due if nothing happens before.
@@ -204,8 +237,20 @@ impl<'a> Engine<'a> {
         };
         let releases = self.mesh.peers.iter().filter_map(|peer| peer.inbox.next_release());
         let heartbeats = (0..self.progress.len()).filter_map(|peer| self.heartbeat_due(peer, now));
-        let next = releases.chain(heartbeats).chain(self.issue_due()).min();
+        let tending = self.mesh.next_tending(now.raw);
+        let next = releases.chain(heartbeats).chain(self.issue_due()).chain(tending).min();
         next.map_or(stage, |next| next.min(stage))
+    }
+
+    fn holdings(&self) -> Vec<Holding> {
+        let own = Holding { source: self.mesh.me, received: self.issued, delivered: self.tally.delivered_of(OWN) };
+        let others = self.mesh.peers.iter().zip(&self.progress).zip(OWN + 1..);
+        let other = |((peer, progress), source): ((&Peer, &Progress), usize)| Holding {
+            source: peer.id,
+            received: progress.received,
+            delivered: self.tally.delivered_of(source),
+        };
+        std::iter::once(own).chain(others.map(other)).collect()
     }
 
     fn report(self) -> PhaseReport {
@@ -223,6 +268,9 @@ impl<'a> Engine<'a> {
             forced: self.stamper.forced(),
             neighbours: self.tally.neighbours(),
             inversions: (self.mesh.raw_clock == RawClock::Shared).then(|| self.tally.inversions()),
+            acknowledged: Some(self.acknowledged()),
+            holdings: self.holdings(),
+            links: self.mesh.links(),
             latency: self.latency.into_counts(),
             checkpoints: self.tally.into_checkpoints(),
         }

@@ -1,4 +1,5 @@
-//! What has been read from one connection and not been taken yet. Bounded; a lab's delay holds each chunk back.
+//! What has come of a peer's stream and not been taken yet. Bounded; a lab's delay holds each chunk back. It outlives the
+//! connections that it comes by.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,6 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use super::outbox::{FRONT_BYTES, Front, Impossible, MAX_RECORD_BYTES};
 use crate::ids;
 use crate::model::Purpose;
 use crate::model::link::{Fate, fate};
@@ -36,6 +38,10 @@ pub(super) struct Inbox {
     head: usize,
     released: usize,
     filled: usize,
+    /// How much of the record at `head` is left after its front.
+    rest: usize,
+    /// Where the first front is that was not looked at; beyond `filled` if it has not come.
+    scanned: usize,
     delays: Option<Delays>,
     held: VecDeque<(usize, Time<Raw>)>,
     chunks: u64,
@@ -45,7 +51,7 @@ impl Inbox {
     pub(super) fn new(delays: Option<Delays>) -> Self {
         let delays = delays.filter(|delays| !delays.impairment.is_none());
         let bytes = vec![0; CAPACITY];
-        Self { bytes, head: 0, released: 0, filled: 0, delays, held: VecDeque::new(), chunks: 0 }
+        Self { bytes, delays, ..Self::default() }
     }
 
     /// Whether it takes in more bytes.
@@ -58,9 +64,9 @@ impl Inbox {
         self.head == self.filled
     }
 
-    /// Forgets what is held.
+    /// Forgets what is held: nothing will come behind it.
     pub(super) fn clear(&mut self) {
-        (self.head, self.released, self.filled) = (0, 0, 0);
+        (self.head, self.released, self.filled, self.rest, self.scanned) = (0, 0, 0, 0, 0);
         self.held.clear();
     }
 
@@ -78,18 +84,42 @@ impl Inbox {
         Poll::Ready(Ok(count))
     }
 
-    /// What may be taken at `now`.
-    pub(super) fn ready(&mut self, now: Time<Raw>) -> &[u8] {
+    /// Looks at the fronts that came: the latest confirmation of one's own stream, if any.
+    ///
+    /// # Errors
+    /// A record is longer than any.
+    pub(super) fn scan(&mut self) -> Result<Option<u64>, Impossible> {
+        let mut confirmed = None;
+        while let Some(front) = self.bytes.get(self.scanned..self.filled).and_then(Front::of) {
+            if front.length > MAX_RECORD_BYTES {
+                return Err(Impossible);
+            }
+            self.scanned += FRONT_BYTES + front.length;
+            confirmed = Some(front.confirmed);
+        }
+        Ok(confirmed)
+    }
+
+    /// What is left of the first record that is complete and may be taken at `now`; nothing if there is none.
+    pub(super) fn record(&mut self, now: Time<Raw>) -> &[u8] {
         while let Some((end, _)) = self.held.front().filter(|(_, release)| *release <= now) {
             self.released = *end;
             self.held.pop_front();
         }
-        &self.bytes[self.head..self.released]
+        while self.rest == 0
+            && let Some(front) = Front::of(&self.bytes[self.head..self.released])
+            && self.released - self.head >= FRONT_BYTES + front.length
+        {
+            self.head += FRONT_BYTES;
+            self.rest = front.length;
+        }
+        &self.bytes[self.head..self.head + self.rest]
     }
 
-    /// Takes `count` of the bytes that were ready.
+    /// Takes the first `count` bytes of the record.
     pub(super) fn take(&mut self, count: usize) {
-        self.head = (self.head + count).min(self.released);
+        let taken = count.min(self.rest);
+        (self.head, self.rest) = (self.head + taken, self.rest - taken);
     }
 
     /// When further bytes become ready without a read.
@@ -114,11 +144,13 @@ impl Inbox {
     /// Moves what is held to the front when there is no space for a read behind it.
     fn compact(&mut self) {
         if self.is_empty() {
+            // Nothing of a record is left either: the next front is the next byte to come.
             self.clear();
         } else if self.filled + READ_BYTES > CAPACITY {
             self.bytes.copy_within(self.head..self.filled, 0);
             self.held.iter_mut().for_each(|(end, _)| *end -= self.head);
             (self.released, self.filled) = (self.released - self.head, self.filled - self.head);
+            self.scanned -= self.head;
             self.head = 0;
         }
     }
@@ -136,6 +168,12 @@ mod tests {
         let read = inbox.poll_read(&mut cx, &mut stream);
         assert!(matches!(read, Poll::Ready(Ok(count)) if count == bytes.len()));
         inbox.admit(Time::from_nanos(ns));
+        inbox.scan().unwrap();
+    }
+
+    fn record(message: &[u8]) -> Vec<u8> {
+        let length = (message.len() as u32).to_le_bytes();
+        [&length[..], &9_u64.to_le_bytes(), message].concat()
     }
 
     #[test]
@@ -143,14 +181,16 @@ mod tests {
         let arc = ids::Arc { from: NodeId(0), to: NodeId(1) };
         let impairment = Impairment { delay: Nanos(1_000), jitter: Nanos(10_000), loss: 0.5, ..Impairment::default() };
         let mut inbox = Inbox::new(Some(Delays { seed: 1, arc, impairment }));
-        (0..100).for_each(|n| read(&mut inbox, &[n], i64::from(n)));
-        assert!(inbox.ready(Time::from_nanos(999)).is_empty());
+        (0..100).for_each(|n| read(&mut inbox, &record(&[n]), i64::from(n)));
+        assert!(inbox.record(Time::from_nanos(999)).is_empty());
         let (mut now, mut taken) = (0, Vec::new());
         while let Some(release) = inbox.next_release() {
             assert!(release.as_nanos() >= now, "in order");
             now = release.as_nanos();
-            taken.extend_from_slice(inbox.ready(release));
-            inbox.take(1_000);
+            while let [byte] = inbox.record(release) {
+                taken.push(*byte);
+                inbox.take(1);
+            }
         }
         assert!((1_000..=11_099).contains(&now));
         assert_eq!(taken, (0..100).collect::<Vec<u8>>(), "nothing is lost");
@@ -159,16 +199,44 @@ mod tests {
     #[test]
     fn a_full_inbox_says_so_and_goes_on_when_bytes_are_taken() {
         let mut inbox = Inbox::new(None);
-        let chunk = vec![7; READ_BYTES];
+        let chunk = record(&vec![7; READ_BYTES / 2 - FRONT_BYTES]).repeat(2);
         let mut reads = 0;
         while inbox.has_room() {
             read(&mut inbox, &chunk, 0);
             reads += 1;
         }
         assert_eq!(reads, CAPACITY / READ_BYTES);
-        inbox.take(READ_BYTES + 5);
+        for _ in 0..3 {
+            assert_eq!(inbox.record(Time::ZERO).len(), READ_BYTES / 2 - FRONT_BYTES);
+            inbox.take(READ_BYTES / 2 - FRONT_BYTES);
+        }
         assert!(inbox.has_room());
         read(&mut inbox, &chunk, 0);
-        assert_eq!(inbox.ready(Time::ZERO).len(), reads * READ_BYTES - 5);
+        let mut records = 0;
+        while let length @ 1.. = inbox.record(Time::ZERO).len() {
+            inbox.take(length);
+            records += 1;
+        }
+        assert_eq!(records, 2 * reads - 1);
+    }
+
+    #[test]
+    fn a_record_in_pieces_is_one_and_confirmations_are_seen_before_it_is_complete() {
+        let mut inbox = Inbox::new(None);
+        let bytes = [record(b"ab"), record(b""), record(b"c")].concat();
+        for (at, byte) in bytes.iter().enumerate() {
+            assert_eq!(inbox.record(Time::ZERO), if at < 14 { &b""[..] } else { &b"ab"[..] }, "{at}");
+            let mut stream = &[*byte][..];
+            let _ = inbox.poll_read(&mut Context::from_waker(std::task::Waker::noop()), &mut stream);
+            inbox.admit(Time::ZERO);
+            assert_eq!(inbox.scan(), Ok([11, 25, 37].contains(&at).then_some(9)), "{at}");
+        }
+        inbox.take(1);
+        assert_eq!(inbox.record(Time::ZERO), b"b");
+        inbox.take(1);
+        assert_eq!(inbox.record(Time::ZERO), b"c", "an empty record says nothing");
+        let mut long = &u32::MAX.to_le_bytes().repeat(3)[..];
+        let _ = inbox.poll_read(&mut Context::from_waker(std::task::Waker::noop()), &mut long);
+        assert_eq!(inbox.scan(), Err(Impossible));
     }
 }

@@ -1,11 +1,12 @@
 //! What a node sends in a phase: its commands, its null heartbeats, and that it is done.
 
+use std::rc::Rc;
 use std::task::Context;
 
 use super::engine::{Engine, OWN, Stage};
 use super::{DRAIN, FLUSH, HEARTBEAT, Now, PROMPT_HEARTBEAT, WINDOW};
 use crate::order::Stamp;
-use crate::order::message::{Message, decode, put_batch, put_done, put_heartbeat};
+use crate::order::message::{Message, decode, put_batch, put_done, put_heartbeat, put_receipt};
 use crate::time::{Nanos, Raw, Time};
 
 /// Most batches issued in one turn, so that reading is never far behind.
@@ -30,11 +31,11 @@ impl Engine<'_> {
         batches
     }
 
-    /// Whether one more batch may be issued: every connection took the last one and the window is open.
+    /// Whether one more batch may be issued: every connection took the last one, or has room to keep it while it is mended, and
+    /// the window is open.
     fn has_room(&self) -> bool {
         let undelivered = self.issued - self.tally.delivered_of(OWN);
-        undelivered as usize + self.phase.batch as usize <= WINDOW
-            && self.mesh.peers.iter().all(|peer| peer.is_flushed())
+        undelivered as usize + self.phase.batch as usize <= WINDOW && self.mesh.peers.iter().all(|peer| peer.has_room())
     }
 
     /// How many commands the next batch has, if it is time for one.
@@ -48,36 +49,35 @@ impl Engine<'_> {
     /// Stamps a batch with one reading of the clock, sends it to all and queues it.
     fn issue_batch(&mut self, cx: &mut Context<'_>, count: u64) {
         let now = self.clocks.now(self.algorithm);
-        self.message.clear();
-        let (stamper, mut last) = (&mut self.stamper, Stamp::START);
+        let Self { mesh, stamper, phase, issued, .. } = self;
+        let mut last = Stamp::START;
         let commands = (0..count as u32).map(|nth| {
             last = stamper.tick(now.physical, nth);
             (last, now.raw + Nanos(i64::from(nth)))
         });
-        put_batch(&mut self.message, self.phase.index, self.issued, self.phase.payload_bytes as usize, commands);
-        self.send_to_all(cx, last, now.raw);
+        let payload_bytes = phase.payload_bytes as usize;
+        let message = mesh.parcels.pack(|bytes| put_batch(bytes, phase.index, *issued, payload_bytes, commands));
+        self.send_to_all(cx, &message, last, now.raw);
         self.issued += count;
         self.issued_at = now.raw;
         self.latency.issued(self.issued, now.raw);
-        self.admit_own();
+        self.admit_own(&message);
     }
 
-    fn admit_own(&mut self) {
-        let message = std::mem::take(&mut self.message);
-        if let Ok(Some(frame)) = decode(&message, self.mesh.me)
+    fn admit_own(&mut self, message: &[u8]) {
+        if let Ok(Some(frame)) = decode(message, self.mesh.me)
             && let Message::Batch(batch) = frame.message
         {
             let before = self.tally.delivered_of(OWN);
             self.admit(OWN, &batch).expect("own stamps increase");
             self.note_own(before);
         }
-        self.message = message;
     }
 
-    fn send_to_all(&mut self, cx: &mut Context<'_>, last: Stamp, at: Time<Raw>) {
+    fn send_to_all(&mut self, cx: &mut Context<'_>, message: &Rc<Vec<u8>>, last: Stamp, at: Time<Raw>) {
         for (peer, progress) in self.mesh.peers.iter_mut().zip(&mut self.progress) {
-            peer.send(cx, &self.message);
-            (progress.sent, progress.sent_at) = (last, at);
+            peer.send_receipt(cx, message, progress.received);
+            (progress.sent, progress.sent_at, progress.told) = (last, at, progress.received);
         }
     }
 
@@ -88,9 +88,8 @@ impl Engine<'_> {
     }
 
     fn finish(&mut self, cx: &mut Context<'_>, now: &Now) {
-        self.message.clear();
-        put_done(&mut self.message, self.phase.index, self.issued);
-        self.send_to_all(cx, Stamp::END, now.raw);
+        let message = self.mesh.parcels.pack(|bytes| put_done(bytes, self.phase.index, self.issued));
+        self.send_to_all(cx, &message, Stamp::END, now.raw);
         self.order.see(OWN, Stamp::END).expect("the end is after all");
         self.stage = Stage::Draining(now.raw + DRAIN);
     }
@@ -113,13 +112,37 @@ impl Engine<'_> {
 
     fn heartbeat(&mut self, cx: &mut Context<'_>, peer: usize, now: &Now) {
         let promise = self.stamper.promise(now.physical);
-        let progress = &mut self.progress[peer];
+        let (progress, phase, parcels) = (&mut self.progress[peer], self.phase.index, &mut self.mesh.parcels);
         progress.sent_at = now.raw;
-        if promise > progress.sent {
+        let message = if promise > progress.sent {
             progress.sent = promise;
-            self.message.clear();
-            put_heartbeat(&mut self.message, self.phase.index, promise);
-            self.mesh.peers[peer].send(cx, &self.message);
+            parcels.pack(|bytes| put_heartbeat(bytes, phase, promise))
+        } else if progress.received > progress.told {
+            parcels.pack(|bytes| put_receipt(bytes, phase))
+        } else {
+            return;
+        };
+        self.send_to(cx, peer, &message);
+    }
+
+    /// Sends a message to one peer, with what came from it.
+    fn send_to(&mut self, cx: &mut Context<'_>, peer: usize, message: &Rc<Vec<u8>>) {
+        let progress = &mut self.progress[peer];
+        progress.told = progress.received;
+        self.mesh.peers[peer].send_receipt(cx, message, progress.received);
+    }
+
+    /// After its last message a node still says that it has received all commands of a peer.
+    pub(super) fn receipts(&mut self, cx: &mut Context<'_>) {
+        if self.stage == Stage::Issuing {
+            return;
+        }
+        for peer in 0..self.progress.len() {
+            let progress = self.progress[peer];
+            if progress.done.is_some() && progress.told < progress.received {
+                let message = self.mesh.parcels.pack(|bytes| put_receipt(bytes, self.phase.index));
+                self.send_to(cx, peer, &message);
+            }
         }
     }
 
@@ -127,7 +150,7 @@ impl Engine<'_> {
     /// connection that has not taken what was sent before.
     pub(super) fn heartbeat_due(&self, peer: usize, now: &Now) -> Option<Time<Raw>> {
         let (connection, progress) = (&self.mesh.peers[peer], &self.progress[peer]);
-        if self.stage != Stage::Issuing || !self.is_ordered() || !connection.is_open() || !connection.is_flushed() {
+        if self.stage != Stage::Issuing || !self.is_ordered() || !connection.is_up() || !connection.is_flushed() {
             return None;
         }
         let silence = progress.sent_at + HEARTBEAT;

@@ -3,7 +3,11 @@
 //! One thread orders and transports: [`Mesh::run_phase`] is one future that reads, orders, issues and writes in turns
 //! and sleeps when a turn moved nothing, on a tokio runtime of one thread, so that the thread's CPU time is what the
 //! phase cost. Everything is bounded: commands of one's own that are not delivered ([`WINDOW`]), commands of each peer
-//! that are not stable, bytes read and bytes to be written. A write has at most one batch.
+//! that are not stable, bytes read and bytes that are not confirmed. A write has at most one batch.
+//!
+//! A connection that is cut is mended ([`Mesh::links`] says how often): the streams between two agents outlive the
+//! connections that carry them, and go on at the very byte. If that takes longer than [`MENDING`], or if the process at the
+//! other end is another one by then, the peer is lost for good.
 
 mod clocks;
 mod connect;
@@ -12,19 +16,26 @@ mod handshake;
 mod inbox;
 mod issue;
 mod latency;
+mod mend;
 mod outbox;
+mod parcels;
 mod peer;
 pub mod player;
 mod receive;
 mod timer;
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::ids::NodeId;
+use crate::order::link::LinkChange;
 use crate::order::report::{Phase, PhaseReport};
 use crate::probe::Key;
 use crate::time::Nanos;
+
+use tokio::sync::mpsc;
 
 pub use clocks::{Clocks, Now};
 pub use connect::PeerAddress;
@@ -39,6 +50,10 @@ pub const PROMPT_HEARTBEAT: Nanos = Nanos::from_micros(200);
 pub const FLUSH: Nanos = Nanos::from_micros(200);
 /// How long a phase waits, after its last command, for everybody to be done.
 pub const DRAIN: Nanos = Nanos::from_seconds(3);
+/// How long agents try to mend a connection that was cut; shorter than [`DRAIN`].
+pub const MENDING: Nanos = Nanos::from_seconds(2);
+/// Connections are looked after at least so often, however busy a phase is.
+const TENDING: Nanos = Nanos::from_millis(1);
 
 /// Whether the agents' raw clocks are one clock, so that one can tell in which order commands were really issued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,12 +83,18 @@ pub struct MeshConfig {
     pub raw_clock: RawClock,
     /// How long to try to reach everybody.
     pub patience: Nanos,
+    /// How long to try to mend a connection that was cut, such as [`MENDING`].
+    pub mending: Nanos,
+    /// Who is told at once when a connection is cut, mended or lost; what there is no room for is not told.
+    pub changes: Option<mpsc::Sender<LinkChange>>,
 }
 
 /// A node's connections to all others.
 pub struct Mesh {
     me: NodeId,
     peers: Vec<peer::Peer>,
+    links: mend::Links,
+    parcels: parcels::Parcels,
     plausible: Nanos,
     raw_clock: RawClock,
     timer: timer::Timer,
@@ -102,8 +123,8 @@ impl Mesh {
         self.me
     }
 
-    /// The peers whose connections still work.
+    /// The peers that are not lost.
     pub fn connected(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.peers.iter().filter(|peer| peer.is_open()).map(|peer| peer.id)
+        self.peers.iter().filter(|peer| !peer.is_lost()).map(|peer| peer.id)
     }
 }

@@ -14,10 +14,12 @@ use std::task::{Context, Poll};
 
 use serde::{Deserialize, Serialize};
 
+use super::outbox::MAX_RECORD_BYTES;
 use super::peer::Rest;
 use super::{Clocks, Mesh};
 use crate::ids::{Algorithm, NodeId};
 use crate::model::{Jitter, Purpose, Rng};
+use crate::order::message;
 use crate::time::{Nanos, Raw, Synced, Time, True};
 use crate::trial::{Nudge, Planned};
 use crate::workload::trace::Record;
@@ -123,6 +125,7 @@ impl<'a, P: Process> Player<'a, P> {
         plan: Vec<Planned<P::Command>>,
         nudge: Option<Nudge<'a, P>>,
     ) -> Self {
+        mesh.begin(setting.began);
         let nodes = mesh.peers.iter().map(|peer| peer.id.0 + 1).chain([mesh.me.0 + 1]).max().unwrap_or(1) as usize;
         let count = Count { scene: setting.scene, sent: vec![0; nodes], received: vec![0; nodes], ..Count::default() };
         let outgoing = mesh.peers.iter().map(|_| Outgoing { bytes: Vec::new(), messages: 0 }).collect();
@@ -170,6 +173,7 @@ impl<'a, P: Process> Player<'a, P> {
         if now < self.setting.began {
             return self.mesh.timer.poll_until(cx, now, self.setting.began).map(|()| Ok(Step::Moved));
         }
+        self.mesh.tend(cx, now);
         let moves = self.receive(cx) + self.command() + self.wake();
         self.send(cx);
         self.mesh.peers.iter_mut().for_each(|peer| peer.flush(cx));
@@ -224,24 +228,34 @@ impl<'a, P: Process> Player<'a, P> {
     fn take(&mut self, peer: usize) -> Vec<(u64, Said<P>)> {
         let now = self.clocks.now(None).raw;
         let mut inbox = std::mem::take(&mut self.mesh.peers[peer].inbox);
-        let (bytes, mut taken, mut found) = (inbox.ready(now), 0, Vec::new());
+        let mut found = Vec::new();
         let rest = loop {
-            match Frame::decode(&bytes[taken..]) {
+            let record = inbox.record(now);
+            if record.is_empty() {
+                break Rest::Partial;
+            }
+            match Frame::decode(record) {
                 Ok(Some(frame)) if frame.scene > self.setting.scene => break Rest::Waits,
                 Ok(Some(frame)) => {
-                    taken += frame.bytes();
                     if frame.scene == self.setting.scene {
                         let Some(said) = Said::of(&frame) else { break Rest::Wrong };
                         found.push((frame.number, said));
                     }
+                    let bytes = frame.bytes();
+                    inbox.take(bytes);
                 }
-                Ok(None) => break Rest::Partial,
-                Err(_) => break Rest::Wrong,
+                // A record has whole messages. Those of a phase that ended early may still come.
+                Ok(None) | Err(_) => match message::decode(record, self.mesh.peers[peer].id) {
+                    Ok(Some(frame)) => {
+                        let bytes = frame.bytes;
+                        inbox.take(bytes);
+                    }
+                    _ => break Rest::Wrong,
+                },
             }
         };
-        inbox.take(taken);
         self.mesh.peers[peer].inbox = inbox;
-        self.mesh.peers[peer].leave(rest);
+        self.mesh.peers[peer].leave(rest, now);
         found
     }
 
@@ -271,7 +285,7 @@ impl<'a, P: Process> Player<'a, P> {
             self.count.full = true;
             self.due.clear();
         }
-        while given < MOST_A_TURN && self.mesh.peers.iter().all(|peer| peer.is_flushed()) {
+        while given < MOST_A_TURN && self.mesh.peers.iter().all(|peer| peer.has_room()) {
             let (now, _) = self.now();
             let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) else { break };
             let ((at, _), command) = entry.remove_entry();
@@ -355,14 +369,12 @@ impl<'a, P: Process> Player<'a, P> {
 
     /// Writes what the turn has to say, so many messages at a time.
     fn send(&mut self, cx: &mut Context<'_>) {
-        for (peer, outgoing) in self.mesh.peers.iter_mut().zip(&mut self.outgoing) {
-            if outgoing.messages <= self.setting.batch {
-                if outgoing.messages > 0 {
-                    peer.send(cx, &outgoing.bytes);
-                }
-            } else {
-                send_in_parts(&outgoing.bytes, self.setting.batch, |part| peer.send(cx, part));
-            }
+        let Mesh { peers, parcels, .. } = &mut *self.mesh;
+        for (peer, outgoing) in peers.iter_mut().zip(&mut self.outgoing) {
+            send_in_parts(outgoing, self.setting.batch, |part| {
+                let message = parcels.pack(|bytes| bytes.extend_from_slice(part));
+                peer.send(cx, &message);
+            });
             outgoing.bytes.clear();
             outgoing.messages = 0;
         }
@@ -385,11 +397,12 @@ impl<'a, P: Process> Player<'a, P> {
         let wake = self.process.wake();
         let waken = (wake < Time::MAX).then(|| now + (wake - reading).clamp(Nanos::from_micros(1), LOOK_AGAIN));
         // What a connection does not take is waited for by the connection itself.
-        let taken = self.mesh.peers.iter().all(|peer| peer.is_flushed());
+        let taken = self.mesh.peers.iter().all(|peer| peer.has_room());
         let due = self.due.first_key_value().map(|((at, _), _)| *at).filter(|_| taken);
         let releases = self.mesh.peers.iter().filter_map(|peer| peer.inbox.next_release());
         let late = self.late.first_key_value().map(|((at, _), _)| *at);
-        releases.chain(waken).chain(due).chain(late).fold(self.setting.end, Time::min)
+        let tending = self.mesh.next_tending(now);
+        releases.chain(waken).chain(due).chain(late).chain(tending).fold(self.setting.end, Time::min)
     }
 }
 
@@ -408,15 +421,23 @@ impl<P: Process> Said<P> {
     }
 }
 
-fn send_in_parts(bytes: &[u8], batch: usize, mut send: impl FnMut(&[u8])) {
+/// Whole messages, so many at a time, and no more than a record holds.
+fn send_in_parts(outgoing: &Outgoing, batch: usize, mut send: impl FnMut(&[u8])) {
+    let bytes = &outgoing.bytes;
+    if outgoing.messages <= batch && bytes.len() <= MAX_RECORD_BYTES {
+        if !bytes.is_empty() {
+            send(bytes);
+        }
+        return;
+    }
     let (mut start, mut end, mut messages) = (0, 0, 0);
     while let Ok(Some(frame)) = Frame::decode(&bytes[end..]) {
-        end += frame.bytes();
-        messages += 1;
-        if messages == batch {
+        if messages == batch || end - start + frame.bytes() > MAX_RECORD_BYTES {
             send(&bytes[start..end]);
             (start, messages) = (end, 0);
         }
+        end += frame.bytes();
+        messages += 1;
     }
     if start < end {
         send(&bytes[start..end]);

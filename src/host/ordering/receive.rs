@@ -8,6 +8,7 @@ use super::peer::Rest;
 use crate::order::Stamp;
 use crate::order::message::{Batch, Frame, Message, decode, issued};
 use crate::order::total_order::OutOfOrder;
+use crate::workload::wire;
 
 impl Engine<'_> {
     /// Takes in what came: the number of reads and messages.
@@ -24,24 +25,34 @@ impl Engine<'_> {
     fn take_messages(&mut self, peer: usize, now: &Now) -> usize {
         let id = self.mesh.peers[peer].id;
         let mut inbox = std::mem::take(&mut self.mesh.peers[peer].inbox);
-        let (bytes, mut taken, mut messages) = (inbox.ready(now.raw), 0, 0);
+        let mut messages = 0;
         let rest = loop {
-            match decode(&bytes[taken..], id) {
+            let record = inbox.record(now.raw);
+            if record.is_empty() {
+                break Rest::Partial;
+            }
+            match decode(record, id) {
                 Ok(Some(frame)) if !self.takes(peer, &frame) => break Rest::Waits,
                 Ok(Some(frame)) => {
-                    taken += frame.bytes;
                     messages += 1;
                     if self.take(peer, &frame, now).is_err() {
                         break Rest::Wrong;
                     }
+                    let bytes = frame.bytes;
+                    inbox.take(bytes);
                 }
-                Ok(None) => break Rest::Partial,
-                Err(_) => break Rest::Wrong,
+                // A record has whole messages. Those of a scene that ended early may still come.
+                Ok(None) | Err(_) => match wire::Frame::decode(record) {
+                    Ok(Some(frame)) => {
+                        let bytes = frame.bytes();
+                        inbox.take(bytes);
+                    }
+                    _ => break Rest::Wrong,
+                },
             }
         };
-        inbox.take(taken);
         self.mesh.peers[peer].inbox = inbox;
-        self.mesh.peers[peer].leave(rest);
+        self.mesh.peers[peer].leave(rest, now.raw);
         messages
     }
 
@@ -50,7 +61,7 @@ impl Engine<'_> {
         match frame.message {
             _ if frame.phase != self.phase.index => frame.phase < self.phase.index,
             Message::Batch(batch) => self.order.room(peer + 1) >= batch.len(),
-            Message::Heartbeat(_) | Message::Done { .. } => true,
+            Message::Heartbeat(_) | Message::Done { .. } | Message::Receipt => true,
         }
     }
 
@@ -60,9 +71,13 @@ impl Engine<'_> {
             return Ok(());
         }
         let source = peer + 1;
+        let progress = &mut self.progress[peer];
+        if !(progress.receipts..=self.issued).contains(&frame.received) {
+            return Err(OutOfOrder);
+        }
+        progress.receipts = frame.received;
         match frame.message {
             Message::Batch(batch) => {
-                let progress = &mut self.progress[peer];
                 if batch.first != progress.received || progress.done.is_some() {
                     return Err(OutOfOrder);
                 }
@@ -77,13 +92,13 @@ impl Engine<'_> {
                 self.order.see(source, stamp)
             }
             Message::Done { issued } => {
-                let progress = &mut self.progress[peer];
                 if progress.received != issued || progress.done.is_some() {
                     return Err(OutOfOrder);
                 }
                 progress.done = Some(issued);
                 self.order.see(source, Stamp::END)
             }
+            Message::Receipt => Ok(()),
         }
     }
 

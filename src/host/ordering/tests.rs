@@ -12,6 +12,7 @@ use crate::host::clock::LocalClock;
 use crate::host::published::Published;
 use crate::ids::Algorithm;
 use crate::order::digest::compare;
+use crate::order::link::{LinkState, Loss, PlannedCut};
 use crate::order::report::{Load, StampSource};
 use crate::time::{Synced, Time};
 use crate::topology::Impairment;
@@ -25,9 +26,11 @@ struct Lab {
     impairment: Option<Impairment>,
     /// How far each agent's synchronised clocks are ahead, in ns.
     ahead_ns: [i64; 3],
+    mending: Nanos,
 }
 
-const LAB: Lab = Lab { keys: [1; 3], impairment: None, ahead_ns: [0, 20_000, -30_000] };
+const LAB: Lab =
+    Lab { keys: [1; 3], impairment: None, ahead_ns: [0, 20_000, -30_000], mending: Nanos::from_millis(1_000) };
 
 fn clocks(ahead: i64) -> Clocks {
     let published = Published::default();
@@ -59,12 +62,9 @@ fn agents<T: Send>(lab: Lab, run: impl AsyncFn(u32, anyhow::Result<Mesh>, Clocks
             let config = MeshConfig {
                 me: NodeId(me),
                 peers: peers.collect(),
-                cluster: 7,
                 key: Key::new([lab.keys[me as usize]; 32]),
-                seed: 3,
-                plausible: Nanos::from_seconds(1),
-                raw_clock: RawClock::Shared,
-                patience: Nanos::from_millis(1_500),
+                mending: lab.mending,
+                ..small_config()
             };
             scope.spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -103,6 +103,11 @@ fn assert_agreement(reports: &[PhaseReport]) {
         assert_eq!(report.checkpoints.last().unwrap().commands, report.delivered);
         assert_eq!(report.checkpoints, reports[0].checkpoints);
         assert_eq!(compare(&report.checkpoints, &reports[0].checkpoints).differ_at, None);
+        assert_eq!(report.acknowledged, Some(report.issued), "everybody has everything");
+        for (holding, other) in report.holdings.iter().flat_map(|h| reports.iter().map(move |other| (h, other))) {
+            let own = &other.holdings[0];
+            assert!(own.source != holding.source || own.received == holding.delivered, "{holding:?} {own:?}");
+        }
         assert_eq!(report.latency.iter().map(|(_, count)| count).sum::<u64>(), report.issued);
     }
     assert_eq!(reports[0].delivered, reports.iter().map(|report| report.issued).sum::<u64>());
@@ -194,6 +199,124 @@ fn a_dead_peer_stops_the_order_but_never_hangs_it() {
     let [Some(a), Some(b)] = &reports[..2] else { panic!("the others report") };
     assert!(!a.drained && !b.drained);
     assert!(a.delivered > 0 && compare(&a.checkpoints, &b.checkpoints).differ_at.is_none());
+}
+
+/// Cuts of the connection between two agents, each so long, so many milliseconds after the beginning.
+fn cuts(between: [u32; 2], at_ms: &[i64], length: Nanos) -> Vec<PlannedCut> {
+    let cut = |at: &i64| PlannedCut { ends: between.map(NodeId), after: Nanos::from_millis(*at), length };
+    at_ms.iter().map(cut).collect()
+}
+
+/// Runs one phase in which connections are cut. Nobody leaves before all are done.
+fn run_cut(lab: Lab, phase: Phase, cuts: &[PlannedCut]) -> Vec<PhaseReport> {
+    let done = std::sync::Barrier::new(3);
+    agents(lab, async |_, mesh, mut clocks| {
+        let mut mesh = mesh.unwrap();
+        mesh.plan_cuts(cuts);
+        let report = mesh.run_phase(phase, &mut clocks).await.unwrap();
+        // Whoever is done still mends what the others need.
+        let _ = tokio::time::timeout(Duration::from_millis(300), mesh.idle()).await;
+        done.wait();
+        report
+    })
+}
+
+fn mended(reports: &[PhaseReport], from: usize, to: u32) -> u64 {
+    let link = reports[from].links.iter().find(|link| link.peer == NodeId(to)).unwrap();
+    assert!(link.state == LinkState::Up && (link.mended == 0) == (link.cut_ns == 0), "{link:?}");
+    link.mended
+}
+
+#[test]
+fn a_connection_that_is_cut_is_mended_and_no_command_is_lost_or_delivered_twice() {
+    let length = Nanos::from_millis(30);
+    for (index, source) in (0..).zip([StampSource::Hlc, StampSource::LamportLogical]) {
+        let reports = run_cut(LAB, phase(index, source, Load::Saturated, 250 * MS), &cuts([0, 1], &[60], length));
+        assert_agreement(&reports);
+        assert_eq!([mended(&reports, 0, 1), mended(&reports, 1, 0), mended(&reports, 0, 2)], [1, 1, 0]);
+        let cut = reports[0].links[0].cut_ns;
+        assert!(cut >= 29 * MS, "{cut} ns");
+    }
+}
+
+#[test]
+fn many_cuts_of_all_connections_change_nothing_but_the_time_that_it_takes() {
+    let load = Load::Open { commands_per_s: 20_000 };
+    for load in [load, Load::Saturated] {
+        let all = [([0, 1], [20, 80, 130, 200]), ([1, 2], [40, 90, 150, 210]), ([0, 2], [60, 95, 160, 240])];
+        let length = Nanos::from_millis(4);
+        let all: Vec<PlannedCut> = all.iter().flat_map(|(ends, at)| cuts(*ends, at, length)).collect();
+        let reports = run_cut(LAB, phase(0, StampSource::Ntp, load, 250 * MS), &all);
+        assert_agreement(&reports);
+        assert!(mended(&reports, 0, 1) + mended(&reports, 1, 2) + mended(&reports, 0, 2) >= 6, "{reports:?}");
+    }
+}
+
+#[test]
+fn a_cut_that_outlasts_patience_loses_the_peer_and_says_so() {
+    let lab = Lab { mending: Nanos::from_millis(100), ..LAB };
+    let saturated = phase(0, StampSource::Ntp, Load::Saturated, 300 * MS);
+    let reports = run_cut(lab, saturated, &cuts([1, 2], &[50], Nanos::from_millis(2_000)));
+    let state = |from: usize, to: usize| reports[from].links[to].state;
+    let lost = LinkState::Lost(Loss::Unmended);
+    assert_eq!([state(1, 1), state(2, 1), state(0, 0), state(0, 1)], [lost, lost, LinkState::Up, LinkState::Up]);
+    for (report, me) in reports.iter().zip(0..) {
+        assert!(!report.drained || me == 0, "{report:?}");
+        // What is acknowledged everybody has, whatever was lost.
+        let acknowledged = report.acknowledged.unwrap();
+        assert!(acknowledged <= report.issued && acknowledged > 0);
+        let held = |other: &PhaseReport| other.holdings.iter().find(|h| h.source == NodeId(me)).unwrap().received;
+        assert!(reports.iter().all(|other| held(other) >= acknowledged), "{me}: {reports:?}");
+    }
+    let last = reports.iter().map(|report| &report.checkpoints);
+    assert!(last.clone().all(|points| compare(points, &reports[0].checkpoints).differ_at.is_none()));
+}
+
+/// One of two agents is started again while the other one waits for it.
+#[test]
+fn a_process_that_was_started_again_is_refused() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    [0, 1].iter().for_each(|again| runtime.block_on(start_again(*again)));
+}
+
+async fn start_again(again: u32) {
+    let any = || TcpListener::bind("127.0.0.1:0");
+    let listeners = [any().await.unwrap(), any().await.unwrap()];
+    let addresses = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+    let config = |me: u32| {
+        let peer = PeerAddress { id: NodeId(1 - me), address: addresses[1 - me as usize], impairment: None };
+        MeshConfig { me: NodeId(me), peers: vec![peer], mending: Nanos::from_seconds(20), ..small_config() }
+    };
+    let [first, second] = listeners;
+    let (first, second) = tokio::join!(Mesh::connect(config(0), first), Mesh::connect(config(1), second));
+    let (mut first, mut second) = (first.unwrap(), second.unwrap());
+    let said = phase(0, StampSource::Floor, Load::Open { commands_per_s: 1_000 }, 20 * MS);
+    let mut clocks = [clocks(0), clocks(0)];
+    let [one, two] = &mut clocks;
+    let (one, two) = tokio::join!(first.run_phase(said, one), second.run_phase(said, two));
+    assert_eq!((one.unwrap().acknowledged, two.unwrap().acknowledged), (Some(20), Some(20)));
+    let (dead, mut near) = if again == 0 { (first, second) } else { (second, first) };
+    drop(dead);
+    let listener = TcpListener::bind(addresses[again as usize]).await.unwrap();
+    let waiting = tokio::time::timeout(Duration::from_secs(3), near.idle());
+    let (born_again, _) = tokio::join!(Mesh::connect(config(again), listener), waiting);
+    assert!(born_again.is_err(), "it meets nobody");
+    assert_eq!(near.links()[0].state, LinkState::Lost(Loss::Restarted));
+}
+
+fn small_config() -> MeshConfig {
+    MeshConfig {
+        me: NodeId(0),
+        peers: Vec::new(),
+        cluster: 7,
+        key: Key::new([1; 32]),
+        seed: 3,
+        plausible: Nanos::from_seconds(1),
+        raw_clock: RawClock::Shared,
+        patience: Nanos::from_millis(1_500),
+        mending: MENDING,
+        changes: None,
+    }
 }
 
 #[test]

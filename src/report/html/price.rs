@@ -149,6 +149,7 @@ mod tests {
             stamps: "ntp",
             load: "open",
             premises: Vec::new(),
+            happened: Vec::new(),
             place: Place::VIRTUAL,
         };
         let measured = eps.as_seconds() * 1e3;

@@ -172,6 +172,8 @@ pub struct Order<'a> {
     eps_true_ns_p50: Option<i64>,
     eps_true_ns_max: Option<i64>,
     floor_commands_per_s: Option<f64>,
+    commands_issued: u64,
+    commands_acknowledged: Option<u64>,
 }
 
 impl Order<'_> {
@@ -198,6 +200,8 @@ impl Order<'_> {
             eps_true_ns_p50: row.eps.map(|eps| eps.0.0),
             eps_true_ns_max: row.eps.map(|eps| eps.1.0),
             floor_commands_per_s: row.floor_commands_per_s.and_then(tenths),
+            commands_issued: row.issued,
+            commands_acknowledged: row.acknowledged,
         }
     }
 }

@@ -122,6 +122,10 @@ fn phases_that_are_over_are_listed() {
         unfinished: 0,
         eps: None,
         floor_commands_per_s: Some(2_469_134.0),
+        issued: 6_100_000,
+        acknowledged: Some(6_100_000),
+        missing: 0,
+        repeated: 0,
     }];
     let past = past(&summary);
     let view = View { status: &status, summary: &summary, past: &past, palette: Palette::Plain };
