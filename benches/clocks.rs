@@ -30,7 +30,14 @@ const PEERS: u32 = 3;
 const MORE_PEERS: u32 = 103;
 
 fn settings(peers: u32) -> Settings {
-    Settings { node: NodeId(peers), reference: NodeId(0), poll: Nanos(POLL), kappa: Ppb(50_000), peers }
+    Settings {
+        node: NodeId(peers),
+        reference: NodeId(0),
+        poll: Nanos(POLL),
+        kappa: Ppb(50_000),
+        peers,
+        nodes: peers + 1,
+    }
 }
 
 /// Exchange number `turn` with `peer`: delays of 100 us and exponential-like jitter, a clock that gains 20 ppm.

@@ -37,9 +37,10 @@ pub struct Header {
 impl Header {
     /// What the node told its clocks at their birth.
     pub fn clock_settings(&self) -> clock::Settings {
-        let RunConfig { reference, tau, arcs, .. } = &self.run;
+        let RunConfig { nodes, reference, tau, arcs, .. } = &self.run;
         let peers = arcs.iter().filter(|(arc, _)| arc.to == self.node).count() as u32;
-        clock::Settings { node: self.node, reference: *reference, poll: *tau, kappa: self.kappa_ppb, peers }
+        let (node, kappa) = (self.node, self.kappa_ppb);
+        clock::Settings { node, reference: *reference, poll: *tau, kappa, peers, nodes: *nodes }
     }
 }
 

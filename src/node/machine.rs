@@ -33,8 +33,8 @@ impl Node {
         let peers: Vec<Peer> = config.peers.iter().zip(0..).map(peer).collect();
         let mut by_id: Vec<(NodeId, usize)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
         by_id.sort_unstable();
-        let Config { node, reference, tau: poll, kappa, clocks, .. } = config;
-        let settings = clock::Settings { node, reference, poll, kappa, peers: config.peers.len() as u32 };
+        let Config { node, nodes, reference, tau: poll, kappa, clocks, .. } = config;
+        let settings = clock::Settings { node, reference, poll, kappa, peers: config.peers.len() as u32, nodes };
         let clocks = Clocks::new(clocks, &settings, config.plausible);
         let began = Output::Record(Record::Mark(at, Mark::ProbingBegan));
         let mut node = Self {

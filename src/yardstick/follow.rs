@@ -66,6 +66,7 @@ pub fn exchange(stamps: [Time<Local>; 4]) -> Exchange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::testing::settings;
     use crate::clock::{Lamport, Regression};
     use crate::ids::Algorithm;
 
@@ -80,8 +81,16 @@ mod tests {
 
     #[test]
     fn a_reply_is_a_message_with_the_reading_of_the_reference() {
-        assert_eq!(hear(&mut Lamport::default(), [0, 1_010, 1_020, 50]), (Nanos(970), None), "T_m is t3, no credit");
-        assert_eq!(hear(&mut Lamport::default(), [1_000, 10, 20, 1_050]), (Nanos(0), None), "it is never set back");
+        assert_eq!(
+            hear(&mut Lamport::new(&settings(1, 1)), [0, 1_010, 1_020, 50]),
+            (Nanos(970), None),
+            "T_m is t3, no credit"
+        );
+        assert_eq!(
+            hear(&mut Lamport::new(&settings(1, 1)), [1_000, 10, 20, 1_050]),
+            (Nanos(0), None),
+            "it is never set back"
+        );
         assert_eq!(exchange([0, 1, 2, 3].map(Time::from_nanos)).claims.of(Algorithm::Free), None);
         assert_eq!(hear(&mut Regression::new(SERVER), [0, 1_010, 1_020, 50]).1, None, "one sample has no bound");
     }
