@@ -73,8 +73,7 @@ impl IntervalClock {
         let claim = exchange.claims.of(Algorithm::Interval).filter(|claim| claim.stratum > 0)?;
         let [t1, t2, t3, at] = exchange.stamps();
         let sample = exchange.sample_of(Algorithm::Interval)?;
-        let points = [exchange.t1, exchange.t2, exchange.t3, exchange.t4];
-        let error = points.iter().filter_map(|point| point.wire).fold(GRAIN, |sum, stamp| sum + stamp.error.abs());
+        let error = exchange.stamp_errors() + GRAIN;
         let spans = (at - t1).abs() + (t3 - t2).abs() + (t3 - exchange.t3.user).abs();
         let half = Nanos(sample.delay.0 / 2) + error + self.kappa.apart().over(spans);
         let radius = claim.root_dispersion + half;

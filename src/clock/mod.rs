@@ -3,6 +3,7 @@
 //! A clock is a fold: it sees messages and exchanges of its node, in the order in which the node saw them, and each of
 //! them may change its [`Reading`], a function of the node's local clock. It never reads a clock itself.
 
+pub mod agreement;
 pub mod bracket;
 pub mod convergence;
 pub mod corridor;
