@@ -1,4 +1,5 @@
-//! How often a clock's own statement of its error was true.
+//! How often a clock's own statement of its error was true: of the reference, or of every clock of the mesh
+//! ([`Subject`]).
 
 use super::envelope::{Stretch, sweep};
 use super::track::{Leg, Track};

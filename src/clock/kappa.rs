@@ -29,6 +29,11 @@ impl Kappa {
         u32::try_from(self.0.0).unwrap_or(u32::MAX)
     }
 
+    /// The limit.
+    pub const fn limit(self) -> Ppb {
+        self.0
+    }
+
     /// How fast a clock can drift against true time, either way.
     pub const fn drift(self) -> Rate {
         Rate::from_ppb(self.0)
