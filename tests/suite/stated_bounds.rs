@@ -49,9 +49,13 @@ struct Found {
     tightness: f64,
 }
 
-/// Holds what the clocks of honest nodes state from the run's start on against each other.
-fn found(scenario: &Scenario, seed: u64, algorithm: Algorithm, liars: &[u32]) -> Found {
-    let lives = Lives::of(&journals(scenario, seed), scenario).expect("truth");
+fn lives(scenario: &Scenario, seed: u64) -> Lives {
+    Lives::of(&journals(scenario, seed), scenario).expect("truth")
+}
+
+/// Holds what the clocks of honest nodes state from the first second on, when they are far from each other, against each
+/// other.
+fn found(lives: &Lives, scenario: &Scenario, algorithm: Algorithm, liars: &[u32]) -> Found {
     let (from, until) = (1e9, scenario.duration.0 as f64 - 1e9);
     let honest: Vec<Lived<'_>> =
         lives.living(algorithm, (from, until)).filter(|lived| !liars.contains(&lived.node.0)).collect();
@@ -77,14 +81,15 @@ fn what_is_stated_is_true_of_every_clock_of_the_mesh() {
     for (seed, nodes) in [2, 3, 4, 4, 5, 7].into_iter().enumerate() {
         let seed = seed as u64;
         let scenario = world("full", nodes, seed);
+        let lives = lives(&scenario, seed);
         for algorithm in AGREEING {
             assert_eq!(Subject::of(algorithm), Subject::Mesh);
-            let found = found(&scenario, seed, algorithm, &[]);
-            eprintln!("{algorithm} of {nodes}, seed {seed}: {found:?}");
+            let found = found(&lives, &scenario, algorithm, &[]);
             assert!(found.coverage > 1.0 - 1e-9, "{algorithm} of {nodes}, seed {seed}: {found:?}");
             let least = if algorithm == Algorithm::SrikanthToueg { 0.3 } else { 0.9 };
             assert!(found.stated > least, "{algorithm} of {nodes}, seed {seed}: {found:?}");
-            assert!(found.tightness > 0.02, "a claim that is never approached says little: {algorithm}: {found:?}");
+            let least = if algorithm == Algorithm::Lamport { 0.2 } else { 0.02 };
+            assert!(found.tightness > least, "a claim that is never approached says little: {algorithm}: {found:?}");
         }
     }
 }
@@ -97,15 +102,15 @@ fn one_liar_of_four_makes_no_claim_false_but_lamports() {
         let text = text.replace("\"5ms\"", &format!("\"{lie}us\"")).replace("\"-5ms\"", &format!("\"-{lie}us\""));
         let mut scenario = Scenario::parse(&text).expect("a scenario");
         scenario.clocks = Algorithms::of(&AGREEING);
+        let lives = lives(&scenario, seed as u64);
         for algorithm in AGREEING {
-            let found = found(&scenario, seed as u64, algorithm, &[0]);
-            eprintln!("{algorithm}, lie {lie} us: {found:?}");
+            let found = found(&lives, &scenario, algorithm, &[0]);
             let must_hold = algorithm != Algorithm::Lamport;
             assert!(
                 found.stated > 0.2 && (!must_hold || found.coverage > 1.0 - 1e-9),
                 "{algorithm}, {lie} us: {found:?}"
             );
-            assert!(must_hold || lie < 1_000 || found.coverage < 0.999, "{algorithm}, {lie} us: {found:?}");
+            assert!(must_hold || lie < 1_000 || found.coverage < 0.999_9, "{algorithm}, {lie} us: {found:?}");
         }
     }
 }
