@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::by_name;
+use crate::names::named;
 
 /// A node of the mesh: an agent on a host, or a simulated one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -116,12 +116,6 @@ impl Algorithm {
     }
 }
 
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 impl From<Algorithm> for String {
     fn from(algorithm: Algorithm) -> Self {
         algorithm.name().to_owned()
@@ -136,13 +130,7 @@ impl TryFrom<String> for Algorithm {
     }
 }
 
-impl FromStr for Algorithm {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "algorithm", text)
-    }
-}
+named!(Algorithm, "algorithm");
 
 /// A set of the clocks that a node can run, by their numbers: as text `lamport,ntp,hlc`, on the wire a bit each.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -15,3 +15,24 @@ pub fn by_name<T: Copy, const N: usize>(
         format!("`{text}` is no {what}: choose one of {names}")
     })
 }
+
+/// Shows a type that has `ALL` and `name` by its name, and finds it by that as a `what`.
+macro_rules! named {
+    ($type:ty, $what:literal) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                $crate::names::by_name(Self::ALL, Self::name, $what, text)
+            }
+        }
+    };
+}
+
+pub(crate) use named;

@@ -25,7 +25,7 @@ pub struct HlcStamp {
 pub struct TooFarAhead(pub Nanos);
 
 /// A hybrid logical clock. The physical reading is an argument of every call.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Hlc {
     last: HlcStamp,
     max_ahead: Nanos,

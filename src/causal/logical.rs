@@ -1,7 +1,7 @@
 //! Lamport's logical clock (CACM 21(7), 1978, rules IR1 and IR2): a counter.
 
 /// A logical clock. If event a happened before event b then `stamp(a) < stamp(b)`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Logical {
     last: i64,
 }

@@ -35,7 +35,7 @@ impl Stamp {
 }
 
 /// One node's clock of one phase. Its stamps strictly increase.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Stamper {
     node: NodeId,
     clock: StampClock,
@@ -43,7 +43,7 @@ pub struct Stamper {
     refused: u64,
 }
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 enum StampClock {
     /// Numbers, for a phase that does not order.
     Count(Logical),

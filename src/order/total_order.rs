@@ -17,7 +17,7 @@ use super::stamp::{LATEST, Stamp};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfOrder;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 struct Source<T> {
     queue: VecDeque<(Stamp, T)>,
     seen: Stamp,
@@ -32,7 +32,7 @@ impl<T> Source<T> {
 }
 
 /// A replica's queue of commands that are not stable yet. `T` is what is known of a command beside its stamp.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 pub struct TotalOrder<T> {
     sources: Vec<Source<T>>,
     bound: usize,

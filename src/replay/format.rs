@@ -1,10 +1,7 @@
 //! What a file is, told by its header, its name or its first line.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::number;
-use crate::names;
+use crate::names::named;
 
 /// What can be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,19 +62,7 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        names::by_name(Self::ALL, Self::name, "format", text)
-    }
-}
+named!(Format, "format");
 
 /// The format, by the header (CSV's column names, chronyd's banners), else by the file's name, else by the fields of the
 /// first line.

@@ -1,11 +1,8 @@
 //! What can happen to a network of clocks, each as a scenario.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::model::normal::normal;
 use crate::model::{Purpose, Rng};
-use crate::names::by_name;
+use crate::names::named;
 use crate::sim::scenario::{About, Event, Refused, Scenario};
 use crate::time::{NANOS_PER_SECOND, Nanos};
 
@@ -72,19 +69,7 @@ disturbances! {
     Restart = "restart", "The reference dies, and starts again when the disturbance ends.";
 }
 
-impl fmt::Display for Disturbance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Disturbance {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "disturbance", text)
-    }
-}
+named!(Disturbance, "disturbance");
 
 impl Disturbance {
     /// From one request to the next.

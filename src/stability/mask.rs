@@ -3,10 +3,7 @@
 //! They are meaningful for PTP and GNSS receivers. The numbers are those of ITU-T G.811 (1997), G.8272 (2018) and G.8272.1
 //! (2016), taken from a public transcription: hold them against the Recommendation before you cite them.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::names::by_name;
+use crate::names::named;
 
 /// A Recommendation's pair of limits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,19 +66,7 @@ impl Mask {
     }
 }
 
-impl fmt::Display for Mask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Mask {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "mask", text)
-    }
-}
+named!(Mask, "mask");
 
 #[cfg(test)]
 mod tests {

@@ -3,12 +3,9 @@
 //! They show that the safe bound is tight, and that the published one, d(2κ(τ+ν)+ξ), is exceeded: a message in flight when a
 //! span begins may lift a clock by up to κμ above what the proof considers.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::bounds::{Bounds, Premises};
 use super::execution::{Course, Execution, Letter};
-use crate::names::by_name;
+use crate::names::named;
 use crate::time::{Nanos, Ppb};
 
 /// Who attacks.
@@ -69,19 +66,7 @@ impl Adversary {
     }
 }
 
-impl fmt::Display for Adversary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Adversary {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "adversary", text)
-    }
-}
+named!(Adversary, "adversary");
 
 /// What an adversary may use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,10 +1,7 @@
 //! The clocks that a trial can be played with, by the names of flags.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::ids::Algorithm;
-use crate::names::by_name;
+use crate::names::named;
 use crate::order::report::StampSource;
 
 /// What a trial's processes read, and what makes their stamps of it.
@@ -68,16 +65,4 @@ impl Clock {
     }
 }
 
-impl fmt::Display for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Clock {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "clock", text)
-    }
-}
+named!(Clock, "clock");

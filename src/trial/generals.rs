@@ -6,7 +6,6 @@ use crate::ids::NodeId;
 use crate::model::{Purpose, Rng};
 use crate::time::{Nanos, Time};
 use crate::workload::byzantine::{self, Conduct, Findings, General, Order, Scheme, oral_messages};
-use crate::workload::real_time::hop;
 use crate::workload::{Check, Row};
 
 /// No more battles than this.
@@ -16,7 +15,7 @@ const MOST: u64 = 2_000;
 pub fn byzantine(stage: &mut impl Stage, terms: &Terms) -> Row {
     let generals = if terms.premise == Premise::Broken { 3 } else { terms.nodes };
     let scheme = if generals > 3 || terms.premise == Premise::Broken { Scheme::Oral } else { Scheme::Signed };
-    let round = hop(terms.longest_delay(), terms.declared, 0);
+    let round = byzantine::round(terms.longest_delay(), terms.declared, 0);
     let wanted = ((terms.rate * terms.span.as_seconds()) as u64).clamp(1, MOST);
     // Battles are all that there is: they have the time of four side scenes.
     let battles = stage.fits(terms, wanted, (round.times(3) + terms.eps.times(2) + SETTING_UP).over(4));

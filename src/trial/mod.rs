@@ -12,16 +12,13 @@ mod snapshots;
 mod stage;
 mod terms;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 pub use clock::Clock;
 pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
 pub use terms::{Premise, Terms};
 
-use crate::names::by_name;
+use crate::names::named;
 use crate::workload::Row;
 
 /// The workloads, in the order in which they are told about.
@@ -144,16 +141,4 @@ impl Workload {
     }
 }
 
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Workload {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "workload", text)
-    }
-}
+named!(Workload, "workload");

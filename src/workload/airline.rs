@@ -13,11 +13,11 @@ use crate::ids::NodeId;
 use crate::time::{Synced, Time};
 
 /// A request for one seat; the number names it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Reserve(pub u64);
 
 /// What the machine answers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Answer {
     /// The request has this seat, counted from zero.
     Seat(u32),
@@ -26,7 +26,7 @@ pub enum Answer {
 }
 
 /// The machine: a flight with so many seats.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Airline {
     seats: u32,
     sold: u32,
@@ -55,7 +55,7 @@ pub fn most_sold_by_votes(seats: u32, voters: u32) -> u32 {
 }
 
 /// What voters tell each other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Message {
     /// Shall this request have a seat?
     Ask(Reserve),
@@ -64,7 +64,7 @@ pub enum Message {
 }
 
 /// What the log holds of a vote.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Event {
     /// A majority said yes: the request has a seat.
     Booked(Reserve),
@@ -76,7 +76,7 @@ wire!(enum Message { 0 = Ask(request); 1 = Yes(request); });
 wire!(enum Event { 0 = Booked(request); });
 
 /// One voter with its user.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Voter {
     me: NodeId,
     nodes: u32,
@@ -135,16 +135,17 @@ pub fn oversold(log: &Log<Event>, seats: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explore::{Channels, explore};
+    use super::super::explore::{Channels, World, explore};
     use super::*;
 
     fn most_booked(seats: u32) -> Result<(), String> {
         let voter = |me| (Voter::new(NodeId(me), 3, Airline::new(seats)), vec![Reserve(u64::from(me))]);
-        let observe = |booked: &mut u32, _, _: &Event| {
+        let observe = move |booked: &mut u32, _, _: &Event| {
             *booked += 1;
             if *booked <= seats { Ok(()) } else { Err(format!("{booked} of {seats} seats are sold")) }
         };
-        explore((0..3).map(voter).collect(), Channels::Fifo, 0, observe, |_| Ok(())).complaint.map_or(Ok(()), Err)
+        let world = World::new((0..3).map(voter).collect(), Channels::Fifo, 0);
+        explore(world, observe, |_, _| Ok(())).complaint.map_or(Ok(()), Err)
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::time::{Nanos, Ppb, Synced, Time};
 pub const TICK: Nanos = Nanos(1);
 
 /// What makes a process stamp an event: a user, or a nudge.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Touch(pub u64);
 
 /// The event that was stamped.
@@ -21,7 +21,7 @@ pub struct Touch(pub u64);
 pub struct Stamped(pub Touch, pub Stamp);
 
 /// No process tells another anything: all that connects them is the side channel.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Silence {}
 
 wire!(struct Touch(number));

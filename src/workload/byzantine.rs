@@ -2,7 +2,7 @@
 //!
 //! IC1: all loyal lieutenants obey the same order. IC2: if the commander is loyal, they obey its order. OM(m), oral messages,
 //! needs n > 3m; SM(m), signed ones, is meaningful from n = m + 2 on. Both take m + 1 rounds; a message names the path it
-//! took, each general on it once, and the rounds are told apart by clocks: one lasts at least σ = ν_max(1 + κ) + ε (+ κμ for
+//! took, each general on it once, and the rounds are told apart by clocks: one lasts longer than σ = ν_max(1 + κ) + ε (+ κμ for
 //! jumping clocks), else messages come when their round is over and are dropped. One that comes early is kept.
 //! Messages of OM(m): (n−1) + (n−1)(n−2) + … , m + 1 terms. Signatures are modelled: a traitor passes signed orders on or not,
 //! but changes none. Traitors that lend each other their signatures are left out.
@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::anomaly::Silence;
+use super::real_time::hop;
 use super::wire::wire;
 use super::{Actions, Input, Log, Process};
 use crate::ids::NodeId;
@@ -19,7 +20,7 @@ use crate::time::{Nanos, Synced, Time};
 pub const COMMANDER: NodeId = NodeId(0);
 
 /// What is ordered. Retreat is what a general does who heard nothing, or no majority.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Order {
     /// Attack.
     Attack,
@@ -37,7 +38,7 @@ impl Order {
 }
 
 /// Whether orders can be changed on their way.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Scheme {
     /// OM(m): a general may say anything of what it heard.
     Oral,
@@ -46,7 +47,7 @@ pub enum Scheme {
 }
 
 /// What all generals agreed on before.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Terms {
     /// n, the commander among them.
     pub generals: u32,
@@ -61,7 +62,7 @@ pub struct Terms {
 }
 
 /// An order on its way.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Told {
     /// Whom it passed: the commander first, the sender last.
     pub path: Vec<NodeId>,
@@ -69,8 +70,14 @@ pub struct Told {
     pub order: Order,
 }
 
+/// How long a round must be for messages that take up to `longest_delay` between clocks up to `eps` apart whose rates are within
+/// `kappa_ppb`: one that takes just σ comes at the very reading at which a round of σ is over.
+pub fn round(longest_delay: Nanos, eps: Nanos, kappa_ppb: i64) -> Nanos {
+    hop(longest_delay, eps, kappa_ppb) + Nanos(1)
+}
+
 /// How a general behaves.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Conduct {
     /// As agreed.
     Loyal,
@@ -95,7 +102,7 @@ wire!(enum Event { 0 = Decided(order); 1 = WrongRound; });
 type Act = Actions<Told, Event>;
 
 /// One general.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 pub struct General {
     me: NodeId,
     terms: Terms,
@@ -278,4 +285,77 @@ pub fn oral_messages(generals: u32, traitors: u32) -> u64 {
         Some(*product)
     });
     terms.fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::explore::{Channels, Explored, Pace, World, explore};
+    use super::*;
+
+    /// Who has decided what.
+    type Memory = Vec<Option<Order>>;
+
+    /// One traitor of that conduct among generals every other of whom is 1 ns ahead; a message takes up to 1 ns.
+    fn battle(terms: Terms, traitor: NodeId, strategy: u64) -> Explored {
+        let general = |me: NodeId| {
+            let conduct = if me == traitor { Conduct::Traitor(strategy) } else { Conduct::Loyal };
+            (General::new(me, terms, conduct, Order::Attack), Time::from_nanos(i64::from(me.0 % 2)), Vec::new())
+        };
+        let world = World {
+            processes: (0..terms.generals).map(NodeId).map(general).collect(),
+            channels: Channels::Unordered,
+            pace: Pace::Ticks { longest_delay: Nanos(1), commands_until: Nanos::ZERO },
+            crashes: 0,
+            memory: vec![None; terms.generals as usize],
+        };
+        let observe = move |memory: &mut Memory, node: NodeId, event: &Event| {
+            match event {
+                Event::WrongRound => return Err(format!("{node} hears something when its round is over")),
+                Event::Decided(order) => memory[node.0 as usize] = Some(*order).filter(|_| node != traitor),
+            }
+            Ok(())
+        };
+        let judge = move |memory: &Memory, _: &[NodeId]| {
+            let loyal = || memory.iter().skip(1).flatten();
+            if loyal().any(|one| loyal().any(|other| one != other)) {
+                return Err(format!("IC1: {memory:?}"));
+            }
+            let obeyed = traitor == COMMANDER || loyal().all(|order| *order == Order::Attack);
+            if obeyed { Ok(()) } else { Err(format!("IC2: {memory:?}")) }
+        };
+        explore(world, observe, judge)
+    }
+
+    /// What every conduct of every possible traitor comes to.
+    fn battles(generals: u32, scheme: Scheme, round: Nanos) -> Vec<Explored> {
+        let terms = Terms { generals, traitors: 1, scheme, start: Time::from_nanos(2), round };
+        let conducts = |traitor: u32| {
+            let messages = if traitor == 0 { generals - 1 } else { generals - 2 };
+            (0..1_u64 << (2 * messages)).map(move |strategy| (NodeId(traitor), strategy))
+        };
+        // Oral: a traitor's higher bits say nothing.
+        let told = |(_, strategy): &(NodeId, u64)| scheme == Scheme::Signed || strategy & 0xaaaa == 0;
+        let all = (0..generals).flat_map(conducts).filter(told);
+        all.map(|(traitor, strategy)| battle(terms, traitor, strategy)).collect()
+    }
+
+    fn complaints(battles: &[Explored], of: &str) -> usize {
+        battles
+            .iter()
+            .filter(|found| found.complaint.as_ref().is_some_and(|complaint| complaint.starts_with(of)))
+            .count()
+    }
+
+    #[test]
+    fn whatever_one_traitor_says_and_whenever_messages_come_four_agree_and_three_need_signatures() {
+        for (generals, scheme) in [(4, Scheme::Oral), (3, Scheme::Signed)] {
+            let all = battles(generals, scheme, round(Nanos(1), Nanos(1), 0));
+            assert_eq!(complaints(&all, ""), 0, "{:?}", all.iter().find(|found| found.complaint.is_some()));
+            assert!(all.len() >= 20 && all.iter().all(|found| found.ends && found.states > 20));
+        }
+        let three = battles(3, Scheme::Oral, round(Nanos(1), Nanos(1), 0));
+        assert!(complaints(&three, "IC1") + complaints(&three, "IC2") > 0);
+        let short = battles(3, Scheme::Signed, hop(Nanos(1), Nanos(1), 0));
+        assert!(complaints(&short, "1 hears something when its round is over") > 0);
+    }
 }

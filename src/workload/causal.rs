@@ -17,7 +17,7 @@ use crate::order::{Stamp, Stamper};
 use crate::time::{Nanos, Synced, Time};
 
 /// When a write of another process becomes visible.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Visibility {
     /// When all that it depends on is visible.
     Dependencies,
@@ -28,7 +28,7 @@ pub enum Visibility {
 }
 
 /// What a user wants.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Command {
     /// Write a key.
     Put(u32),
@@ -37,7 +37,7 @@ pub enum Command {
 }
 
 /// What processes tell each other.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Message {
     /// A write, with what it depends on: for each process the latest write of it that counts.
     Write {
@@ -70,7 +70,7 @@ wire!(enum Event { 0 = Wrote(key, stamp, dependencies); 1 = Visible(key, stamp);
 type Act = Actions<Message, Event>;
 
 /// One data centre with its user.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Centre {
     me: NodeId,
     stamper: Stamper,
@@ -297,7 +297,7 @@ pub fn check(log: &Log<Event>) -> Findings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explore::{Channels, explore};
+    use super::super::explore::{Channels, World, explore};
     use super::*;
     use crate::order::report::StampSource;
 
@@ -321,7 +321,7 @@ mod tests {
             Ok(())
         };
         let processes = (0..3).map(centre).collect();
-        explore(processes, Channels::Unordered, (false, false), observe, |_| Ok(())).complaint
+        explore(World::new(processes, Channels::Unordered, (false, false)), observe, |_, _| Ok(())).complaint
     }
 
     #[test]

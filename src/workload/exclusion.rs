@@ -9,7 +9,7 @@ use crate::order::Stamp;
 use crate::time::{Nanos, Synced, Time, True};
 
 /// The one thing a user wants: to hold the resource once.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Demand;
 
 /// What the log of mutual exclusion holds.
@@ -34,7 +34,7 @@ impl Wire for Demand {
 wire!(enum Event { 0 = Requested(stamp); 1 = Granted(stamp); 2 = Released; });
 
 /// Requests that wait for an answer, each until the clock reads so much.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Owed(BTreeSet<(Time<Synced>, Stamp)>);
 
 impl Owed {

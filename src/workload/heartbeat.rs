@@ -3,7 +3,7 @@
 use crate::time::{Nanos, Synced, Time};
 
 /// When a process next says where its clock is, on that clock.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Heartbeat {
     next: Time<Synced>,
     period: Nanos,

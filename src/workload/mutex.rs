@@ -19,7 +19,7 @@ use crate::order::{Stamp, Stamper};
 use crate::time::{Nanos, Synced, Time};
 
 /// What processes tell each other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Message {
     /// R1: the sender wants the resource.
     Request(Stamp),
@@ -34,7 +34,7 @@ wire!(enum Message { 0 = Request(stamp); 1 = Acknowledge(stamp); 2 = Release(sta
 type Act = Actions<Message, Event>;
 
 /// One process.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Mutex {
     me: NodeId,
     stamper: Stamper,
@@ -145,7 +145,7 @@ impl Process for Mutex {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explore::{Channels, Explored, explore};
+    use super::super::explore::{Channels, Explored, World, explore};
     use super::*;
     use crate::order::report::StampSource;
 
@@ -174,10 +174,11 @@ mod tests {
             (Mutex::new(NodeId(me), nodes, stamper, Nanos(1)), vec![Demand; *demands])
         };
         let total = demands.iter().sum::<usize>() as u32;
-        let judge = |memory: &Memory| {
+        let judge = move |memory: &Memory, _: &[NodeId]| {
             if memory.2 == total { Ok(()) } else { Err(format!("{} of {total} requests were granted", memory.2)) }
         };
-        explore(demands.iter().zip(0..).map(process).collect(), channels, (None, Stamp::START, 0), observe, judge)
+        let processes = demands.iter().zip(0..).map(process).collect();
+        explore(World::new(processes, channels, (None, Stamp::START, 0)), observe, judge)
     }
 
     #[test]
@@ -185,7 +186,7 @@ mod tests {
         for demands in [&[2, 1][..], &[1, 1, 0]] {
             let found = explored(demands, Channels::Fifo);
             assert_eq!(found.complaint, None, "{demands:?}");
-            assert!(found.ends > 0 && found.states > 50, "{found:?}");
+            assert!(found.ends && found.states > 50, "{found:?}");
         }
     }
 

@@ -20,7 +20,7 @@ use crate::ids::NodeId;
 use crate::time::{Nanos, Synced, Time};
 
 /// A command: the instant of its issue, and its name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Issued {
     /// T, on the clock of the issuer.
     pub stamp: Time<Synced>,
@@ -29,7 +29,7 @@ pub struct Issued {
 }
 
 /// A command and who signed it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Signed {
     /// The command.
     pub issued: Issued,
@@ -38,7 +38,7 @@ pub struct Signed {
 }
 
 /// A user's command reaches a bookkeeper.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Submit {
     /// Its name.
     pub id: u64,
@@ -61,7 +61,7 @@ wire!(struct Signed { issued, relayers });
 wire!(enum Event { 0 = Submitted(issued, accepted); 1 = Executed(issued); });
 
 /// What all bookkeepers are configured with.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Terms {
     /// δ: commands are accepted until so long after their issue.
     pub accept: Nanos,
@@ -87,7 +87,7 @@ pub fn hop(longest_delay: Nanos, eps: Nanos, kappa_ppb: i64) -> Nanos {
 }
 
 /// How a bookkeeper fails, for showing what the terms are worth.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Conduct {
     /// It does not.
     Honest,
@@ -103,7 +103,7 @@ pub enum Conduct {
 type Act = Actions<Signed, Event>;
 
 /// One bookkeeper.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Bookkeeper {
     me: NodeId,
     neighbours: Vec<NodeId>,
@@ -282,6 +282,7 @@ fn diameter_without(nodes: u32, links: &[(u32, u32)], deleted: u64) -> Option<u3
 
 #[cfg(test)]
 mod tests {
+    use super::super::explore::{Channels, Explored, Pace, World, explore};
     use super::*;
 
     #[test]
@@ -300,5 +301,55 @@ mod tests {
         assert_eq!(hop(Nanos(1_000_000), Nanos(500), 0), Nanos(1_000_500));
         let terms = Terms { accept: Nanos(10), hop: Nanos(100), failures: 1, diameter: 6 };
         assert_eq!(terms.response(), Nanos(710));
+    }
+
+    /// Three bookkeepers whose clocks are ahead by so many ns, two users, and one crash at any moment, also half-way through a
+    /// relay; messages take up to 1 ns, and the bookkeepers are told of clocks up to 1 ns apart. What is remembered: what each
+    /// accepted and what it carried out.
+    fn explored(ahead: [i64; 3], age: Nanos) -> Explored {
+        let terms = Terms { accept: Nanos(2), hop: hop(Nanos(1), Nanos(1), 0), failures: 1, diameter: 1 };
+        let bookkeeper = |(me, ahead): (u32, i64)| {
+            let neighbours = (0..3).map(NodeId).filter(|node| node.0 != me).collect();
+            let commands = if me < 2 { vec![Submit { id: u64::from(me), age }] } else { Vec::new() };
+            (Bookkeeper::new(NodeId(me), neighbours, terms, Conduct::Honest), Time::from_nanos(ahead), commands)
+        };
+        let world = World {
+            processes: (0..).zip(ahead).map(bookkeeper).collect(),
+            channels: Channels::Unordered,
+            pace: Pace::Ticks { longest_delay: Nanos(1), commands_until: Nanos(1) },
+            crashes: 1,
+            memory: vec![(Vec::new(), Vec::new()); 3],
+        };
+        let observe = |memory: &mut Vec<(Vec<Issued>, Vec<Issued>)>, node: NodeId, event: &Event| {
+            let (accepted, executed) = &mut memory[node.0 as usize];
+            match event {
+                Event::Submitted(issued, yes) => accepted.extend(yes.then_some(*issued)),
+                Event::Executed(issued) if executed.last().is_some_and(|last| last > issued) => {
+                    return Err(format!("{node} carries out {issued:?} too late"));
+                }
+                Event::Executed(issued) => executed.push(*issued),
+            }
+            Ok(())
+        };
+        let judge = |memory: &Vec<(Vec<Issued>, Vec<Issued>)>, crashed: &[NodeId]| {
+            let living =
+                || (0..).map(NodeId).zip(memory).filter(|(node, _)| !crashed.contains(node)).map(|(_, did)| did);
+            let kept =
+                |(accepted, executed): &(Vec<Issued>, Vec<Issued>)| accepted.iter().all(|one| executed.contains(one));
+            let same = living().all(|(_, executed)| living().all(|(_, other)| executed == other));
+            if same && living().all(kept) { Ok(()) } else { Err(format!("without {crashed:?}: {memory:?}")) }
+        };
+        explore(world, observe, judge)
+    }
+
+    #[test]
+    fn whoever_crashes_and_when_the_others_carry_out_the_same_commands_in_the_same_order() {
+        for (ahead, age) in [([0, 0, 1], 0), ([1, 0, 1], 1), ([1, 0, 0], 1)] {
+            let found = explored(ahead, Nanos(age));
+            assert_eq!(found.complaint, None, "{ahead:?}: {:?}", found.path);
+            assert!(found.ends && found.states > 1_000, "{found:?}");
+        }
+        let complaint = explored([0, 0, 3], Nanos(1)).complaint;
+        assert!(complaint.is_some_and(|complaint| complaint.contains("without")), "clocks 3 ns apart, 1 ns declared");
     }
 }

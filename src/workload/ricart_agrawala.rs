@@ -17,7 +17,7 @@ use crate::order::{Stamp, Stamper};
 use crate::time::{Nanos, Synced, Time};
 
 /// What processes tell each other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Message {
     /// The sender wants the resource.
     Request(Stamp),
@@ -26,7 +26,7 @@ pub enum Message {
 }
 
 /// When a process replies to a request.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Patience {
     /// Once its own clock has passed the request's stamp.
     Passed,
@@ -39,7 +39,7 @@ wire!(enum Message { 0 = Request(stamp); 1 = Reply; });
 type Act = Actions<Message, Event>;
 
 /// One process.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RicartAgrawala {
     me: NodeId,
     nodes: u32,
@@ -146,7 +146,7 @@ impl Process for RicartAgrawala {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explore::{Channels, Explored, explore};
+    use super::super::explore::{Channels, Explored, World, explore};
     use super::*;
     use crate::order::report::StampSource;
 
@@ -167,11 +167,11 @@ mod tests {
             }
             Ok(())
         };
-        let judge = |memory: &(Option<NodeId>, u32)| {
+        let judge = move |memory: &(Option<NodeId>, u32), _: &[NodeId]| {
             if memory.1 == total { Ok(()) } else { Err(format!("{} of {total} requests were granted", memory.1)) }
         };
         let processes = demands.iter().zip(0..).map(process).collect();
-        explore(processes, Channels::Unordered, (None, 0), observe, judge)
+        explore(World::new(processes, Channels::Unordered, (None, 0)), observe, judge)
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::order::{Stamp, Stamper};
 use crate::time::{Nanos, Synced, Time};
 
 /// What a user wants.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Command {
     /// Send money to another process, or as much of it as there is.
     Pay(NodeId, u64),
@@ -27,7 +27,7 @@ pub enum Command {
 }
 
 /// What processes tell each other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Message {
     /// Money, with the stamp of its sending.
     Money(u64, Stamp),
@@ -54,7 +54,7 @@ wire!(enum Message { 0 = Money(amount, stamp); 1 = Marker(number, stamp); });
 wire!(enum Event { 0 = Paid(amount, stamp); 1 = Got(amount, sent, got); 2 = Recorded(number, amount); 3 = Channel(number, from, amount); });
 
 /// A snapshot that is not complete here.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 struct Recording {
     number: u32,
     /// Money that came so far on channels whose marker has not come.
@@ -64,7 +64,7 @@ struct Recording {
 type Act = Actions<Message, Event>;
 
 /// A branch of the bank.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Branch {
     me: NodeId,
     nodes: u32,
@@ -288,12 +288,19 @@ pub fn payments(log: &Log<Event>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explore::{Channels, Explored, explore};
+    use super::super::explore::{Channels, Counted, Explored, World, explore};
     use super::*;
     use crate::order::report::StampSource;
 
-    /// Three branches with 10 each, two payments and one snapshot, in every interleaving. What is remembered: accounts and
-    /// channels recorded, and the money on them.
+    /// Accounts and channels recorded, the money on them, and what each process knew when it recorded its own.
+    #[derive(Clone, PartialEq, Hash, Debug)]
+    struct Memory {
+        pieces: u32,
+        money: u64,
+        cut: Vec<Option<Vec<u32>>>,
+    }
+
+    /// Three branches with 10 each, two payments and one snapshot, in every interleaving.
     fn explored(channels: Channels) -> Explored {
         let branch = |me: u32| {
             let stamper = Stamper::new(StampSource::LamportLogical, NodeId(me), Nanos::MAX);
@@ -302,23 +309,32 @@ mod tests {
                 1 => vec![Command::Pay(NodeId(0), 4)],
                 _ => Vec::new(),
             };
-            (Branch::new(NodeId(me), 3, stamper, 10), commands)
+            (Counted::new(Branch::new(NodeId(me), 3, stamper, 10), NodeId(me), 3), commands)
         };
-        let observe = |(recorded, money): &mut (u32, u64), _, event: &Event| {
+        let observe = |memory: &mut Memory, node: NodeId, (vector, event): &(Vec<u32>, Event)| {
             if let Event::Recorded(_, amount) | Event::Channel(_, _, amount) = event {
-                (*recorded, *money) = (*recorded + 1, *money + amount);
+                (memory.pieces, memory.money) = (memory.pieces + 1, memory.money + amount);
             }
-            Ok(())
+            if let Event::Recorded(..) = event {
+                memory.cut[node.0 as usize] = Some(vector.clone());
+            }
+            let parts = || memory.cut.iter().enumerate().filter_map(|(node, part)| Some((node, part.as_ref()?)));
+            let open = parts().any(|(one, cut)| parts().any(|(_, other)| other[one] > cut[one]));
+            if open { Err(format!("the cut is open: {memory:?}")) } else { Ok(()) }
         };
-        let judge = |memory: &(u32, u64)| if *memory == (9, 30) { Ok(()) } else { Err(format!("{memory:?}")) };
-        explore((0..3).map(branch).collect(), channels, (0, 0), observe, judge)
+        let judge = |memory: &Memory, _: &[NodeId]| {
+            if (memory.pieces, memory.money) == (9, 30) { Ok(()) } else { Err(format!("{memory:?}")) }
+        };
+        let memory = Memory { pieces: 0, money: 0, cut: vec![None; 3] };
+        explore(World::new((0..3).map(branch).collect(), channels, memory), observe, judge)
     }
 
     #[test]
-    fn markers_find_all_the_money_in_every_interleaving_of_fifo_channels_only() {
+    fn markers_find_all_the_money_on_a_closed_cut_in_every_interleaving_of_fifo_channels_only() {
         let found = explored(Channels::Fifo);
         assert_eq!(found.complaint, None);
-        assert!(found.states > 500 && found.ends > 0, "{found:?}");
-        assert!(explored(Channels::Unordered).complaint.is_some());
+        assert!(found.states > 500 && found.ends, "{found:?}");
+        let complaint = explored(Channels::Unordered).complaint;
+        assert!(complaint.is_some_and(|complaint| complaint.starts_with("the cut is open")));
     }
 }

@@ -18,7 +18,7 @@ use crate::order::{Stamp, Stamper};
 use crate::time::{Nanos, Synced, Time};
 
 /// A request; the number names it in the run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Request(pub u64);
 
 /// What the log holds.
@@ -33,7 +33,7 @@ pub enum Event {
 }
 
 /// A replica by the real-time test.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RealTime {
     me: NodeId,
     nodes: u32,
@@ -94,7 +94,7 @@ impl Process for RealTime {
 }
 
 /// An identifier in units of 1/N: number · N + replica. Its floor is the number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Identifier {
     /// The whole part.
     pub number: u64,
@@ -103,7 +103,7 @@ pub struct Identifier {
 }
 
 /// What replicas tell each other to agree on identifiers.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Message {
     /// Propose an identifier for this request.
     Ask(Request),
@@ -119,7 +119,7 @@ wire!(enum Message { 0 = Ask(request); 1 = Propose(request, identifier); 2 = Acc
 wire!(enum Event { 0 = Issued(request); 1 = Applied(request); 2 = TooLate(request); });
 
 /// A replica that generates identifiers.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Generating {
     me: NodeId,
     nodes: u32,
@@ -244,7 +244,7 @@ pub fn check(log: &Log<Event>) -> Findings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explore::{Channels, explore};
+    use super::super::explore::{Channels, World, explore};
     use super::*;
 
     #[test]
@@ -262,10 +262,11 @@ mod tests {
             }
             Ok(())
         };
-        let judge = |applied: &Vec<Vec<Request>>| {
+        let judge = |applied: &Vec<Vec<Request>>, _: &[NodeId]| {
             if applied.iter().all(|all| all.len() == 2) { Ok(()) } else { Err(format!("not everything: {applied:?}")) }
         };
-        let found = explore((0..3).map(replica).collect(), Channels::Unordered, vec![Vec::new(); 3], observe, judge);
+        let world = World::new((0..3).map(replica).collect(), Channels::Unordered, vec![Vec::new(); 3]);
+        let found = explore(world, observe, judge);
         assert_eq!(found.complaint, None);
         assert!(found.states > 100, "{found:?}");
     }

@@ -21,7 +21,7 @@ use crate::order::{Stamp, Stamper, TotalOrder};
 use crate::time::{Nanos, Synced, Time};
 
 /// What replicas tell each other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Message {
     /// A command; and how many commands of the receiver the sender has.
     Command(Stamp, Reserve, u64),
@@ -50,7 +50,7 @@ wire!(enum Event { 0 = Issued(stamp); 1 = Applied(stamp, answer); 2 = Refused(fr
 type Act = Actions<Message, Event>;
 
 /// One replica with its user.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Hash, Debug)]
 pub struct Replica {
     me: NodeId,
     nodes: u32,
@@ -273,8 +273,65 @@ pub fn latency(delay: Nanos, skew: Nanos, others: impl IntoIterator<Item = (Nano
 
 #[cfg(test)]
 mod tests {
+    use super::super::explore::{Channels, Explored, Pace, World, explore};
     use super::*;
+    use crate::order::report::StampSource;
     use crate::workload::{Entry, What};
+
+    /// What each replica carried out, and what it has received.
+    type Memory = Vec<(Vec<(Stamp, Answer)>, Vec<Stamp>)>;
+
+    fn observe(memory: &mut Memory, node: NodeId, event: &Event) -> Result<(), String> {
+        match event {
+            Event::Issued(_) | Event::Refused(_) => {}
+            Event::Held(stamp) => memory[node.0 as usize].1.push(*stamp),
+            Event::Applied(stamp, answer) => {
+                let place = memory[node.0 as usize].0.len();
+                memory[node.0 as usize].0.push((*stamp, *answer));
+                if memory.iter().filter_map(|(applied, _)| applied.get(place)).any(|other| *other != (*stamp, *answer))
+                {
+                    return Err(format!("replicas differ: {memory:?}"));
+                }
+            }
+            Event::Acknowledged(stamp) => {
+                let has = |(other, (_, held)): (u32, &(_, Vec<Stamp>))| NodeId(other) == node || held.contains(stamp);
+                if !(0..).zip(memory.iter()).all(has) {
+                    return Err(format!("{stamp:?} is acknowledged: {memory:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Replicas that issue so many commands each for one seat, and beat `beats` times.
+    fn explored(commands: &[usize], beats: i64, source: StampSource, channels: Channels) -> Explored {
+        let nodes = commands.len() as u32;
+        let replica = |(commands, me): (&usize, u32)| {
+            let stamper = Stamper::new(source, NodeId(me), Nanos::MAX);
+            let first = Time::from_nanos(1);
+            let replica = Replica::new(NodeId(me), nodes, stamper, Airline::new(1), first, Nanos(1));
+            (replica, vec![Reserve(u64::from(me)); *commands])
+        };
+        let replicas = commands.iter().zip(0..).map(replica).collect();
+        let world = World::new(replicas, channels, vec![Default::default(); commands.len()]);
+        explore(World { pace: Pace::Any { until: Time::from_nanos(beats) }, ..world }, observe, |_, _| Ok(()))
+    }
+
+    #[test]
+    fn every_interleaving_gives_every_replica_the_same_commands_and_answers_in_the_same_order() {
+        let cases = [
+            (StampSource::LamportLogical, &[2, 1][..], 2),
+            (StampSource::Hlc, &[2, 1], 2),
+            (StampSource::Ntp, &[1, 1, 0], 1),
+        ];
+        for (source, commands, beats) in cases {
+            let found = explored(commands, beats, source, Channels::Fifo);
+            assert_eq!(found.complaint, None, "{source:?}: {:?}", found.path);
+            assert!(found.ends && found.states > 10_000, "{source:?}: {}", found.states);
+            let complaint = explored(commands, beats, source, Channels::Unordered).complaint;
+            assert!(complaint.is_some_and(|complaint| complaint.contains("replicas differ")), "{source:?}");
+        }
+    }
 
     fn log(events: &[(u32, Event)]) -> Log<Event> {
         let entry = |(at, (node, event)): (i64, &(u32, Event))| Entry {
@@ -301,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_later_stamp_alone_acknowledges_nothing() {
-        let stamper = Stamper::new(crate::order::report::StampSource::LamportLogical, NodeId(0), Nanos::MAX);
+        let stamper = Stamper::new(StampSource::LamportLogical, NodeId(0), Nanos::MAX);
         let mut replica = Replica::new(NodeId(0), 2, stamper, Airline::new(9), Time::MAX, Nanos(1));
         let mut after = |input| {
             let mut act = Actions::default();

@@ -1,13 +1,10 @@
 //! The clocks that are measured.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::SERVER;
 use super::condition::{Condition, node};
 use super::limit::{Limit, Model};
 use crate::clock::{Clock, Corridor, Ntp, Radclock, Regression, ntp};
-use crate::names::by_name;
+use crate::names::named;
 
 /// ntpd's own range: from 64 s (minpoll 6) to 1024 s (maxpoll 10).
 const MOST_EXPONENT: u8 = 4;
@@ -62,16 +59,4 @@ impl Contender {
     }
 }
 
-impl fmt::Display for Contender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Contender {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        by_name(Self::ALL, Self::name, "clock of the yardstick", text)
-    }
-}
+named!(Contender, "clock of the yardstick");

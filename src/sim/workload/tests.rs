@@ -205,7 +205,7 @@ fn a_ring_of_eight_needs_the_diameter_that_is_left_after_a_failure() {
 /// Every conduct of every traitor against either order: the worst that came of it.
 fn all_battles(generals: u32, scheme: Scheme, conducts: u64) -> Vec<Findings> {
     let world = Terms { nodes: generals, eps: ms(1), ..terms() };
-    let round = real_time::hop(world.longest_delay(), world.eps, 0);
+    let round = byzantine::round(world.longest_delay(), world.eps, 0);
     let agreed = byzantine::Terms { generals, traitors: 1, scheme, start: Time::ZERO, round };
     let mut found = Vec::new();
     for order in [Order::Attack, Order::Retreat] {
