@@ -195,12 +195,14 @@ fn never_back(run: &AgentRun) -> Option<String> {
         Record::Changed(Algorithm::Lamport, change) => Some((change.reading.line, change.stepped)),
         _ => None,
     });
-    let goes_on = |((before, _), (next, stepped)): &((Line<Local, Synced>, bool), (Line<Local, Synced>, bool))| {
+    let goes_on = |before: &Line<Local, Synced>, next: &Line<Local, Synced>, stepped| {
         let expected = before.at(next.start);
-        if *stepped { next.value > expected } else { next.value == expected }
+        if stepped { next.value > expected } else { next.value == expected }
     };
     let mut pairs = lines.clone().zip(lines.skip(1));
-    pairs.find(|pair| !goes_on(pair)).map(|pair| format!("lamport went back, or stepped and did not say so: {pair:?}"))
+    pairs
+        .find(|((one, _), (next, stepped))| !goes_on(one, next, *stepped))
+        .map(|pair| format!("lamport went back, or stepped and did not say so: {pair:?}"))
 }
 
 /// Messages of an arc are numbered without gaps, and what was received was sent, and is taken once by each boot.
