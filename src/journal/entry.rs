@@ -38,7 +38,7 @@ pub struct Header {
 impl Header {
     /// What the node told its clocks at their birth.
     pub fn clock_settings(&self) -> clock::Settings {
-        let RunConfig { reference, tau, probe_pairs, arcs, .. } = &self.run;
+        let RunConfig { nodes, reference, tau, probe_pairs, arcs, .. } = &self.run;
         let peers = arcs.iter().filter(|(arc, _)| arc.to == self.node).count() as u32;
         clock::Settings {
             node: self.node,
@@ -47,6 +47,7 @@ impl Header {
             pair_gap: *probe_pairs,
             kappa: self.kappa_ppb,
             peers,
+            nodes: *nodes,
         }
     }
 }

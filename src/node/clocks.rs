@@ -28,7 +28,7 @@ impl Clocks {
         let others = running.iter().filter(is_other).filter_map(|algorithm| clock::new(algorithm, settings));
         Self {
             running,
-            lamport: running.contains(Algorithm::Lamport).then(Lamport::default),
+            lamport: running.contains(Algorithm::Lamport).then(|| Lamport::new(settings)),
             ntp: running.contains(Algorithm::Ntp).then(|| Ntp::new(ntp::Settings::of(settings))),
             others: others.collect(),
             hlc: Hlc::new(MAX_AHEAD.min(plausible)),

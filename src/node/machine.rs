@@ -38,8 +38,9 @@ impl Node {
         let slots = (0..).map(slot).take(peers.len()).collect();
         let mut by_id: Vec<(NodeId, u32)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
         by_id.sort_unstable();
-        let Config { node, reference, tau: poll, pair_gap, kappa, clocks, .. } = config;
-        let settings = clock::Settings { node, reference, poll, pair_gap, kappa, peers: config.peers.len() as u32 };
+        let Config { node, nodes, reference, tau: poll, pair_gap, kappa, clocks, .. } = config;
+        let peer_count = config.peers.len() as u32;
+        let settings = clock::Settings { node, reference, poll, pair_gap, kappa, peers: peer_count, nodes };
         let clocks = Clocks::new(clocks, &settings, config.plausible);
         let began = Output::Record(Record::Mark(at, Mark::ProbingBegan));
         let mut node = Self {

@@ -300,6 +300,7 @@ impl Machine {
         let peers = run.arcs.iter().filter(|(arc, _)| arc.to == self.id).map(|(arc, given)| (arc.from, given.mu));
         Config {
             node: self.id,
+            nodes: run.nodes,
             boot: self.boot,
             peers: peers.collect(),
             tau: run.tau,

@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
         "names time length real affine ids topology model probe clock causal node order workload trial theory journal \
          analysis",
     ),
-    ("robustness", "names time ids model analysis node sim"),
+    ("robustness", "names time ids model clock node analysis sim"),
     ("sweep", "names time ids topology trial theory journal analysis report model sim"),
     (
         "host",

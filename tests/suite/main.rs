@@ -43,6 +43,7 @@ mod security;
 mod simulated;
 mod simulations;
 mod stability;
+mod stated_bounds;
 mod strangers;
 mod streamed;
 mod swarm;
