@@ -133,3 +133,52 @@ fn two_largest(heard: &[&Heard]) -> Nanos {
     });
     largest + second
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Ppb;
+
+    const TERMS: Terms = Terms { clocks: 4, faults: 1, period: Nanos::from_seconds(8), oldest: Nanos::from_seconds(9) };
+    const STAYS: Correction = Correction { by: Nanos::ZERO, pull: Nanos::ZERO, remains: (1, 2), within: Nanos::MAX };
+
+    /// A round that ends after so many seconds, without drift and with reading errors of 10 ns; what is stated, in ns.
+    fn round(agreement: &mut Agreement, s: i64, ahead: &[i64], correction: &Correction) -> Option<i64> {
+        let heard = |ahead: &i64| Heard { ahead: Nanos(*ahead), error: Nanos(10), age: Nanos::ZERO };
+        let heard: Vec<Heard> = ahead.iter().map(heard).collect();
+        let at = Time::ZERO + Nanos::from_seconds(s);
+        let bound = agreement.close(at, &heard, correction, (&TERMS, Kappa::own(Ppb(0))));
+        bound.map(|bound| bound.initial.0)
+    }
+
+    /// Doubt is 10 + 8, eps 10 + 10 and what roundings of kappa's 1 ppb make of nine seconds, 9; twice x is 58.
+    #[test]
+    fn the_furthest_reading_less_the_move_and_two_moves_of_others_are_stated() {
+        let mut agreement = Agreement::default();
+        assert_eq!(round(&mut agreement, 8, &[300, -100, 40], &STAYS), Some(300 + 18 + 58 + 8));
+        let moves = Correction { by: Nanos(200), ..STAYS };
+        assert_eq!(round(&mut Agreement::default(), 8, &[300, -100, 40], &moves), Some(100 + 18 + 200 + 58 + 8));
+        let pulled = Correction { pull: Nanos(1_000), ..STAYS };
+        assert_eq!(round(&mut Agreement::default(), 8, &[300, -100, 40], &pulled), Some(300 + 18 + 2_058 + 8));
+    }
+
+    #[test]
+    fn a_liar_widens_what_is_stated_until_the_others_must_be_nearer_than_it_is() {
+        let mut agreement = Agreement::default();
+        let mut stated = |s| round(&mut agreement, s, &[30, -20, 1_000_000], &STAYS);
+        assert!(stated(8).is_some_and(|stated| stated > 1_000_000), "anybody may be right");
+        let later: Vec<i64> = (2..12).filter_map(|turn| stated(8 * turn)).collect();
+        assert!(later.is_sorted_by(|one, next| one >= next) && later[9] < 200, "{later:?}");
+    }
+
+    #[test]
+    fn more_than_f_that_are_far_away_are_measured_anew_and_more_than_f_missing_say_nothing() {
+        let mut agreement = Agreement::default();
+        (1..9).for_each(|turn| _ = round(&mut agreement, 8 * turn, &[30, -20, 10], &STAYS));
+        let split = round(&mut agreement, 72, &[30, 900_000, 900_010], &STAYS);
+        assert!(split.is_some_and(|stated| stated > 900_000), "{split:?}");
+        assert!(round(&mut agreement, 80, &[30, 10], &STAYS).is_some(), "one is missing");
+        assert_eq!(round(&mut agreement, 88, &[30], &STAYS), None);
+        assert_eq!(round(&mut agreement, 96, &[i64::from(u32::MAX) * 2, 10, 20], &STAYS), None, "rounds are apart");
+    }
+}

@@ -123,3 +123,53 @@ impl Bracket {
         Some(ErrorBound { initial, growth })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::testing::settings;
+    use crate::probe::{Claims, Point};
+
+    /// An exchange with `peer` from t1 to t4, whose clock reads `shown` when it answers, `residence` after it was asked.
+    fn add(mesh: &mut Bracket, peer: u32, [t1, t4]: [i64; 2], shown: i64, residence: i64) {
+        let point = |ns: i64| Point { user: Time::from_nanos(ns), wire: None };
+        let claim = Claim { reading: Time::from_nanos(shown), ..Claim::default() };
+        let (t2, t3) = (point(7_000), point(7_000 + residence));
+        let exchange = Exchange { peer: NodeId(peer), t1: point(t1), t2, t3, t4: point(t4), claims: Claims::none() };
+        mesh.add(&exchange, &claim, Nanos::ZERO);
+    }
+
+    fn bound(mesh: &Bracket, at: i64) -> Option<i64> {
+        mesh.bound(Time::from_nanos(at), Nanos::ZERO).map(|bound| bound.initial.0)
+    }
+
+    #[test]
+    fn between_what_all_peers_can_show_lies_every_clock() {
+        let mut mesh = Bracket::new(&settings(0, 2));
+        add(&mut mesh, 1, [0, 100], 1_000, 10);
+        assert_eq!(bound(&mesh, 100), None, "the other was not heard");
+        add(&mut mesh, 2, [20, 80], -500, 0);
+        // At t1 the first showed no more than 1000 - 10, at t4 the second no less than -500 - 80; each 17 of roundings.
+        assert_eq!(bound(&mesh, 80), Some(990 + 17));
+        let own_is_ahead = mesh.bound(Time::from_nanos(80), Nanos(3_000)).map(|bound| bound.initial.0);
+        assert_eq!(own_is_ahead, Some(3_000 + 580 + 17));
+        let later = bound(&mesh, 1_000_000_080).expect("still");
+        assert!((990 + 17 + 100_000..990 + 17 + 100_100).contains(&later), "2 kappa, 100 us a second: {later}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_believed_at_once() {
+        let mut mesh = Bracket::new(&settings(0, 1));
+        add(&mut mesh, 1, [0, 100], 1_000_000, 0);
+        assert!(bound(&mesh, 100).is_some_and(|bound| (1_000_000..1_000_100).contains(&bound)));
+        add(&mut mesh, 1, [200, 300], -5_000_000, 0);
+        assert!(bound(&mesh, 300).is_some_and(|bound| (5_000_000..5_001_000).contains(&bound)));
+    }
+
+    #[test]
+    fn who_is_not_linked_to_all_says_nothing() {
+        let mut mesh = Bracket::new(&Settings { nodes: 3, ..settings(0, 1) });
+        add(&mut mesh, 1, [0, 100], 1_000, 10);
+        assert_eq!((bound(&mesh, 100), mesh.seen.len()), (None, 0));
+    }
+}

@@ -21,7 +21,7 @@
 //! Inputs: messages (reading in ns, highest echo in the counter, the longest D heard of in the root delay, what a clock
 //! may drift in a round in the root dispersion), and exchanges for the delay. Output: a reading in ns, set in a step at each
 //! round, in either direction, and an [`ErrorBound`] on its distance to every correct clock, at all times until the next
-//! round: the precision, with D and kappa as they were met with in this round and the one before ([`mod@waits`]).
+//! round: the precision, with D and kappa as they were met with in this round and the one before (`waits.rs`).
 //! It is stated from the second of two rounds in a row on, and withdrawn where a round takes longer than it can or more than
 //! f peers are silent. Assumed: a complete graph of which at most f = ⌊(n−1)/3⌋
 //! nodes are faulty, readings from zero on. Cost a message: two sorts of as many numbers as there are peers. Departures: alpha is the
