@@ -64,6 +64,7 @@ fn header(world: &World, node: u32) -> Header {
             topology: "circulant".to_owned(),
             arcs: Vec::new(),
             tau: Nanos::from_millis(100),
+            probe_pairs: None,
             measured: None,
             reference: NodeId(0),
             plausible: Nanos::from_seconds(1),

@@ -15,7 +15,7 @@ use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::length::Length;
 use skewbench::model::oscillator;
-use skewbench::probe::Key;
+use skewbench::probe::{Key, pair};
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
 
@@ -49,6 +49,10 @@ pub struct Args {
     /// Probe period: each agent asks each of its peers once a period
     #[arg(long, default_value = "100ms", value_name = "SPAN", allow_hyphen_values = true)]
     tau: Nanos,
+    /// Send a second request so long after each, such as 20us: by how far the gap changes on its way, the Huygens clock
+    /// tells which pairs met a queue [default: single requests]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    probe_pairs: Option<Nanos>,
     /// Drifts are spread evenly over [-x, +x] parts per million and dealt to the agents by the seed
     #[arg(long, default_value_t = 50.0, value_name = "PPM", allow_hyphen_values = true)]
     drift_ppm: f64,
@@ -151,6 +155,23 @@ impl Args {
             mu: self.mu,
             distance: self.distance,
         };
+        let topology = self.shaped(settings)?;
+        self.pairs(&topology)?;
+        Ok(topology)
+    }
+
+    /// The gap of coded pairs: the second request of one goes out before the next slot of any agent.
+    fn pairs(&self, topology: &Topology) -> Result<Option<Nanos>> {
+        let peers = |node| topology.arcs().filter(|(arc, _)| arc.to == NodeId(node)).count();
+        let most = (0..self.nodes).map(peers).max().unwrap_or(0);
+        let refused = |mend| {
+            let gap = self.probe_pairs.unwrap_or_default();
+            Malformed(format!("--probe-pairs {gap}: {mend}")).into()
+        };
+        pair::checked(self.probe_pairs, self.tau, most).map_err(refused)
+    }
+
+    fn shaped(&self, settings: Impairment) -> Result<Topology> {
         match self.topology.as_str() {
             "full" => Ok(Topology::full(self.nodes, settings)),
             "ring" => Ok(Topology::ring(self.nodes, settings)),
@@ -188,6 +209,7 @@ impl Args {
                 topology: topology.name().to_owned(),
                 arcs: topology.arcs().collect(),
                 tau: self.tau,
+                probe_pairs: self.pairs(topology)?,
                 measured: Some(measured),
                 reference: NodeId(self.reference),
                 plausible: PLAUSIBLE,

@@ -32,9 +32,11 @@ fn codec() -> Codec {
 fn config() -> Config {
     Config {
         node: NodeId(0),
+        nodes: 3,
         boot: BootId(1),
         peers: vec![(NodeId(1), Nanos(0)), (NodeId(2), Nanos(1_000))],
         tau: Nanos::from_millis(10),
+        pair_gap: Some(Nanos::from_micros(20)),
         phase: Nanos(7),
         reference: NodeId(1),
         kappa: Ppb(50_000),

@@ -25,6 +25,7 @@ pub fn of(run_id: &str, config: &RunConfig, spans: &BTreeMap<NodeId, Span<'_>>) 
         topology: config.topology.clone(),
         diameter: diameter(config),
         tau: config.tau,
+        probe_pairs: config.probe_pairs,
         reference: config.reference,
         hosts: crowds.len() as u32,
         cores: hosts().map(|host| host.cores).min().unwrap_or(0),

@@ -51,6 +51,7 @@ fn config(nodes: u32) -> RunConfig {
         topology: "full".into(),
         arcs: Topology::full(nodes, Impairment::default()).arcs().collect(),
         tau: Nanos::from_millis(100),
+        probe_pairs: None,
         measured: Some(Nanos::from_seconds(10)),
         reference: NodeId(0),
         plausible: Nanos::from_seconds(60),

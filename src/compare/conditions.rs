@@ -41,6 +41,8 @@ pub struct RunConditions {
     pub agents: u32,
     /// Probe period.
     pub tau: Nanos,
+    /// How far apart the requests of a pair are, if they are paired.
+    pub probe_pairs: Option<Nanos>,
     /// What the topology is called, for people.
     pub topology: String,
     /// What it is.
@@ -62,6 +64,7 @@ impl RunConditions {
             nodes: facts.nodes,
             agents: facts.agents,
             tau: facts.tau,
+            probe_pairs: facts.probe_pairs,
             topology: facts.topology.clone(),
             arcs: summary.arcs.iter().map(|row| row.arc).collect(),
             duration: summary.duration,
@@ -105,6 +108,11 @@ fn of_runs(base: &RunConditions, other: &RunConditions) -> Vec<String> {
     if base.tau != other.tau {
         differ("tau", base.tau.to_string(), other.tau.to_string());
     }
+    if base.probe_pairs != other.probe_pairs {
+        let text =
+            |run: &RunConditions| run.probe_pairs.map_or_else(|| "none".to_owned(), |gap| format!("{gap} apart"));
+        differ("pairs of probes", text(base), text(other));
+    }
     if base.arcs != other.arcs {
         let text = |run: &RunConditions| format!("{} with {} arcs", run.topology, run.arcs.len());
         differ("topology", text(base), text(other));
@@ -140,6 +148,7 @@ mod tests {
             nodes: 3,
             agents: 3,
             tau: Nanos::from_millis(100),
+            probe_pairs: None,
             topology: "full".into(),
             arcs: BTreeSet::from([Arc { from: NodeId(0), to: NodeId(1) }]),
             duration: Some(Nanos::from_seconds(10)),
@@ -160,6 +169,8 @@ mod tests {
         assert_eq!(refused(|run| run.nodes = 5), ["nodes: 3 against 5"]);
         assert_eq!(refused(|run| run.agents = 2), ["nodes with a journal: 3 against 2"]);
         assert_eq!(refused(|run| run.tau = Nanos::from_millis(10)), ["tau: 100ms against 10ms"]);
+        let paired = refused(|run| run.probe_pairs = Some(Nanos::from_micros(20)));
+        assert_eq!(paired, ["pairs of probes: none against 20us apart"]);
         assert_eq!(refused(|run| run.arcs.clear()), ["topology: full with 1 arcs against full with 0 arcs"]);
         assert_eq!(refused(|run| run.duration = Some(Nanos::from_seconds(11))), ["duration: 10s against 11s"]);
         assert_eq!(refused(|run| run.duration = None), ["duration: 10s against unknown"]);

@@ -103,7 +103,7 @@ impl Jitter {
 }
 
 /// Exponential with mean one.
-fn exponential(rng: &mut Rng) -> f64 {
+pub(super) fn exponential(rng: &mut Rng) -> f64 {
     -ln(1.0 - rng.unit())
 }
 

@@ -5,9 +5,11 @@ pub mod link;
 pub mod normal;
 pub mod oscillator;
 pub mod path;
+pub mod queue;
 pub mod rng;
 
 pub use jitter::Jitter;
 pub use oscillator::Oscillator;
 pub use path::Path;
+pub use queue::Queue;
 pub use rng::{Purpose, Rng};

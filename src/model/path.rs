@@ -2,6 +2,7 @@
 //! is remembered between messages, so that no message shifts what another one meets.
 
 use super::jitter::{Bursts, Jitter};
+use super::queue::Queue;
 use super::rng::{Purpose, Rng};
 use crate::ids::Arc;
 use crate::time::Nanos;
@@ -17,6 +18,8 @@ pub struct Path {
     pub jitter: Jitter,
     /// When still more is added.
     pub bursts: Option<Bursts>,
+    /// What messages wait behind.
+    pub queue: Option<Queue>,
     /// Share of copies that are lost, 0 to 1.
     pub loss: f64,
     /// Share of messages of which a second copy is under way, 0 to 1.
@@ -38,6 +41,7 @@ impl Path {
             delay,
             jitter: Jitter::Constant { span: Nanos::ZERO },
             bursts: None,
+            queue: None,
             loss: 0.0,
             duplication: 0.0,
             routes: Vec::new(),
@@ -64,7 +68,8 @@ impl Path {
         let doubled = happens(&mut rng, self.duplication);
         let cut = self.cuts.iter().any(|(from, until)| (*from..*until).contains(&after));
         let loss = self.loss_at(after);
-        let base = self.minimum(after) + self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(stream, after));
+        let crowd = self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(stream, after));
+        let base = self.minimum(after) + crowd + self.queue.map_or(Nanos::ZERO, |queue| queue.wait(stream, after));
         let mut fate = || {
             let lost = happens(&mut rng, loss);
             let delay = base + self.jitter.draw(&mut rng);
@@ -72,6 +77,18 @@ impl Path {
         };
         let first = fate();
         [first, if doubled { fate() } else { None }]
+    }
+
+    /// The delay of message `id` on a connection that is kept up: nothing is lost or doubled, and what is sent during a cut
+    /// leaves when that is over. What resending takes beside is not modelled.
+    pub fn held(&self, id: u64, after: Nanos) -> Nanos {
+        let mut leaves = after;
+        while let Some((_, until)) = self.cuts.iter().find(|(from, until)| (*from..*until).contains(&leaves)) {
+            leaves = *until;
+        }
+        let mut rng = Rng::stream(self.stream, Purpose::Link, id);
+        let bursts = self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(self.stream, leaves));
+        (leaves - after) + self.minimum(leaves) + bursts + self.jitter.draw(&mut rng)
     }
 
     /// The share of copies that is lost of what is sent `after` the run's start.
@@ -124,6 +141,13 @@ mod tests {
         let at = |after| path.deliveries(1, Nanos(after)).next();
         assert_eq!([at(9), at(10), at(20), at(30)], [Some(Nanos(1_000)), Some(Nanos(500)), None, Some(Nanos(500))]);
         assert_eq!(path.least(), Nanos(500));
+    }
+
+    #[test]
+    fn a_connection_loses_nothing_and_waits_for_cuts() {
+        let cuts = vec![(Nanos(20), Nanos(30)), (Nanos(30), Nanos(50))];
+        let path = Path { cuts, loss: 0.9, duplication: 0.9, routes: vec![(Nanos(40), Nanos(500))], ..path() };
+        assert_eq!([19, 20, 35, 50].map(|after| path.held(7, Nanos(after)).0), [1_000, 530, 515, 500]);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Purpose {
     Users = 15,
     /// By how much a disturbed clock's frequency changes.
     Disturbance = 16,
+    /// When an arc is busy, and with what.
+    Queue = 17,
 }
 
 /// A SplitMix64 generator.

@@ -12,6 +12,7 @@ mod machine;
 mod peer;
 pub mod record;
 pub mod replay;
+mod requests;
 mod sink;
 mod window;
 
@@ -30,6 +31,8 @@ pub use window::{Arrival, Seen};
 pub struct Config {
     /// The node itself.
     pub node: NodeId,
+    /// How many nodes the mesh has, itself among them, as far as it was told.
+    pub nodes: u32,
     /// This start of it.
     pub boot: BootId,
     /// The nodes it is linked to, each with the known minimum delay from there to here that every message is credited
@@ -37,6 +40,8 @@ pub struct Config {
     pub peers: Vec<(NodeId, Nanos)>,
     /// The probe period: one request a period to each peer.
     pub tau: Nanos,
+    /// How long after a request a second one follows on the same arc (a coded pair); `None` sends single requests.
+    pub pair_gap: Option<Nanos>,
     /// Where in the period the grid lies, from the birth on; peers are spread evenly over the period.
     pub phase: Nanos,
     /// The node that the NTP-style clocks follow.

@@ -4,6 +4,8 @@
 //! t4 was read from, truth how far the reference is ahead of H. Figures are over the second half of a pair's exchanges,
 //! when clocks have settled, and of those over the ones with truth.
 
+use std::ops::RangeInclusive;
+
 use super::{Pair, Recording, Sample};
 use crate::affine::{offset, shifted};
 use crate::causal::hlc::MAX_AHEAD;
@@ -12,6 +14,7 @@ use crate::certify::pairwise;
 use crate::certify::{Delay, Message};
 use crate::clock::{self, Clock, Free};
 use crate::ids::{Algorithm, NodeId};
+use crate::probe::pair;
 use crate::time::{Local, Nanos, Ppb, Synced, Time};
 use crate::yardstick::SERVER;
 use crate::yardstick::follow::{Follower, exchange};
@@ -21,6 +24,10 @@ use crate::yardstick::measure::{Size, second_half};
 const NODE: NodeId = NodeId(SERVER.0 + 1);
 /// The poll interval of a pair with one exchange.
 const USUAL_POLL: Nanos = Nanos::from_seconds(1);
+/// Share of the requests that are the second of a pair, if there are pairs, in per cent: some may be lost.
+const PAIRED_PER_CENT: RangeInclusive<usize> = 25..=60;
+/// Pairs are farther from each other than their two requests by this factor at least.
+const APART: i64 = 8;
 /// The name of the row of what is proved.
 pub const CERTIFICATE: &str = "certificate";
 /// Progress is told so often.
@@ -47,7 +54,7 @@ pub struct Judged {
     pub samples: usize,
     /// How many of them count: of the second half those with truth.
     pub judged: usize,
-    /// The median distance of their t1.
+    /// The median distance of their t1, or of the first t1 of each pair.
     pub poll: Nanos,
     /// After how many exchanges the certificate's interval was empty: the stamps then contradict the assumed kappa.
     pub contradicted: usize,
@@ -86,8 +93,8 @@ pub fn judge(recording: &Recording, kappa: Ppb, mut tell: impl FnMut(f64)) -> Ve
 
 fn judge_pair(pair: &Pair, samples: &[Sample], kappa: Ppb, step: &mut impl FnMut()) -> Judged {
     let course = Course::of(samples);
-    let poll = course.poll();
-    let settings = clock::Settings { node: NODE, reference: SERVER, poll, kappa, peers: 1 };
+    let Rhythm { poll, pair_gap } = Rhythm::of(&course.asks);
+    let settings = clock::Settings { node: NODE, reference: SERVER, poll, pair_gap, kappa, peers: 1, nodes: 2 };
     let led = Algorithm::ALL.into_iter().filter_map(|algorithm| {
         let shown = course.lead_any(algorithm, &settings, step)?;
         Some(course.outcome(algorithm.name(), &shown))
@@ -100,11 +107,38 @@ fn judge_pair(pair: &Pair, samples: &[Sample], kappa: Ppb, step: &mut impl FnMut
     Judged { pair: pair.clone(), samples: samples.len(), judged, poll, contradicted: contradicted.count(), outcomes }
 }
 
-/// The median distance between neighbours, the lower one of two.
-fn median_distance(sorted: &[Time<Local>]) -> Option<Nanos> {
-    let mut distances: Vec<Nanos> = sorted.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    distances.sort_unstable();
-    distances.get(distances.len().saturating_sub(1) / 2).copied()
+/// When requests were sent: the median period and, where they came in pairs, the median gap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Rhythm {
+    poll: Nanos,
+    pair_gap: Option<Nanos>,
+}
+
+impl Rhythm {
+    /// Of the requests in order. They are pairs if about half of them come very soon after the one before.
+    fn of(asks: &[Time<Local>]) -> Self {
+        let distances: Vec<Nanos> = asks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let near = |distance: &Nanos| *distance <= pair::LONGEST;
+        let seconds: Vec<Nanos> = distances.iter().copied().filter(near).collect();
+        let first =
+            asks.iter().take(1).chain(asks.iter().skip(1).zip(&distances).filter(|(_, d)| !near(d)).map(|(at, _)| at));
+        let firsts: Vec<Time<Local>> = first.copied().collect();
+        let apart = median(firsts.windows(2).map(|pair| pair[1] - pair[0]).collect());
+        let paired = apart.zip(median(seconds.clone())).filter(|(poll, gap)| {
+            let share = PAIRED_PER_CENT.contains(&(100 * seconds.len() / asks.len()));
+            share && *gap > Nanos::ZERO && gap.times(APART) <= *poll
+        });
+        match paired {
+            Some((poll, gap)) => Self { poll, pair_gap: Some(gap) },
+            None => Self { poll: median(distances).unwrap_or(USUAL_POLL).max(Nanos(1)), pair_gap: None },
+        }
+    }
+}
+
+/// The lower one of two.
+fn median(mut all: Vec<Nanos>) -> Option<Nanos> {
+    all.sort_unstable();
+    all.get(all.len().saturating_sub(1) / 2).copied()
 }
 
 impl Course {
@@ -113,10 +147,6 @@ impl Course {
         let mut arrivals = samples.to_vec();
         arrivals.sort_by_key(|sample| sample.stamps[3]);
         Self { asks: samples.iter().map(|sample| sample.stamps[0]).collect(), arrivals }
-    }
-
-    fn poll(&self) -> Nanos {
-        median_distance(&self.asks).unwrap_or(USUAL_POLL).max(Nanos(1))
     }
 
     /// What a clock of `algorithm` shows after each exchange; `None` for a host's own system clock, of which there are no
@@ -208,5 +238,34 @@ impl Course {
             errors: (count > 0).then(|| Size::of(judged().map(|(error, _)| error))),
             coverage: states_bounds.then(|| held.count() as f64 / count as f64),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rhythm(asks_us: impl Iterator<Item = i64>) -> (Nanos, Option<Nanos>) {
+        let asks: Vec<Time<Local>> = asks_us.map(|us| Time::ZERO + Nanos::from_micros(us)).collect();
+        let Rhythm { poll, pair_gap } = Rhythm::of(&asks);
+        (poll, pair_gap)
+    }
+
+    #[test]
+    fn pairs_are_known_by_their_times() {
+        let second = 1_000_000;
+        let pairs = |lost: i64| (0..60).filter(move |k| k % 7 != lost).map(move |k| k / 2 * second + k % 2 * 20);
+        let found = (Nanos::from_seconds(1), Some(Nanos::from_micros(20)));
+        assert_eq!(rhythm(pairs(9)), found);
+        assert_eq!(rhythm(pairs(3)), found, "one exchange of seven is lost");
+        assert_eq!(rhythm((0..60).map(|k| k * second)), (Nanos::from_seconds(1), None));
+        assert_eq!(
+            rhythm((0..60).map(|k| k * 500)),
+            (Nanos::from_micros(500), None),
+            "a thousand a second and no pairs"
+        );
+        let bursts = (0..64).map(|k| k / 8 * 64 * second + k % 8 * 2 * second);
+        assert_eq!(rhythm(bursts), (Nanos::from_seconds(2), None), "ntpd's bursts of eight");
+        assert_eq!(rhythm([7].into_iter()), (USUAL_POLL, None));
     }
 }

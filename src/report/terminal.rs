@@ -2,6 +2,7 @@
 
 use super::cost::sentences;
 use super::loops;
+use super::played;
 use super::ruling;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
@@ -31,6 +32,7 @@ pub fn report(summary: &Summary) -> String {
         without_truth(summary),
         arcs(summary),
         ordering(summary),
+        played::lines(summary),
         claims(summary),
         events(summary),
         wrapped("loops    ", &format!("asymmetry of delays: {}", loops::sentence(&summary.loops, short))),
@@ -113,8 +115,9 @@ fn facts(summary: &Summary) -> String {
     let span = |span: Option<Nanos>| span.map_or_else(|| "unknown".to_owned(), short);
     let [user, kernel, hardware] = summary.exchanges();
     let mut text = wrapped("run      ", &format!("{}, seed {seed}, commit {}", facts.run_id, facts.git_commit));
+    let pairs = facts.probe_pairs.map_or_else(String::new, |gap| format!(" in pairs {gap} apart"));
     let mesh = format!(
-        "{} of {} nodes, {}, diameter {diameter}, tau {}, reference node {}",
+        "{} of {} nodes, {}, diameter {diameter}, tau {}{pairs}, reference node {}",
         facts.agents, facts.nodes, facts.topology, facts.tau, facts.reference
     );
     text += &wrapped("mesh     ", &mesh);

@@ -9,6 +9,7 @@ use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::model::Path;
 use crate::model::oscillator::Declaration;
+use crate::probe::pair;
 use crate::theory::cycles::{Weighted, negative_cycle};
 use crate::time::{Nanos, Ppb};
 use crate::topology::{self, Impairment};
@@ -77,11 +78,12 @@ impl World {
             let text = format!("topology: some of the {nodes} nodes cannot reach each other: add links");
             return Err(Refused(text));
         }
+        let probe_pairs = pairs(scenario, &paths)?;
         if scenario.runaway == Runaway::Refused {
             refuse_runaway(nodes, &paths, &links)?;
         }
         Ok(Self {
-            run: run_config(scenario, seed, &links),
+            run: RunConfig { probe_pairs, ..run_config(scenario, seed, &links) },
             seed,
             duration: scenario.duration,
             hosts: (0..nodes).map(|node| host(scenario, seed, node)).collect(),
@@ -118,6 +120,7 @@ fn paths(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Result<
         let path = Path {
             jitter: link.jitter,
             bursts: link.bursts,
+            queue: link.queue,
             loss: link.loss_share,
             duplication: link.duplicate_share,
             ..Path::new(seed, *arc, link.delay)
@@ -145,6 +148,15 @@ fn paths(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Result<
         }
     }
     Ok(paths)
+}
+
+/// The gap of coded pairs: the second request of one is sent before the next slot.
+fn pairs(scenario: &Scenario, paths: &BTreeMap<Arc, Path>) -> Result<Option<Nanos>, Refused> {
+    // Arcs are in the order of their senders.
+    let senders: Vec<NodeId> = paths.keys().map(|arc| arc.from).collect();
+    let most = senders.chunk_by(|a, b| a == b).map(<[NodeId]>::len).max().unwrap_or(0);
+    let refused = |mend| Refused(format!("probe_pairs = {}: {mend}", scenario.probe_pairs.unwrap_or_default()));
+    pair::checked(scenario.probe_pairs, scenario.tau, most).map_err(refused)
 }
 
 /// Credits that exceed the delays round some cycle make clocks run away, and every bound is void.
@@ -179,6 +191,7 @@ fn run_config(scenario: &Scenario, seed: u64, links: &BTreeMap<Arc, Link>) -> Ru
         topology: scenario.topology.name().to_owned(),
         arcs: links.iter().map(|(arc, link)| (*arc, told(link))).collect(),
         tau: scenario.tau,
+        probe_pairs: None,
         measured: Some(scenario.duration),
         reference: NodeId(scenario.reference),
         plausible: scenario.plausible,

@@ -26,9 +26,11 @@ fn node(id: u32, peer: u32) -> Node {
 fn running(id: u32, peer: u32, clocks: Algorithms) -> Node {
     let config = Config {
         node: NodeId(id),
+        nodes: 2,
         boot: BootId(5),
         peers: vec![(NodeId(peer), Nanos::ZERO)],
         tau: TAU,
+        pair_gap: None,
         phase: Nanos(1),
         reference: NodeId(1),
         kappa: Ppb(50_000),

@@ -85,6 +85,7 @@ fn run_config() -> RunConfig {
         topology: "full".to_owned(),
         arcs: Topology::full(2, Impairment::default()).arcs().collect(),
         tau: Nanos::from_millis(10),
+        probe_pairs: None,
         measured: None,
         reference: NodeId(0),
         plausible: Nanos::from_seconds(1_000),

@@ -31,6 +31,7 @@ fn header(node: u32, nodes: u32) -> Header {
             topology: "monstrous".into(),
             arcs: vec![arc(0, 1), arc(1, 0)],
             tau: Nanos::from_millis(100),
+            probe_pairs: None,
             measured: None,
             reference: NodeId(0),
             plausible: Nanos::from_seconds(1),

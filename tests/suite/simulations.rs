@@ -19,6 +19,7 @@ use crate::simulated::runs;
 const LIBRARY: &[(&str, i32)] = &[
     ("asymmetric", 0),
     ("bursts", 0),
+    ("busy", 0),
     ("byzantine", 1),
     ("chain", 0),
     ("contagion", 1),
@@ -27,6 +28,7 @@ const LIBRARY: &[(&str, i32)] = &[
     ("lan", 0),
     ("loss", 0),
     ("partition", 0),
+    ("price", 0),
     ("racing", 1),
     ("random", 0),
     ("route", 0),

@@ -10,13 +10,13 @@
 //! a corridor close in as 1/n.
 //!
 //! It is told nothing of the network. The least delay is part of the state; the mean jitter of each direction is
-//! learned from what is left over ([`jitter`]); the wander by seven beliefs side by side, each with its own ([`bank`]).
+//! learned from what is left over ([`jitter`]); the wander by ten beliefs side by side, each with its own ([`bank`]).
 //!
 //! Estimates: reference's clock − local clock, positive when the reference is ahead, and its rate. Inputs: exchanges
 //! with the reference (stamps, nanoseconds). Outputs: a [`Reading`] that slews, never jumps; the standard error of the
 //! offset ([`Clock::deviation`]); and an [`ErrorBound`] of the least delay plus four standard errors, the least delay
-//! since an asymmetry of the least delays up to all of the round trip cannot be seen by anybody. Cost: about 3 µs an
-//! exchange, 1 kB.
+//! since an asymmetry of the least delays up to all of the round trip cannot be seen by anybody. Cost: about 4 µs an
+//! exchange, 2 kB.
 //!
 //! # Assumptions, and what happens where they fail
 //! - *The least delays of both directions are equal.* Half of their difference is a constant error; the bound covers

@@ -8,12 +8,14 @@ use std::str::FromStr;
 use anyhow::Result;
 use serde::Deserialize;
 
+use super::order_config::{Around, OrderPlan, OrderSettings};
 use crate::host::control::AgentSetup;
 use crate::host::settings::{Cluster, host_and_port, loopback, refuse, required};
 use crate::host::spool::SpoolConfig;
 use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::length::Length;
+use crate::probe::pair;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
 
@@ -39,6 +41,8 @@ pub struct PeerSetting {
     pub mu: Nanos,
     /// How far away it is: no message from or to it is faster than light. No message is credited with it.
     pub distance: Option<Length>,
+    /// Where it listens for ordering connections, in a file only.
+    pub order: Option<String>,
 }
 
 impl FromStr for PeerSetting {
@@ -56,7 +60,7 @@ impl FromStr for PeerSetting {
         let (mu, distance) = known.split_once('/').map_or((known, None), |(mu, distance)| (mu, Some(distance)));
         let (id, mu) = (id.trim().parse().map_err(|_| refuse())?, mu.parse().map_err(|_| refuse())?);
         let distance = distance.map(|text| text.parse().map_err(|why| format!("distance {why}"))).transpose()?;
-        Ok(Self { id, address: address.trim().to_owned(), mu, distance })
+        Ok(Self { id, address: address.trim().to_owned(), mu, distance, order: None })
     }
 }
 
@@ -79,6 +83,10 @@ pub struct Settings {
     /// Probe period [default: 100ms]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     pub tau: Option<Nanos>,
+    /// A second request follows each one so much later, such as 20us: a coded pair, from which the Huygens clock tells
+    /// which messages met a queue; 0s for none [default: single requests]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
+    pub probe_pairs: Option<Nanos>,
     /// Where journals are shipped to; without it they stay in the spool
     #[arg(long, value_name = "HOST:PORT")]
     pub collector: Option<String>,
@@ -115,6 +123,9 @@ pub struct Settings {
     /// Where chronyd takes commands, as `chronyc -h` has it: a socket or an address [default: its usual place]
     #[arg(long, value_name = "SOCKET")]
     pub chrony_socket: Option<String>,
+    /// What is ordered once clocks were measured, in a file only
+    #[arg(skip)]
+    pub order: Option<OrderSettings>,
 }
 
 /// What an agent does, once every value has been looked at.
@@ -128,6 +139,8 @@ pub struct Standalone {
     pub spool_cap_bytes: u64,
     /// What was assumed since it was not given.
     pub assumed: Vec<String>,
+    /// What it orders, if it does.
+    pub order: Option<OrderPlan>,
 }
 
 impl Settings {
@@ -139,6 +152,7 @@ impl Settings {
             listen: self.listen.or(other.listen),
             peers: self.peers.or(other.peers),
             tau: self.tau.or(other.tau),
+            probe_pairs: self.probe_pairs.or(other.probe_pairs),
             collector: self.collector.or(other.collector),
             key_file: self.key_file.or(other.key_file),
             cluster: self.cluster.or(other.cluster),
@@ -151,6 +165,7 @@ impl Settings {
             plausible: self.plausible.or(other.plausible),
             metrics: self.metrics.or(other.metrics),
             chrony_socket: self.chrony_socket.or(other.chrony_socket),
+            order: self.order.or(other.order),
         }
     }
 
@@ -179,8 +194,9 @@ impl Settings {
             metrics: loopback("metrics", self.metrics.as_deref())?,
             chrony_socket: self.chrony_socket.clone(),
         };
+        let order = self.order.as_ref().map(|order| order.check(&around(&setup, peers))).transpose()?;
         let peers = peers.iter().map(|peer| (NodeId(peer.id), peer.address.clone())).collect();
-        Ok(Standalone { setup, peers, spool_cap_bytes: self.checked_cap()?, assumed: self.assumed() })
+        Ok(Standalone { setup, peers, spool_cap_bytes: self.checked_cap()?, assumed: self.assumed(), order })
     }
 
     fn checked_peers(&self, id: u32) -> Result<&[PeerSetting]> {
@@ -236,6 +252,7 @@ impl Settings {
             topology: "declared".to_owned(),
             arcs: arcs(NodeId(id), peers),
             tau,
+            probe_pairs: self.checked_pairs(tau, peers.len())?,
             measured,
             reference: NodeId(reference),
             plausible,
@@ -258,10 +275,22 @@ impl Settings {
         Ok((tau, self.duration, plausible))
     }
 
+    fn checked_pairs(&self, tau: Nanos, peers: usize) -> Result<Option<Nanos>> {
+        let refused = |mend: String| refuse("probe_pairs", self.probe_pairs.unwrap_or_default(), &mend);
+        pair::checked(self.probe_pairs, tau, peers).map_err(refused)
+    }
+
     fn assumed(&self) -> Vec<String> {
         let kappa = "kappa_ppm is not given: this host's raw clock is taken to drift by at most 100 parts per million";
         self.kappa_ppm.is_none().then(|| kappa.to_owned()).into_iter().collect()
     }
+}
+
+/// What ordering depends on.
+fn around<'a>(setup: &AgentSetup, peers: &'a [PeerSetting]) -> Around<'a> {
+    let AgentSetup { run, clocks, .. } = setup;
+    let peers = peers.iter().map(|peer| (NodeId(peer.id), peer.order.as_deref())).collect();
+    Around { peers, nodes: run.nodes, measured: run.measured, clocks: *clocks, cluster: run.cluster }
 }
 
 /// Both directions of every link; only the one towards this agent has a known minimum delay here.
@@ -330,6 +359,8 @@ mod tests {
             assert_eq!((plan.setup.node, plan.setup.run.nodes, plan.peers.len()), (NodeId(id), 3, 2));
             assert_eq!(plan.setup.run.cluster, plans[0].setup.run.cluster);
             assert_eq!(plan.assumed, Vec::<String>::new());
+            let fellowship = |plan: &Standalone| plan.order.as_ref().map(OrderPlan::fellowship);
+            assert!(fellowship(plan).is_some() && fellowship(plan) == fellowship(&plans[0]), "they order together");
         }
         let text = include_str!("../../../scripts/hosts/collector.toml");
         let collector: crate::host::reporting::config::Settings = settings::parse(text).unwrap();
@@ -345,11 +376,30 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_can_undo_the_pairs_of_a_file() {
+        let file: Settings = settings::parse(&GOOD.replacen("\n", "\nprobe_pairs = \"20us\"\n", 1)).unwrap();
+        let pairs = |settings: Settings| settings.check().unwrap().setup.run.probe_pairs;
+        assert_eq!(pairs(file.clone()), Some(Nanos::from_micros(20)));
+        assert_eq!(pairs(Settings { probe_pairs: Some(Nanos::ZERO), ..Settings::default() }.or(file)), None);
+        assert_eq!(pairs(good()), None);
+    }
+
+    #[test]
     fn every_refusal_names_key_value_and_mend() {
         let refused = |change: &dyn Fn(&mut Settings)| {
             let mut settings = good();
             change(&mut settings);
             settings.check().unwrap_err().to_string()
+        };
+        let order = |text: &str| {
+            let listen = if text.contains("listen") { "" } else { "listen = \"0.0.0.0:7302\"\n" };
+            Some(settings::parse::<OrderSettings>(&format!("{listen}{text}")).unwrap())
+        };
+        let orders = |s: &mut Settings, text: &str| {
+            (s.order, s.nodes, s.id) = (order(text), Some(2), Some(0));
+            s.duration = Some(Nanos::from_seconds(5));
+            let peer: PeerSetting = "1=b:7300".parse().unwrap();
+            s.peers = Some(vec![PeerSetting { order: Some("b:7302".to_owned()), ..peer }]);
         };
         let peers = |text: &str| Some(text.split(',').map(|peer| peer.parse().unwrap()).collect());
         let found = [
@@ -362,11 +412,33 @@ mod tests {
             refused(&|s| s.nodes = Some(2)),
             refused(&|s| s.reference = Some(9)),
             refused(&|s| s.tau = Some(Nanos(5))),
+            refused(&|s| s.probe_pairs = Some(Nanos(5))),
             refused(&|s| s.duration = Some(Nanos(5))),
             refused(&|s| s.kappa_ppm = Some(f64::NAN)),
             refused(&|s| s.plausible = Some(Nanos(-1))),
             refused(&|s| s.collector = Some("x".to_owned())),
             refused(&|s| s.spool_cap_bytes = Some(1)),
+            refused(&|s| s.order = order("listen = \"here\"")),
+            refused(&|s| (s.nodes, s.order) = (Some(4), order(""))),
+            refused(&|s| {
+                orders(s, "");
+                s.peers = peers("1=b:7300");
+            }),
+            refused(&|s| orders(s, "rate_per_s = 0.0")),
+            refused(&|s| orders(s, "rate_per_s = 1e5")),
+            refused(&|s| orders(s, "workload = \"mutex\"")),
+            refused(&|s| orders(s, "clock = \"huygens\"")),
+            refused(&|s| orders(s, "batch = 0")),
+            refused(&|s| orders(s, "patience = \"1ms\"")),
+            refused(&|s| orders(s, "duration = \"1ms\"")),
+            refused(&|s| {
+                orders(s, "after = \"1s\"");
+                s.duration = Some(Nanos::from_seconds(5));
+            }),
+            refused(&|s| {
+                orders(s, "");
+                s.duration = None;
+            }),
         ];
         let expected = [
             "id: not given",
@@ -378,11 +450,24 @@ mod tests {
             "nodes `2`: agents",
             "reference `9`: agents",
             "tau `5ns`: choose",
+            "probe_pairs `5ns`: choose",
             "duration `5ns`: choose",
             "kappa_ppm `NaN`: choose",
             "plausible `-1ns`: choose",
             "collector `x`: write",
             "spool_cap_bytes `1`: choose",
+            "order.listen `here`: write",
+            "peers `1 of 4 agents`: ordering needs",
+            "peers `1`: say where it orders",
+            "order.rate_per_s `0`: choose",
+            "order.rate_per_s `100000`: the state machine would",
+            "order.workload `mutex`: hosts of their own",
+            "order.clock `huygens`: agents run",
+            "order.batch `0`: choose",
+            "order.patience `1ms`: choose",
+            "order.duration `1ms`: choose",
+            "order.after `1s`: clocks are measured for 5s",
+            "order.after: not given",
         ];
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{found}");

@@ -16,6 +16,7 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
     let unknown = || UNKNOWN.to_owned();
     let length = |length: Option<Nanos>| length.map_or_else(unknown, |length| seconds(length.as_seconds()));
     let [user, kernel, hardware] = summary.exchanges();
+    let pairs = facts.probe_pairs.map_or_else(String::new, |gap| format!(", in pairs {} apart", span(gap)));
     vec![
         ("run", facts.run_id.clone()),
         ("seed", facts.seed.map_or_else(unknown, |seed| seed.to_string())),
@@ -23,7 +24,7 @@ fn items(summary: &Summary) -> Vec<(&'static str, String)> {
         ("nodes", format!("{} of {} left a journal", facts.agents, facts.nodes)),
         ("topology", facts.topology.clone()),
         ("diameter", facts.diameter.map_or_else(unknown, |diameter| diameter.to_string())),
-        ("τ, probe period", span(facts.tau)),
+        ("τ, probe period", format!("{}{pairs}", span(facts.tau))),
         ("reference of ntp", format!("node {}", facts.reference)),
         ("length", length(summary.duration)),
         ("warm-up", length(summary.warm_up)),

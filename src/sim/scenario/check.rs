@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::model::Queue;
 use crate::model::jitter::{Bursts, Jitter};
 use crate::time::Nanos;
 
@@ -36,8 +37,13 @@ impl Checks<'_> {
 
     /// From `least` to a day.
     pub fn span(&self, key: &str, value: Nanos, least: Nanos) -> Result<(), Refused> {
-        let mend = || format!("choose from {least} to {LONGEST}");
-        if (least..=LONGEST).contains(&value) { Ok(()) } else { Err(refuse(&self.key(key), value, &mend())) }
+        self.within(key, value, least, LONGEST)
+    }
+
+    /// From `least` to `most`.
+    pub fn within(&self, key: &str, value: Nanos, least: Nanos, most: Nanos) -> Result<(), Refused> {
+        let mend = || format!("choose from {least} to {most}");
+        if (least..=most).contains(&value) { Ok(()) } else { Err(refuse(&self.key(key), value, &mend())) }
     }
 
     /// From zero to below one.
@@ -67,12 +73,24 @@ impl Checks<'_> {
 
     /// Bursts.
     pub fn bursts(&self, bursts: &Bursts) -> Result<(), Refused> {
-        self.span("bursts.every", bursts.every, Nanos(1))?;
         self.span("bursts.extra", bursts.extra, Nanos::ZERO)?;
-        if (Nanos::ZERO..=bursts.every).contains(&bursts.lasting) {
+        self.spells("bursts", bursts.every, bursts.lasting)
+    }
+
+    /// A queue.
+    pub fn queue(&self, queue: &Queue) -> Result<(), Refused> {
+        self.number("queue.load_share", queue.load_share, 0.01, 0.9)?;
+        self.span("queue.train", queue.train, Nanos(1))?;
+        self.spells("queue", queue.every, queue.lasting)
+    }
+
+    /// Spans of time, one in each period.
+    fn spells(&self, what: &str, every: Nanos, lasting: Nanos) -> Result<(), Refused> {
+        self.span(&format!("{what}.every"), every, Nanos(1))?;
+        if (Nanos::ZERO..=every).contains(&lasting) {
             return Ok(());
         }
-        let mend = format!("choose from 0s to bursts.every, {}", bursts.every);
-        Err(refuse(&self.key("bursts.lasting"), bursts.lasting, &mend))
+        let mend = format!("choose from 0s to {what}.every, {every}");
+        Err(refuse(&self.key(&format!("{what}.lasting")), lasting, &mend))
     }
 }

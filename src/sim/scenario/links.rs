@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{Checks, Refused};
 use crate::length::Length;
+use crate::model::Queue;
 use crate::model::jitter::{Bursts, Jitter};
 use crate::time::Nanos;
 
@@ -21,6 +22,9 @@ pub struct Link {
     pub jitter: Jitter,
     /// When still more is added.
     pub bursts: Option<Bursts>,
+    /// What messages wait behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
     /// Share of the copies that are lost, 0 to below 1.
     #[serde(default)]
     pub loss_share: f64,
@@ -49,6 +53,9 @@ pub struct OwnLink {
     pub jitter: Option<Jitter>,
     /// See [`Link::bursts`].
     pub bursts: Option<Bursts>,
+    /// See [`Link::queue`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
     /// See [`Link::loss_share`].
     pub loss_share: Option<f64>,
     /// See [`Link::duplicate_share`].
@@ -70,6 +77,7 @@ impl Default for Link {
             asymmetry: Nanos::ZERO,
             jitter: no_jitter(),
             bursts: None,
+            queue: None,
             loss_share: 0.0,
             duplicate_share: 0.0,
             mu: Nanos::ZERO,
@@ -91,7 +99,8 @@ impl Link {
         checks.share("loss_share", self.loss_share)?;
         checks.share("duplicate_share", self.duplicate_share)?;
         checks.jitter(&self.jitter)?;
-        self.bursts.map_or(Ok(()), |bursts| checks.bursts(&bursts))
+        self.bursts.map_or(Ok(()), |bursts| checks.bursts(&bursts))?;
+        self.queue.map_or(Ok(()), |queue| checks.queue(&queue))
     }
 }
 
@@ -111,6 +120,7 @@ impl OwnLink {
             asymmetry: if self.delay.is_some() { Nanos::ZERO } else { common.asymmetry },
             jitter: self.jitter.unwrap_or(common.jitter),
             bursts: self.bursts.or(common.bursts),
+            queue: self.queue.or(common.queue),
             loss_share: self.loss_share.unwrap_or(common.loss_share),
             duplicate_share: self.duplicate_share.unwrap_or(common.duplicate_share),
             mu: self.mu.unwrap_or(common.mu),

@@ -207,8 +207,15 @@ fn refuse_what_takes_more(scenario: &Scenario) -> Result<(), Refused> {
     if let Some(temperature) = all.temperature {
         return refused("oscillators.temperature.step_ppm", temperature.step_ppm.to_string());
     }
+    if let Some(gap) = scenario.probe_pairs.filter(|gap| *gap != Nanos::ZERO) {
+        return refused("probe_pairs", gap.to_string());
+    }
     if stamps.wait_within != Nanos::ZERO {
         return refused("stamps.wait_within", stamps.wait_within.to_string());
+    }
+    if let Some(order) = &scenario.order {
+        let names: Vec<&str> = order.workload.iter().map(|workload| workload.name()).collect();
+        return refused("order.workload", names.join(", "));
     }
     match scenario.events.first() {
         Some(event) => refused("event[0]", format!("{event:?}")),
@@ -271,6 +278,7 @@ impl Kinds {
             let path = Path {
                 jitter: link.jitter,
                 bursts: link.bursts,
+                queue: link.queue,
                 loss: link.loss_share,
                 duplication: link.duplicate_share,
                 ..Path::new(0, Name { from: NodeId(0), to: NodeId(0) }, link.delay)

@@ -3,7 +3,7 @@
 
 use crate::ids::Algorithms;
 use crate::model::jitter::{Bursts, Jitter};
-use crate::model::{Purpose, Rng};
+use crate::model::{Purpose, Queue, Rng};
 use crate::sim::scenario::{
     About, Event, Link, Oscillators, OwnLink, OwnOscillator, Runaway, Scenario, Stamping, Stamps, Temperature,
 };
@@ -29,6 +29,7 @@ pub fn draw(seed: u64) -> Scenario {
         tau: draw.span(densest, Nanos::from_millis(250).max(densest)).min(duration.over(10)),
         seed: Some(seed),
         reference: draw.node(nodes),
+        probe_pairs: None,
         clocks: if seed % 4 == 3 { Algorithms::ALL } else { Algorithms::USUAL },
         plausible: if draw.one_in(8) { Nanos::from_millis(30) } else { Nanos::from_seconds(1_000) },
         runaway: Runaway::Refused,
@@ -39,6 +40,7 @@ pub fn draw(seed: u64) -> Scenario {
         own_links: draw.some(4, |draw| draw.own_link(&topology, seed, &links)),
         stamps: draw.stamps(),
         events: Vec::new(),
+        order: None,
         topology,
         links,
     };
@@ -47,7 +49,20 @@ pub fn draw(seed: u64) -> Scenario {
         scenario.runaway = Runaway::Shown;
         scenario.links.mu = scenario.links.delay.times(2);
     }
+    draw_pairs(seed, &mut scenario);
     scenario
+}
+
+/// Coded pairs and the queues they are for, in one scenario of four. They have a stream of their own, so that what else a
+/// seed stands for does not depend on them.
+fn draw_pairs(seed: u64, scenario: &mut Scenario) {
+    let mut draw = Draw(Rng::stream(seed, Purpose::Swarm, 1));
+    let gap = draw.span(Nanos::from_micros(5), Nanos::from_micros(200));
+    let most = scenario.tau.over(4).over(i64::from(scenario.topology.nodes()));
+    if draw.one_in(4) {
+        scenario.probe_pairs = Some(gap.min(most));
+        scenario.links.queue = draw.one_in(2).then(|| draw.queue());
+    }
 }
 
 struct Draw(Rng);
@@ -107,6 +122,12 @@ impl Draw {
         Bursts { every, lasting: every.over(8), extra: self.span(Nanos::from_millis(1), Nanos::from_millis(20)) }
     }
 
+    fn queue(&mut self) -> Queue {
+        let every = self.span(Nanos::from_millis(200), Nanos::from_seconds(3));
+        let load_share = 0.1 + self.share(0.8);
+        Queue { every, lasting: every.over(2), load_share, train: self.span(Nanos(1_000), Nanos::from_millis(1)) }
+    }
+
     /// Credits are a hair less than the least delay at the most, for receivers that run slow.
     fn link(&mut self, least: Nanos, most: Nanos) -> Link {
         let delay = self.span(least, most);
@@ -117,6 +138,7 @@ impl Draw {
             asymmetry,
             jitter: self.jitter(),
             bursts: self.one_in(5).then(|| self.bursts()),
+            queue: None,
             loss_share: if self.one_in(2) { self.share(0.4) } else { 0.0 },
             duplicate_share: if self.one_in(3) { self.share(0.3) } else { 0.0 },
             mu: [Nanos::ZERO, known.over(2), known - known.over(1_000) - Nanos(1)][self.0.below(3) as usize],
@@ -134,6 +156,7 @@ impl Draw {
             delay: None,
             jitter: Some(self.jitter()),
             bursts: None,
+            queue: None,
             loss_share: Some(self.share(0.8)),
             duplicate_share: None,
             mu: Some(common.mu.over(2)),

@@ -14,13 +14,24 @@
 //! from the walls of the latest exchange, which hold the truth wherever in the round trip the delay lay, carried along the links,
 //! growing by what the corridor leaves open of the rate. A message claims the line that the clock slews to, and in the dispersion the bound.
 //!
-//! Departures: probes have no coded pairs, by which the paper finds messages that met no queue; the margin does that, more
-//! slowly. The margin is hard and vertical: where no line fits, the older half of the samples is forgotten. Windows are
-//! 24 exchanges, not two seconds. Assumed: rates are constant within a window, nobody lies, asymmetries are none or
-//! differ by link. A link that is asymmetric still moves its ends, by less. Cost: an exchange some 60 passes over 48 numbers,
-//! about 5 µs; 2 kB a peer.
+//! Coded pairs (`coded.rs`): where each request is followed by a second one a stated gap later, pairs whose gaps did not change
+//! on their way met no queue, or both exchanges the same one. The latest 24 of those are remembered for up to 96 periods,
+//! beside whatever else came in the latest 24: so a link's line rests on what it was like before it was busy, until it is
+//! quiet again. Without pairs the latest 24 exchanges are all there is.
+//!
+//! Departures: the paper drops pairs that disagree. Here they stay for 24 periods, since every message bounds the truth,
+//! however late it came, and only those next to the line move it: with the agreeing ones alone a link that is never quiet
+//! was left with too few points, by luck from the queue, and was four times worse. The margin is hard and vertical: where no
+//! line fits, the older half of the samples is forgotten. Windows are counts, not two seconds. Assumed: rates are constant
+//! within a window, nobody lies, asymmetries are none or differ by link. A link that is asymmetric still moves its ends, by
+//! less. Cost: an exchange some 160 passes over 48 numbers, about 5 µs, with pairs over 96 at most; 1.6 kB a peer, with
+//! pairs 3 kB.
 
-use std::collections::{BTreeMap, VecDeque};
+mod coded;
+
+use std::collections::BTreeMap;
+
+use coded::Window;
 
 use super::{Change, Clock, ErrorBound, Reading, Settings, slew};
 use crate::affine::{Line, offset, shifted};
@@ -28,12 +39,14 @@ use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Rate, Synced, Time};
 
-/// So many exchanges of a peer are looked at.
+/// So many exchanges of a peer are looked at, or pairs of them.
 const WINDOW: usize = 24;
 /// Fewer give no rate.
 const ENOUGH: usize = 3;
 /// What is older than so many windows is of another time.
 const STALE_WINDOWS: i64 = 2;
+/// A pair that met no queue is kept for so many, while later ones meet queues.
+const KEPT_WINDOWS: i64 = 4;
 /// No two clocks differ by more in rate: twice [`slew::MAX_RATE`].
 const STEEPEST: f64 = 0.02;
 /// Halvings of the range of slopes: from 4 % down to 1e-15.
@@ -82,21 +95,10 @@ pub fn widest(above: &[Seen], below: &[Seen]) -> Widest {
     at(low.midpoint(high))
 }
 
-/// One exchange: local and remote stamps.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    sent: Time<Local>,
-    received: Time<Local>,
-    /// Peer − local at the request's arrival: too large by its delay.
-    most: Nanos,
-    /// Peer − local at the reply's departure: too small by its delay.
-    least: Nanos,
-}
-
 /// What is known of a peer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Link {
-    samples: VecDeque<Sample>,
+    window: Window,
     /// The peer's local clock − ours as a line, how far the walls of the latest exchange are from it at most, and what the
     /// corridor leaves open of its rate.
     line: Option<(Line<Local, Synced>, Nanos, f64)>,
@@ -126,37 +128,40 @@ pub struct Huygens {
 }
 
 impl Link {
-    /// Takes in an exchange and fits the line anew.
-    fn learn(&mut self, at: Time<Local>, sample: Sample) {
-        if self.samples.len() >= WINDOW {
-            self.samples.pop_front();
-        }
-        self.samples.push_back(sample);
+    /// Takes in an exchange and fits the line anew. Of samples between which no line fits, the older half is forgotten; few
+    /// give none.
+    fn learn(&mut self, at: Time<Local>, stamps: [Time<Local>; 4], settings: &Settings) {
+        self.window.learn(stamps, settings.pair_gap);
+        self.window.forget(at - windows(KEPT_WINDOWS, settings));
+        let [sent, t2, t3, received] = stamps;
+        let (most, least) = (offset(t2, sent), offset(t3, received));
         self.line = loop {
-            if self.samples.len() < ENOUGH {
+            if self.window.len() < ENOUGH {
                 break None;
             }
-            let (line, margin, open) = self.fit(at, sample.least);
+            let (line, margin, open) = self.fit(at, least);
             if margin >= Nanos::ZERO {
                 let gap = |here: Time<Local>, wall: Nanos| (offset(line.at(here), here) - wall).abs();
-                let farthest = gap(sample.sent, sample.most).max(gap(sample.received, sample.least));
-                break Some((line, farthest, open));
+                break Some((line, gap(sent, most).max(gap(received, least)), open));
             }
-            self.samples.drain(..self.samples.len().div_ceil(2));
+            self.window.halve();
         };
     }
 
     /// The widest line at `at`, its margin, and what the margin leaves open of its slope.
     fn fit(&self, at: Time<Local>, base: Nanos) -> (Line<Local, Synced>, Nanos, f64) {
-        let point = |here: Time<Local>, ahead: Nanos| ((here - at).0 as f64, (ahead - base).0 as f64);
-        let above: Vec<Seen> = self.samples.iter().map(|sample| point(sample.sent, sample.most)).collect();
-        let below: Vec<Seen> = self.samples.iter().map(|sample| point(sample.received, sample.least)).collect();
+        let [above, below] = self.window.clouds(at, base);
         let found = widest(&above, &below);
         let span = above.iter().map(|(x, _)| x.abs()).fold(1.0, f64::max);
         let value = shifted(at, base + Nanos(found.middle.round() as i64));
         let line = Line { start: at, value, rate: Rate::from_ratio(found.slope) };
         (line, Nanos(found.margin.floor() as i64), 2.0 * found.margin.max(0.0) / span)
     }
+}
+
+/// How long so many windows last.
+fn windows(count: i64, settings: &Settings) -> Nanos {
+    settings.poll.times(count * WINDOW as i64)
 }
 
 impl Huygens {
@@ -171,7 +176,7 @@ impl Huygens {
 
     /// What every link says of this clock at `at`.
     fn told(&self, at: Time<Local>) -> Vec<Told> {
-        let stale = self.settings.poll.times(STALE_WINDOWS * WINDOW as i64);
+        let stale = windows(STALE_WINDOWS, &self.settings);
         let told = |link: &Link| {
             let ((line, farthest, open), (ahead, rate, bound)) = (link.line?, link.claimed?);
             let age = at - line.start;
@@ -227,13 +232,11 @@ impl Clock for Huygens {
             return None;
         }
         let claim = exchange.claims.of(Algorithm::Huygens)?;
-        let [sent, t2, t3, received] = exchange.stamps();
-        let sample = Sample { sent, received, most: offset(t2, sent), least: offset(t3, received) };
-        let empty = || Link { samples: VecDeque::new(), line: None, claimed: None };
-        let link = self.links.entry(exchange.peer).or_insert_with(empty);
-        link.learn(at, sample);
+        let stamps = exchange.stamps();
+        let link = self.links.entry(exchange.peer).or_default();
+        link.learn(at, stamps, &self.settings);
         // From the claim's instant to now the peer's clock ran on, at its rate.
-        let ahead = offset(claim.reading, exchange.t3.user) + claim.rate.over(at - received);
+        let ahead = offset(claim.reading, exchange.t3.user) + claim.rate.over(at - stamps[3]);
         link.claimed = (claim.stratum > 0).then_some((ahead, claim.rate, claim.root_dispersion.max(Nanos::ZERO)));
         let (line, bound) = self.settle(at)?;
         let shown = self.reading.at(at);
@@ -351,7 +354,7 @@ mod tests {
             let [t1, t2, t3, t4] = [0, 1, 2, 3].map(stamp);
             let exchange = Exchange { t1, t2, t3, t4, ..exchange(0, 0, 0, 0, (0, 0)) };
             clock.on_exchange(exchange.t4.user, &exchange);
-            assert!(clock.reading.line.rate >= Rate::STOPPED && clock.links[&NodeId(0)].samples.len() <= WINDOW);
+            assert!(clock.reading.line.rate >= Rate::STOPPED && clock.links[&NodeId(0)].window.len() <= WINDOW);
         }
     }
 }
