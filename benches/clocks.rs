@@ -4,12 +4,17 @@
 //! Every clock is first led through two hundred exchanges with each peer, so that its windows are full. Bytes are counted,
 //! not guessed: the allocator of this program counts what it holds, and a clock is what is held more after it was made and led
 //! than before. They are printed as CSV on standard error before anything is timed; with `-- bytes` nothing is timed.
+//!
+//! With `-- cost` bytes and ns go to standard output together, as `results/bench/clocks.csv` has them. There ns are of
+//! processor time, which other programs on the machine do not lengthen but for what they take of its caches.
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock of its own processor time")]
 
 use std::alloc::System;
 use std::cell::RefCell;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group};
+use nix::time::{ClockId, clock_gettime};
 use skewbench::causal::{Hlc, HlcStamp};
 use skewbench::clock::{self, Clock, Message, Settings};
 use skewbench::ids::{Algorithm, Algorithms, NodeId};
@@ -30,7 +35,15 @@ const PEERS: u32 = 3;
 const MORE_PEERS: u32 = 103;
 
 fn settings(peers: u32) -> Settings {
-    Settings { node: NodeId(peers), reference: NodeId(0), poll: Nanos(POLL), pair_gap: None, kappa: Ppb(50_000), peers }
+    Settings {
+        node: NodeId(peers),
+        reference: NodeId(0),
+        poll: Nanos(POLL),
+        pair_gap: None,
+        kappa: Ppb(50_000),
+        peers,
+        nodes: peers + 1,
+    }
 }
 
 /// Exchange number `turn` with `peer`: delays of 100 us and exponential-like jitter, a clock that gains 20 ppm.
@@ -102,16 +115,88 @@ fn held(algorithm: Algorithm, peers: u32) -> usize {
     changed.bytes_allocated - changed.bytes_deallocated
 }
 
-/// The bytes of every clock, as CSV. The hybrid clock keeps nothing outside itself.
-fn bytes() {
-    eprintln!("clock,peers,state_bytes,state_bytes_a_peer_more");
-    for algorithm in Algorithms::ALL.iter() {
-        let (few, many) = match algorithm {
-            Algorithm::Hlc => (size_of::<Hlc>(), size_of::<Hlc>()),
-            other => (held(other, PEERS), held(other, MORE_PEERS)),
+const BYTES: &str = "clock,peers,state_bytes,state_bytes_a_peer_more";
+
+/// The bytes of a clock, as a row of CSV. The hybrid clock keeps nothing outside itself.
+fn bytes(algorithm: Algorithm) -> String {
+    let (few, many) = match algorithm {
+        Algorithm::Hlc => (size_of::<Hlc>(), size_of::<Hlc>()),
+        other => (held(other, PEERS), held(other, MORE_PEERS)),
+    };
+    let a_peer = (many as f64 - few as f64) / f64::from(MORE_PEERS - PEERS);
+    format!("{algorithm},{PEERS},{few},{a_peer:.0}")
+}
+
+/// So many samples are taken of each cost, each of so many calls, whose inputs are made beforehand.
+const SAMPLES: usize = 101;
+const CALLS: usize = 256;
+
+/// Processor time of this thread, in ns.
+fn spent() -> i64 {
+    let now = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock");
+    now.tv_sec() * 1_000_000_000 + now.tv_nsec()
+}
+
+/// Median, tenth and ninetieth percentile over all samples of what a call takes, in ns, less what timing takes: three cells.
+fn cost<T>(mut inputs: impl FnMut() -> Vec<T>, mut call: impl FnMut(&T)) -> String {
+    let mut timed = |inputs: &[T]| {
+        let began = spent();
+        inputs.iter().for_each(&mut call);
+        (spent() - began) as f64
+    };
+    let sample = |_| {
+        let (inputs, nothing) = (inputs(), timed(&[]));
+        (timed(&inputs) - nothing).max(0.0) / CALLS as f64
+    };
+    let mut samples: Vec<f64> = (0..SAMPLES).map(sample).collect();
+    samples.sort_by(f64::total_cmp);
+    let [median, low, high] = [50, 10, 90].map(|percent| samples[(SAMPLES - 1) * percent / 100]);
+    format!("{median:.1},{low:.1},{high:.1}")
+}
+
+/// The ns of a clock in the mesh of four, as cells of CSV; an exchange comes with the slot of the probe grid that it began with.
+fn processor_time(algorithm: Algorithm) -> String {
+    let led = RefCell::new(Led::new(algorithm, PEERS).expect("a clock that a node runs"));
+    let exchanges = || (0..CALLS).map(|_| led.borrow_mut().next()).collect::<Vec<_>>();
+    let message = cost(exchanges, |exchange| led.borrow_mut().message(exchange));
+    let exchange = cost(exchanges, |exchange| {
+        let mut led = led.borrow_mut();
+        led.clock.on_slot(exchange.t1.user);
+        led.exchange(exchange);
+    });
+    let led = led.borrow();
+    let instants = || (0..CALLS as i64).map(|n| Time::from_nanos(led.turn * POLL + n)).collect::<Vec<Time<Local>>>();
+    let read = cost(instants, |now| _ = black_box(led.clock.reading().at(black_box(*now))));
+    format!("{message},{exchange},{read}")
+}
+
+/// The same of the hybrid clock, which learns nothing from exchanges and is read beside the physical clock beneath it.
+fn processor_time_of_hybrid() -> String {
+    let (hlc, mut now) = (RefCell::new(Hlc::new(Nanos::MAX)), 0);
+    let mut instants = || -> Vec<Time<Synced>> {
+        let stamp = |_| {
+            now += POLL;
+            Time::from_nanos(now)
         };
-        let a_peer = (many as f64 - few as f64) / f64::from(MORE_PEERS - PEERS);
-        eprintln!("{algorithm},{PEERS},{few},{a_peer:.0}");
+        (0..CALLS).map(stamp).collect()
+    };
+    let merge = |at: &Time<Synced>| _ = black_box(hlc.borrow_mut().merge(*at, HlcStamp { l: *at + Nanos(7), c: 3 }));
+    let message = cost(&mut instants, merge);
+    let read = cost(&mut instants, |at| _ = black_box(hlc.borrow().reading(black_box(*at))));
+    format!("{message},,,,{read}")
+}
+
+/// Everything that a clock costs, as CSV.
+fn costs() {
+    let columns = ["message", "exchange_and_slot", "read"];
+    let columns = columns.map(|of| format!("ns_per_{of},ns_per_{of}_p10,ns_per_{of}_p90"));
+    println!("{BYTES},{}", columns.join(","));
+    for algorithm in Algorithms::ALL.iter() {
+        let ns = match algorithm {
+            Algorithm::Hlc => processor_time_of_hybrid(),
+            other => processor_time(other),
+        };
+        println!("{},{ns}", bytes(algorithm));
     }
 }
 
@@ -152,8 +237,13 @@ fn hybrid(c: &mut Criterion) {
 criterion_group!(benches, clocks, hybrid);
 
 fn main() {
-    bytes();
-    if !std::env::args().any(|argument| argument == "bytes") {
+    let asked = |word: &str| std::env::args().any(|argument| argument == word);
+    if asked("cost") {
+        return costs();
+    }
+    eprintln!("{BYTES}");
+    Algorithms::ALL.iter().for_each(|algorithm| eprintln!("{}", bytes(algorithm)));
+    if !asked("bytes") {
         benches();
         Criterion::default().configure_from_args().final_summary();
     }

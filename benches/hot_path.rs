@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use skewbench::affine::Line;
 use skewbench::causal::{Hlc, HlcStamp, Logical};
-use skewbench::clock::{Clock, Free, Lamport, Message, Ntp, ntp};
+use skewbench::clock::{self, Clock, Free, Lamport, Message, Ntp, ntp};
 use skewbench::host::clock::raw_now;
 use skewbench::host::published::Published;
 use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
@@ -51,6 +51,7 @@ fn wire(c: &mut Criterion) {
 fn node() -> Node {
     let config = Config {
         node: NodeId(0),
+        nodes: 3,
         boot: BootId(1),
         peers: vec![(NodeId(1), Nanos::ZERO), (NodeId(2), Nanos::ZERO)],
         tau: Nanos::from_millis(100),
@@ -107,8 +108,17 @@ fn clocks(c: &mut Criterion) {
             claims,
         }
     };
+    let mesh = clock::Settings {
+        node: NodeId(1),
+        reference: NodeId(0),
+        poll: Nanos::from_millis(100),
+        pair_gap: None,
+        kappa: Ppb(51_000),
+        peers: 2,
+        nodes: 3,
+    };
     let settings = ntp::Settings { node: NodeId(1), reference: NodeId(0), poll: Nanos::from_millis(100) };
-    let clocks: [Box<dyn Clock>; 3] = [Box::new(Free), Box::new(Lamport::default()), Box::new(Ntp::new(settings))];
+    let clocks: [Box<dyn Clock>; 3] = [Box::new(Free), Box::new(Lamport::new(&mesh)), Box::new(Ntp::new(settings))];
     for mut clock in clocks {
         let name = clock.algorithm();
         let mut now = 0;

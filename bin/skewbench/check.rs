@@ -47,8 +47,7 @@ pub struct Args {
     /// What a system or a rule asks: cockroachdb, yugabytedb, ceph, etcd, rts25-hft, rts25
     #[arg(long, value_name = "NAME")]
     profile: Option<Profile>,
-    /// The clock whose verdict is the exit code: system, free, lamport, ntp or hlc [default: system, else free]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = clock_help())]
     clock: Option<Algorithm>,
     /// Assume that every node's local clock keeps within this many parts per million [default: what its journal states]
     #[arg(long, value_name = "PPM")]
@@ -121,6 +120,12 @@ pub fn run(args: &Args) -> Result<u8> {
     let answer = Answer::new(question, &evidence);
     out::put(&if args.json { answer.json() } else { out::shown(&answer.text(), args.quiet) })?;
     Ok(answer.safety().exit_code())
+}
+
+fn clock_help() -> String {
+    let names: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
+    let names = names.join(", ");
+    format!("The clock whose verdict is the exit code, one that the agents ran of {names} [default: system, else free]")
 }
 
 impl Args {

@@ -23,7 +23,8 @@ how far the clock of `to` is ahead of that of `from` at t4.
 exchange, over the second half of a pair's exchanges. coverage is the share of those after which the error was within \
 the clock's own bound; for `certificate`, the share with the truth inside the proved interval, whose middle is its \
 estimate. lamport and largest are never set back, so that they follow a reference only if that is ahead; \
-welch-lynch and convergence average with it, as a mesh of two.
+welch-lynch and convergence average with it, as a mesh of two. srikanth-toueg sets its clock by rounds on which two agree: \
+a reference takes part in none, so that clock and bound of it say little here.
 
 Logs:
   rawstats       all four stamps

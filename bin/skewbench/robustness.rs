@@ -30,7 +30,8 @@ in their stamps alike; their own clocks are not judged. eps is the largest diffe
 over any ten polls is at most twice the median before; the latest of any seed. A step of the frequency ends when it happens. \
 `2 of 3` says that only two seeds recovered within the run; the CSV's cell is then empty
   held        share of the time from poll 200 on in which the clock's own bound held the reference's clock (its host's, \
-while the reference is dead); no cell: it states no bound. chrony's own bound held in 97 % of its update intervals where \
+while the reference is dead); of lamport, welch-lynch, convergence and srikanth-toueg, which follow nobody, every judged \
+clock of their kind; no cell: it states no bound. chrony's own bound held in 97 % of its update intervals where \
 frequencies step at 64 s polls
   claim       that bound, median over time; median over seeds
   steps       times that judged clocks jumped, from poll 200 on, the most of any seed

@@ -7,7 +7,8 @@ use skewbench::journal::{ClaimSource, Entry, Header, HostClaim, HostFacts, Note,
 use skewbench::model::oscillator::{Declaration, Happening, Turn};
 use skewbench::node::record::SystemSample;
 use skewbench::node::{Counter, Mark, Received, Record, Sent};
-use skewbench::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
+use skewbench::order::link::{LinkReport, LinkState, Loss};
+use skewbench::order::report::{Checkpoint, Holding, Load, Phase, PhaseReport, StampSource};
 use skewbench::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
 use skewbench::time::{Local, Nanos, Ppb, Rate, Time};
 use skewbench::topology::Impairment;
@@ -208,6 +209,24 @@ impl Maker<'_, '_> {
             inversions: self.bytes.coin().then(|| self.sequence()),
             latency: pairs(self.bytes),
             checkpoints: pairs(self.bytes).into_iter().map(checkpoint).collect(),
+            acknowledged: self.bytes.coin().then(|| self.sequence()),
+            holdings: (0..self.bytes.pick(4)).map(|_| self.holding()).collect(),
+            links: (0..self.bytes.pick(4)).map(|_| self.link()).collect(),
+        }
+    }
+
+    fn holding(&mut self) -> Holding {
+        let source = NodeId(self.bytes.id());
+        Holding { source, received: self.sequence(), delivered: self.sequence() }
+    }
+
+    fn link(&mut self) -> LinkReport {
+        let states = [LinkState::Up, LinkState::Mending, LinkState::Lost(Loss::Restarted)];
+        LinkReport {
+            peer: NodeId(self.bytes.id()),
+            mended: self.sequence(),
+            cut_ns: self.bytes.number(self.now),
+            state: states[usize::from(self.bytes.pick(3))],
         }
     }
 }

@@ -32,6 +32,7 @@ fn codec() -> Codec {
 fn config() -> Config {
     Config {
         node: NodeId(0),
+        nodes: 3,
         boot: BootId(1),
         peers: vec![(NodeId(1), Nanos(0)), (NodeId(2), Nanos(1_000))],
         tau: Nanos::from_millis(10),

@@ -15,6 +15,7 @@ use super::skew::measure;
 use super::summary::{Promise, Row};
 use super::track::{Base, Track, gap};
 use super::truth::Truth;
+use crate::clock::Subject;
 use crate::ids::{Algorithm, Algorithms, NodeId};
 use crate::order::stamp;
 use crate::time::{Local, Nanos, Time};
@@ -105,7 +106,8 @@ impl<'a> Clocks<'a> {
                 let reference = self.nodes.iter().position(|node| *node == reference)?;
                 let claimed = |(node, base): (&NodeId, &Base<'a>)| self.readings[node].claimed(algorithm, base);
                 let claims: Vec<_> = self.bases.iter().map(claimed).collect();
-                coverage::of_claims(self.of(algorithm), &claims, reference, window.0, window.1)
+                let about = (Subject::of(algorithm), reference);
+                coverage::of_claims(self.of(algorithm), &claims, about, window.0, window.1)
             }
         }
     }

@@ -22,6 +22,7 @@ pub mod premise;
 pub mod proved;
 pub mod quantile;
 pub mod reading;
+pub mod replicas;
 pub mod ruling;
 pub mod run;
 pub mod series;

@@ -6,6 +6,7 @@ use super::quantile::{PerMille, of_counts};
 use crate::ids::NodeId;
 use crate::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
 use crate::time::{NANOS_PER_SECOND, Nanos};
+use crate::workload::{self, Check};
 
 /// One phase over all agents.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,6 +31,8 @@ pub struct OrderRow {
     pub digest: Option<u64>,
     /// Whether every agent drained and delivered that prefix in the same order.
     pub agree: bool,
+    /// Agents that did not report it, or not that they delivered everything.
+    pub unfinished: u64,
     /// Eps p50 and max of the row's physical clock over the row's span.
     pub eps: Option<(Nanos, Nanos)>,
     /// Commands a second of the transport without ordering.
@@ -43,6 +46,51 @@ pub struct OrderRow {
     pub missing: u64,
     /// Deliveries of commands beyond those that their issuer made: must be none.
     pub repeated: u64,
+}
+
+/// Ordering should carry at least this share of what the same transport carries without order.
+const SHARE: f64 = 0.5;
+
+impl OrderRow {
+    /// The phase as a row like that of any other workload.
+    pub fn as_workload(&self) -> workload::Row {
+        workload::Row {
+            operations: self.commands,
+            operation: "commands",
+            messages: None,
+            latency: self.latency.map(|latency| latency.map(|ns| Nanos(ns as i64))),
+            violations: vec![
+                ("agents deliver in different orders", u64::from(self.unfinished == 0 && !self.agree)),
+                ("acknowledged commands missing at an agent", self.missing),
+                ("commands delivered twice", self.repeated),
+            ],
+            unfinished: vec![
+                ("agents that did not deliver everything", self.unfinished),
+                (
+                    "commands issued and not acknowledged",
+                    self.acknowledged.map_or(0, |acknowledged| self.issued.saturating_sub(acknowledged)),
+                ),
+            ],
+            checks: self.checks(),
+        }
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let mut checks = vec![
+            Check::alone("commands/s at every agent", self.commands_per_s),
+            Check::alone("commands issued", self.issued as f64),
+        ];
+        checks.extend(self.acknowledged.map(|count| Check::alone("commands acknowledged", count as f64)));
+        if let Some(floor) = self.floor_commands_per_s.filter(|floor| *floor > 0.0 && self.latency.is_none()) {
+            let share = self.commands_per_s / floor;
+            checks.push(Check::at_least("the same, share of the transport's", share, SHARE));
+        }
+        checks.extend(self.cpu_ns_per_command.map(|cpu| Check::alone("CPU ns per delivery", cpu)));
+        checks.extend(self.floor_ns_per_command.map(|cpu| Check::alone("the same without order", cpu)));
+        let share = self.inversions.and_then(|(_, share)| share);
+        checks.extend(share.map(|share| Check::alone("inversions, share of neighbours", share)));
+        checks
+    }
 }
 
 /// Most phases of a run that are told of; a lab runs ten. For each of them eps is swept over the whole run.
@@ -78,14 +126,26 @@ fn phase(reports: &Reports<'_>) -> Option<Phase> {
     reports.first().map(|(_, report)| report.phase)
 }
 
+/// The load of an agent on average: agents that steer themselves need not offer the same.
+fn load(reports: &Reports<'_>) -> Option<Load> {
+    let rates = reports.iter().filter_map(|(_, report)| match report.phase.load {
+        Load::Open { commands_per_s } => Some(u128::from(commands_per_s)),
+        Load::Saturated => None,
+    });
+    let (count, sum) = rates.fold((0_u128, 0_u128), |(count, sum), rate| (count + 1, sum + rate));
+    let mean = sum.checked_div(count).map(|mean| Load::Open { commands_per_s: mean as u64 });
+    mean.or_else(|| phase(reports).map(|phase| phase.load))
+}
+
 fn row(reports: &Reports<'_>, floors: &[&Reports<'_>], agents: u32, eps: Option<(Nanos, Nanos)>) -> Option<OrderRow> {
-    let phase = phase(reports)?;
+    let phase = Phase { load: load(reports)?, ..phase(reports)? };
     let same_load = |floor: &&&Reports<'_>| self::phase(floor).is_some_and(|f| f.load.name() == phase.load.name());
     let floor = floors.iter().find(same_load).or(floors.first());
     let open = matches!(phase.load, Load::Open { .. });
     let digest = common(reports);
     let (missing, repeated) = broken_promises(reports);
-    let complete = reports.len() as u64 >= u64::from(agents) && reports.iter().all(|(_, report)| report.drained);
+    let undrained = reports.iter().filter(|(_, report)| !report.drained).count() as u64;
+    let unfinished = undrained + u64::from(agents).saturating_sub(reports.len() as u64);
     Some(OrderRow {
         phase,
         agents: reports.len() as u32,
@@ -96,7 +156,8 @@ fn row(reports: &Reports<'_>, floors: &[&Reports<'_>], agents: u32, eps: Option<
         floor_ns_per_command: floor.and_then(|floor| cpu_per_command(floor)),
         inversions: open.then(|| inversions(reports)).flatten(),
         digest: digest.and_then(Result::ok),
-        agree: complete && missing + repeated == 0 && digest.is_some_and(|digest| digest.is_ok()),
+        unfinished,
+        agree: unfinished == 0 && missing + repeated == 0 && digest.is_some_and(|digest| digest.is_ok()),
         eps: eps.filter(|_| phase.source != StampSource::LamportLogical),
         floor_commands_per_s: floor.map(|floor| per_second(floor)),
         issued: reports.iter().fold(0, |sum, (_, report)| sum.saturating_add(report.issued)),

@@ -14,6 +14,7 @@ use super::ordering::{self, OrderRow, Reports};
 use super::parameters;
 use super::premise;
 use super::reading::Readings;
+use super::replicas;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
 use super::summary::{Promise, Row, Summary, Verdict};
@@ -26,6 +27,10 @@ use crate::journal::{Note, RunConfig};
 use crate::node::Counter;
 use crate::theory::Premises;
 use crate::time::{Local, Nanos, Ppb, Time};
+use crate::trial::Played;
+
+/// Most workloads of a run that are told of.
+const MAX_PLAYED: usize = 256;
 
 /// The part of the warm-up that does not depend on the premises: 3 s, or a third of a shorter run.
 pub(super) fn settling(run: Nanos) -> Nanos {
@@ -42,7 +47,9 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     let facts = facts::of(run_id, &config, &spans);
     let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
     let claims = audit::rows(&spans);
-    let mut summary = Summary { facts, counters, notes, claims, ..Summary::default() };
+    let mut summary = Summary { facts, counters, notes, claims, played: played(runs), ..Summary::default() };
+    summary.played.extend(replicas::played(&spans, config.nodes));
+    summary.notes.extend(replicas::not_ordered(&spans));
     summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));
     summary.notes.extend(shared::disagreements(&config, &spans));
@@ -57,6 +64,14 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
         None => run.without_truth(&mut summary),
     }
     summary
+}
+
+/// What all boots say that workloads came to, by node and boot: of too many the first ones.
+fn played(runs: &[AgentRun]) -> Vec<Played> {
+    let mut runs: Vec<&AgentRun> = runs.iter().collect();
+    runs.sort_by_key(|run| (run.header.node, run.header.boot));
+    let played = |note: &Note| if let Note::Played(played) = note { Some((**played).clone()) } else { None };
+    runs.iter().flat_map(|run| run.notes()).filter_map(played).take(MAX_PLAYED).collect()
 }
 
 struct Run<'a, 'b> {

@@ -18,6 +18,7 @@ use super::stability::Stable;
 use crate::ids::{Algorithm, NodeId};
 use crate::theory::{Bounds, Premises, TauCeiling};
 use crate::time::Nanos;
+use crate::trial::Played;
 
 /// Whether the clocks kept what theory promises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -157,6 +158,8 @@ pub struct Summary {
     pub stability: Vec<Stable>,
     /// One row for each ordering phase.
     pub ordering: Vec<OrderRow>,
+    /// What workloads came to that were played on the run's clocks.
+    pub played: Vec<Played>,
     /// What hosts say of their own clocks, by node and source.
     pub claims: Vec<ClaimRow>,
     /// What happened, in order of time.
@@ -185,6 +188,12 @@ impl Summary {
     pub fn bounds(&self) -> Option<Bounds> {
         let certified = || Some(self.decided_by_proof().and(self.certified_bound.as_ref())?.bounds);
         self.promise.map(|promise| promise.bounds).or_else(certified)
+    }
+
+    /// The exit code of a run: of its verdict, or that an invariant of a workload broke.
+    pub fn exit_code(&self) -> u8 {
+        let broken = self.played.iter().any(|played| played.row.broken() > 0);
+        if broken { Verdict::Violated.exit_code() } else { self.verdict.exit_code() }
     }
 
     /// The row of `algorithm`.

@@ -370,7 +370,7 @@ fn lamport_run(nodes: u32, drift_ppm: i64, floor: i64, jitter: u64, credit: i64,
         add(run, Record::Mark(oscillators[node].local(Time::ZERO), Mark::ProbingBegan));
         run.covers_until = oscillators[node].local(Time::from_nanos(4 * S));
     }
-    let mut clocks = vec![Lamport::default(); nodes as usize];
+    let mut clocks = vec![Lamport::new(&crate::clock::testing::settings(0, nodes - 1)); nodes as usize];
     let mut sends: Vec<(i64, usize, usize)> = Vec::new();
     for (from, to) in (0..nodes as usize).flat_map(|a| (0..nodes as usize).map(move |b| (a, b))).filter(|(a, b)| a != b)
     {

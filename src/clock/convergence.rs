@@ -8,42 +8,48 @@
 //! more: a generous one gives each liar Delta to pull with, and the skew settles at 2[(n−f)eps + f Delta + n rho R]/(n−f).
 //!
 //! Inputs: exchanges, offsets peer − local in ns. Output: a reading in ns, corrected in a step at the end of each round, in
-//! either direction; no bound is stated, as nobody knows how many lie. Assumed: every node reads every other (a complete
+//! either direction, and an error bound, stated at the end of each round, on its distance to every correct clock
+//! ([`super::agreement`]): each liar pulls the mean by Delta/n at most, and 3f/n of the skew remains while all honest clocks
+//! are within Delta. Assumed: every node reads every other (a complete
 //! graph), at most f = ⌊(n−1)/3⌋ are faulty, honest clocks drift less than kappa = rho. Cost: a sort a round. Departures: eps is
 //! measured: half the (f+1)-th largest delay of the round, plus the drift since. The paper assumes clocks that are synchronised
 //! at first: as long as fewer than n − f clocks are within Delta of the own, a round takes the midpoint of Welch and Lynch
 //! ([`super::welch_lynch`]), which converges from anywhere; once the honest ones are within Delta, liars cannot bring that back.
 
+use super::agreement::Correction;
 use super::ensemble::Ensemble;
 use super::welch_lynch::midpoint;
-use super::{Change, Clock, Reading, Settings};
+use super::{Change, Clock, Message, Reading, Settings};
 use crate::ids::Algorithm;
-use crate::probe::Exchange;
+use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Time};
 
 /// The clock of Lamport and Melliar-Smith.
 #[derive(Clone, Debug)]
 pub struct Convergence {
-    clocks: usize,
     ensemble: Ensemble,
 }
 
 impl Convergence {
     /// A clock that tolerates as many liars as its mesh can bear.
     pub fn new(settings: &Settings) -> Self {
-        let ensemble = Ensemble::new(Algorithm::Convergence, settings);
-        Self { clocks: settings.peers as usize + 1, ensemble }
+        Self { ensemble: Ensemble::new(Algorithm::Convergence, settings) }
     }
 }
 
-/// What a round moves the clock by that is one of `clocks`.
-fn correction(clocks: usize, ensemble: &Ensemble, differences: Vec<Nanos>, error: Nanos) -> Option<Nanos> {
-    let threshold = precision(clocks, ensemble.faults(), error, ensemble.drift()) + error;
+/// What a round moves the clock by.
+fn correction(ensemble: &Ensemble, differences: Vec<Nanos>, error: Nanos) -> Option<Correction> {
+    let (clocks, faults) = (ensemble.clocks(), ensemble.faults());
+    let threshold = precision(clocks, faults, error, ensemble.drift()) + error;
     let near = differences.iter().filter(|difference| difference.abs() <= threshold).count();
-    if near + ensemble.faults() < clocks {
-        return midpoint(differences, ensemble.faults());
-    }
-    Some(egocentric_mean(&differences, clocks, threshold))
+    let share = |part: usize, span: Nanos| Nanos(span.times(part as i64).0 / clocks.max(1) as i64);
+    let by = if near + faults < clocks {
+        midpoint(differences, faults)?
+    } else {
+        egocentric_mean(&differences, clocks, threshold)
+    };
+    let remains = (3 * faults as i64, clocks as i64);
+    Some(Correction { by, pull: share(faults, threshold), remains, within: threshold - error })
 }
 
 /// delta = 2n(eps + rho R)/(n − 3f), where n > 3f.
@@ -69,14 +75,22 @@ impl Clock for Convergence {
         self.ensemble.reading()
     }
 
+    fn claim(&self, at: Time<Local>) -> Claim {
+        self.ensemble.claim(at)
+    }
+
+    fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
+        self.ensemble.hear(message.claim);
+        None
+    }
+
     fn on_exchange(&mut self, _: Time<Local>, exchange: &Exchange) -> Option<Change> {
         self.ensemble.add(exchange);
         None
     }
 
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
-        let clocks = self.clocks;
-        self.ensemble.turn(at, |ensemble, differences, error| correction(clocks, ensemble, differences, error))
+        self.ensemble.turn(at, correction)
     }
 }
 
@@ -149,8 +163,9 @@ mod tests {
     fn clocks_that_are_far_apart_at_first_are_brought_together_by_the_midpoint() {
         let ensemble = Ensemble::new(Algorithm::Convergence, &crate::clock::testing::settings(0, 3));
         let far = [0, 1_000_000_000, 2_000_000_000, 3_000_000_000].map(Nanos).to_vec();
-        assert_eq!(correction(4, &ensemble, far, Nanos(1_000)), Some(Nanos(1_500_000_000)));
+        let by = |differences| correction(&ensemble, differences, Nanos(1_000)).map(|correction| correction.by);
+        assert_eq!(by(far), Some(Nanos(1_500_000_000)));
         let near = [0, 1_000, 2_000, 3_000_000_000].map(Nanos).to_vec();
-        assert_eq!(correction(4, &ensemble, near, Nanos(1_000)), Some(Nanos(750)));
+        assert_eq!(by(near), Some(Nanos(750)));
     }
 }

@@ -7,10 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use super::agreement::{Agreement, Correction, Heard, Terms};
+use super::kappa::Kappa;
 use super::{Change, Reading, Settings};
 use crate::affine::{Line, offset};
 use crate::ids::{Algorithm, NodeId};
-use crate::probe::Exchange;
+use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 
 /// So many polls make a round.
@@ -21,29 +23,48 @@ const POLLS: i64 = 8;
 pub struct Ensemble {
     algorithm: Algorithm,
     reading: Reading,
-    faults: usize,
-    period: Nanos,
-    kappa: Ppb,
+    /// What is claimed of the distance to other clocks; nothing where the node does not read them all.
+    agreement: Option<Agreement>,
+    terms: Terms,
+    own_kappa: Ppb,
+    kappa: Kappa,
     round: Option<i64>,
     seen: BTreeMap<NodeId, Seen>,
+    /// Whether the clock states a bound at present.
+    states: bool,
 }
 
 /// A peer's clock, as an exchange showed it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen {
+struct Seen {
+    at: Time<Local>,
     /// Peer's clock − local clock, in ns.
-    pub ahead: Nanos,
+    ahead: Nanos,
     /// Half the delay: the largest error of that, were the stamps perfect.
-    pub error: Nanos,
+    error: Nanos,
+    /// How far off the stamps may be.
+    noise: Nanos,
 }
 
 impl Ensemble {
     /// A clock that shows its local clock and has read no other clock of `algorithm` yet. It tolerates as many liars as
     /// its mesh can bear.
     pub fn new(algorithm: Algorithm, settings: &Settings) -> Self {
-        let (period, kappa) = (settings.poll.max(Nanos(1)).times(POLLS), settings.kappa.abs());
-        let (reading, faults) = (Reading::LOCAL, settings.faults());
-        Self { algorithm, reading, faults, period, kappa, round: None, seen: BTreeMap::new() }
+        let poll = settings.poll.max(Nanos(1));
+        let (clocks, faults) = (settings.peers as usize + 1, settings.faults());
+        // A round ends in the first slot after it is over.
+        let terms = Terms { clocks, faults, period: poll.times(POLLS), oldest: poll.times(POLLS + 1) };
+        Self {
+            algorithm,
+            reading: Reading::LOCAL,
+            agreement: settings.is_linked_to_all().then(Agreement::default),
+            terms,
+            own_kappa: settings.kappa.abs(),
+            kappa: Kappa::own(settings.kappa),
+            round: None,
+            seen: BTreeMap::new(),
+            states: false,
+        }
     }
 
     /// What the clock shows.
@@ -51,60 +72,89 @@ impl Ensemble {
         &self.reading
     }
 
+    /// How many clocks there are, the own one among them.
+    pub const fn clocks(&self) -> usize {
+        self.terms.clocks
+    }
+
     /// How many liars it tolerates.
     pub const fn faults(&self) -> usize {
-        self.faults
+        self.terms.faults
+    }
+
+    /// What a message says of the clock at `at`: beside its reading the largest kappa heard of, in ppb.
+    pub fn claim(&self, at: Time<Local>) -> Claim {
+        Claim { reading: self.reading.at(at), counter: self.kappa.claimed(), ..Claim::default() }
+    }
+
+    /// Hears what a peer claims.
+    pub fn hear(&mut self, claim: &Claim) {
+        self.kappa.hear(claim.counter);
     }
 
     /// Takes note of an exchange.
     pub fn add(&mut self, exchange: &Exchange) {
         let Some(sample) = exchange.sample_of(self.algorithm) else { return };
-        let seen = Seen { ahead: sample.offset, error: sample.delay.max(Nanos::ZERO).over(2) };
+        let (at, noise) = (exchange.t4.user, exchange.stamp_errors());
+        let seen = Seen { at, ahead: sample.offset, error: sample.delay.max(Nanos::ZERO).over(2), noise };
         let known = self.seen.entry(exchange.peer).or_insert(seen);
         if seen.error <= known.error {
             *known = seen;
         }
     }
 
-    /// At the end of a round, moves the clock by what `correction` makes of the differences peer − own of the round, the
+    /// At the end of a round, moves the clock by what `correct` makes of the differences peer − own of the round, the
     /// own 0 first, and of a limit to reading errors. The next round begins.
     pub fn turn(
         &mut self,
         at: Time<Local>,
-        correction: impl FnOnce(&Self, Vec<Nanos>, Nanos) -> Option<Nanos>,
+        correct: impl FnOnce(&Self, Vec<Nanos>, Nanos) -> Option<Correction>,
     ) -> Option<Change> {
         if !self.is_over(at) {
             return None;
         }
-        let (differences, error) = self.close(at);
-        let by = correction(self, differences, error).filter(|by| *by != Nanos::ZERO)?;
+        let (heard, error) = self.close(at);
+        let differences = std::iter::once(Nanos::ZERO).chain(heard.iter().map(|one| one.ahead)).collect();
+        let correction = correct(self, differences, error);
+        let by = correction.map_or(Nanos::ZERO, |correction| correction.by);
+        let claimed = correction.zip(self.agreement.as_mut());
+        let rests_on = (&self.terms, self.kappa);
+        let bound = claimed.and_then(|(correction, claimed)| claimed.close(at, &heard, &correction, rests_on));
+        let stated = std::mem::replace(&mut self.states, bound.is_some());
+        if by == Nanos::ZERO && bound.is_none() && !stated {
+            return None;
+        }
         let line: Line<Local, Synced> = Line { start: at, value: self.reading.at(at) + by, rate: Rate::ZERO };
         self.reading = Reading { line, then: None };
-        Some(Change { reading: self.reading, stepped: true, bound: None, event: None })
+        Some(Change { reading: self.reading, stepped: by != Nanos::ZERO, bound, event: None })
     }
 
     /// Whether the clock passes the end of a round at `at`.
     fn is_over(&mut self, at: Time<Local>) -> bool {
-        let round = self.reading.at(at).as_nanos().div_euclid(self.period.0);
+        let round = self.reading.at(at).as_nanos().div_euclid(self.terms.period.0);
         let is_later = self.round.is_some_and(|last| round > last);
         self.round = self.round.max(Some(round));
         is_later
     }
 
-    /// The differences of the round that ends, and no reading error larger than this: the one with rank `faults` among
+    /// What was read in the round that ends, and no reading error larger than this: the one with rank `faults` among
     /// the errors, so that no liar sets it, and what two clocks can drift apart in a round.
-    fn close(&mut self, at: Time<Local>) -> (Vec<Nanos>, Nanos) {
+    fn close(&mut self, at: Time<Local>) -> (Vec<Heard>, Nanos) {
         let own = offset(self.reading.at(at), at);
         let seen = std::mem::take(&mut self.seen);
         let mut errors: Vec<Nanos> = seen.values().map(|seen| seen.error).collect();
         errors.sort_unstable_by(|one, other| other.cmp(one));
-        let error = errors.get(self.faults).copied().unwrap_or(Nanos::ZERO) + self.drift().times(2);
-        (std::iter::once(Nanos::ZERO).chain(seen.values().map(|seen| seen.ahead - own)).collect(), error)
+        let error = errors.get(self.faults()).copied().unwrap_or(Nanos::ZERO) + self.drift().times(2);
+        let heard = |seen: &Seen| {
+            let (error, age) = (seen.error + seen.noise, at - seen.at);
+            Heard { ahead: seen.ahead - own, error, age }
+        };
+        (seen.values().map(heard).collect(), error)
     }
 
     /// How far a clock can drift in a round: rho R.
     pub fn drift(&self) -> Nanos {
-        Rate::from_ppb(self.kappa).over(self.period)
+        Rate::from_ppb(self.own_kappa).over(self.terms.period)
     }
 }
 
@@ -113,7 +163,7 @@ mod tests {
     use super::*;
     use crate::clock::testing::settings;
     use crate::ids::Algorithms;
-    use crate::probe::{Claim, Claims, Point};
+    use crate::probe::{Claims, Point};
 
     fn exchange(peer: u32, ahead: i64, delay: i64) -> Exchange {
         let point = |ns: i64| Point { user: Time::from_nanos(ns), wire: None };
@@ -130,13 +180,13 @@ mod tests {
             ensemble.add(&exchange(peer, ahead, delay));
         }
         let (found, error) = ensemble.close(Time::ZERO);
-        assert_eq!(found, [0, 70, -30].map(Nanos));
+        assert_eq!(found.iter().map(|one| one.ahead.0).collect::<Vec<_>>(), [70, -30]);
         let expected = 500..=800_500;
         assert!(
             error.0 > 800_480 && expected.contains(&error.0),
             "half of 1000 ns and 2 · 50 ppm of eight seconds: {error:?}"
         );
-        assert_eq!(ensemble.close(Time::ZERO).0, [Nanos::ZERO], "a new round knows nobody");
+        assert_eq!(ensemble.close(Time::ZERO).0, [], "a new round knows nobody");
     }
 
     #[test]
@@ -154,7 +204,10 @@ mod tests {
         let mut ensemble = Ensemble::new(Algorithm::WelchLynch, &settings(0, 2));
         let at = |s: i64| Time::ZERO + Nanos::from_seconds(s);
         ensemble.add(&exchange(1, 500, 100));
-        let by_the_first = |_: &Ensemble, differences: Vec<Nanos>, _: Nanos| differences.get(1).copied();
+        let by_the_first = |_: &Ensemble, differences: Vec<Nanos>, _: Nanos| {
+            let by = *differences.get(1)?;
+            Some(Correction { by, pull: Nanos::ZERO, remains: (1, 2), within: Nanos::MAX })
+        };
         assert_eq!(ensemble.turn(at(7), by_the_first), None, "no round has ended");
         let change = ensemble.turn(at(9), by_the_first).expect("the end of a round");
         assert_eq!((change.reading.at(at(9)), change.stepped), (Time::from_nanos(9_000_000_500), true));

@@ -23,7 +23,8 @@
 
 use std::collections::BTreeMap;
 
-use super::overlap::{Interval, hull};
+use super::kappa::Kappa;
+use super::overlap::{Held, Interval, hull};
 use super::overlay::Slewed;
 use super::{Change, Clock, ErrorBound, Message, Reading, Settings};
 use crate::affine::{Line, shifted};
@@ -33,8 +34,6 @@ use crate::time::{Local, Nanos, Ppb, Rate, Time};
 
 /// The overlay gains at most this on the middle of the interval: NTP's limit.
 const FASTEST: Ppb = Ppb(500_000);
-/// No clock of a mesh that is worth anything drifts more.
-const MOST_KAPPA: Ppb = Ppb(10_000_000);
 /// What roundings of integer nanoseconds leave open.
 const GRAIN: Nanos = Nanos(8);
 
@@ -42,32 +41,18 @@ const GRAIN: Nanos = Nanos(8);
 #[derive(Clone, Debug)]
 pub struct IntervalClock {
     settings: Settings,
-    /// The largest kappa of any clock that was heard of.
-    kappa: Ppb,
+    kappa: Kappa,
     /// What each peer said of the truth.
     peers: BTreeMap<NodeId, Held>,
     own: Option<Held>,
     shown: Slewed,
 }
 
-/// An interval for truth − local clock, as it was at an instant.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    at: Time<Local>,
-    ahead: Interval,
-}
-
-impl Held {
-    fn aged(&self, now: Time<Local>, growth: Rate) -> Interval {
-        self.ahead.widened(growth.over((now - self.at).abs()) + Nanos(1))
-    }
-}
-
 impl IntervalClock {
     /// A clock that knows nothing yet, unless it is the reference's.
     pub fn new(settings: &Settings) -> Self {
         let shown = Slewed::new(Reading::LOCAL, FASTEST);
-        let kappa = settings.kappa.abs().min(MOST_KAPPA);
+        let kappa = Kappa::own(settings.kappa);
         Self { settings: *settings, kappa, peers: BTreeMap::new(), own: None, shown }
     }
 
@@ -75,23 +60,12 @@ impl IntervalClock {
         self.settings.node == self.settings.reference
     }
 
-    /// How fast two clocks can run apart: (1 + kappa)/(1 − kappa) − 1, rounded up.
-    fn growth(&self) -> Rate {
-        let kappa = i128::from(self.kappa.0);
-        let apart = 2 * kappa * i128::from(Ppb::ONE.0) / (i128::from(Ppb::ONE.0) - kappa) + 1;
-        Rate::from_ppb(Ppb(apart as i64))
-    }
-
-    fn hear_of(&mut self, claim: &Claim) {
-        self.kappa = self.kappa.max(Ppb(i64::from(claim.counter))).min(MOST_KAPPA);
-    }
-
     /// The interval for truth − local clock that the node holds at `now`.
     pub fn holds(&self, now: Time<Local>) -> Option<Interval> {
         if self.is_reference() {
             return Some(Interval { low: Nanos::ZERO, high: Nanos::ZERO });
         }
-        self.own.map(|own| own.aged(now, self.growth()))
+        self.own.map(|own| own.aged(now, self.kappa.apart()))
     }
 
     /// What an exchange says of the truth; nothing if it contradicts its own stamps.
@@ -99,10 +73,9 @@ impl IntervalClock {
         let claim = exchange.claims.of(Algorithm::Interval).filter(|claim| claim.stratum > 0)?;
         let [t1, t2, t3, at] = exchange.stamps();
         let sample = exchange.sample_of(Algorithm::Interval)?;
-        let points = [exchange.t1, exchange.t2, exchange.t3, exchange.t4];
-        let error = points.iter().filter_map(|point| point.wire).fold(GRAIN, |sum, stamp| sum + stamp.error.abs());
+        let error = exchange.stamp_errors() + GRAIN;
         let spans = (at - t1).abs() + (t3 - t2).abs() + (t3 - exchange.t3.user).abs();
-        let half = Nanos(sample.delay.0 / 2) + error + self.growth().over(spans);
+        let half = Nanos(sample.delay.0 / 2) + error + self.kappa.apart().over(spans);
         let radius = claim.root_dispersion + half;
         let ahead = Interval { low: sample.offset, high: sample.offset }.widened(radius);
         (half >= Nanos::ZERO && claim.root_dispersion >= Nanos::ZERO).then_some(Held { at, ahead })
@@ -110,14 +83,14 @@ impl IntervalClock {
 
     /// Keeps what a peer said, as far as it is consistent with what it said before.
     fn keep(&mut self, peer: NodeId, told: Held) {
-        let before = self.peers.get(&peer).map(|held| held.aged(told.at, self.growth()).and(&told.ahead));
+        let before = self.peers.get(&peer).map(|held| held.aged(told.at, self.kappa.apart()).and(&told.ahead));
         let ahead = before.filter(|both| !both.is_empty()).unwrap_or(told.ahead);
         self.peers.insert(peer, Held { at: told.at, ahead });
     }
 
     /// The interval that all peers together allow at `now`, if it says more than the present one, or other.
     fn better(&self, now: Time<Local>) -> Option<Interval> {
-        let growth = self.growth();
+        let growth = self.kappa.apart();
         let aged = |held: &Held| held.aged(now, growth);
         let from_reference = self.peers.get(&self.settings.reference).map(aged);
         let others = self.peers.iter().filter(|(peer, _)| **peer != self.settings.reference);
@@ -144,7 +117,7 @@ impl IntervalClock {
             self.shown.follow(now, &Reading { line, then: None })
         };
         self.own = Some(Held { at: now, ahead });
-        let bound = ErrorBound { initial: ahead.radius() + lag.abs() + GRAIN, growth: self.growth() };
+        let bound = ErrorBound { initial: ahead.radius() + lag.abs() + GRAIN, growth: self.kappa.apart() };
         Change { reading: *self.shown.reading(), stepped, bound: Some(bound), event: None }
     }
 }
@@ -159,7 +132,7 @@ impl Clock for IntervalClock {
     }
 
     fn claim(&self, at: Time<Local>) -> Claim {
-        let counter = u32::try_from(self.kappa.0).unwrap_or(u32::MAX);
+        let counter = self.kappa.claimed();
         let root = self.settings.reference;
         let Some(ahead) = self.holds(at) else {
             return Claim { reading: self.reading().at(at), counter, ..Claim::default() };
@@ -176,7 +149,7 @@ impl Clock for IntervalClock {
     }
 
     fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
-        self.hear_of(message.claim);
+        self.kappa.hear(message.claim.counter);
         None
     }
 
@@ -184,7 +157,7 @@ impl Clock for IntervalClock {
         if self.is_reference() {
             return None;
         }
-        self.hear_of(exchange.claims.of(Algorithm::Interval)?);
+        self.kappa.hear(exchange.claims.of(Algorithm::Interval)?.counter);
         let told = self.told(exchange)?;
         self.keep(exchange.peer, told);
         let ahead = self.better(at)?;

@@ -3,12 +3,15 @@
 //! A clock is a fold: it sees messages and exchanges of its node, in the order in which the node saw them, and each of
 //! them may change its [`Reading`], a function of the node's local clock. It never reads a clock itself.
 
+pub mod agreement;
+pub mod bracket;
 pub mod convergence;
 pub mod corridor;
 pub mod ensemble;
 pub mod free;
 pub mod huygens;
 pub mod interval;
+pub mod kappa;
 pub mod lamport;
 pub mod largest;
 pub mod ntp;
@@ -77,13 +80,36 @@ impl Reading {
     }
 }
 
-/// A clock's own statement of how far it may be from its reference: it grows from the start of the reading it came with.
+/// A clock's own statement of how far it may be from what it keeps to ([`Subject`]): it grows from the start of the reading
+/// it came with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ErrorBound {
     /// The bound at the start of the reading.
     pub initial: Nanos,
     /// How fast it grows with local time.
     pub growth: Rate,
+}
+
+/// What a clock's [`ErrorBound`] is about: with what it is to be compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// The reference node's clock of the same algorithm, which the clock follows.
+    Reference,
+    /// Every other correct clock of the same algorithm in the mesh: such clocks agree with each other and follow nobody, so
+    /// that nothing bounds their distance to any one truth.
+    Mesh,
+}
+
+impl Subject {
+    /// What clocks of `algorithm` speak about, if they state a bound.
+    pub const fn of(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Lamport | Algorithm::WelchLynch | Algorithm::Convergence | Algorithm::SrikanthToueg => {
+                Self::Mesh
+            }
+            _ => Self::Reference,
+        }
+    }
 }
 
 /// Something that a clock did beside changing its reading.
@@ -161,6 +187,8 @@ pub struct Settings {
     pub kappa: Ppb,
     /// How many peers the node exchanges probes with.
     pub peers: u32,
+    /// How many nodes the mesh has, the node itself among them, as far as it was told.
+    pub nodes: u32,
 }
 
 impl Settings {
@@ -168,6 +196,11 @@ impl Settings {
     /// can bear (n > 3f).
     pub const fn faults(&self) -> usize {
         (self.peers / 3) as usize
+    }
+
+    /// Whether the node exchanges probes with every other: only then does it hear of all clocks that others may follow.
+    pub const fn is_linked_to_all(&self) -> bool {
+        self.peers >= self.nodes.saturating_sub(1)
     }
 }
 
@@ -188,7 +221,7 @@ fn alone(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
     let reference = settings.reference;
     Some(match algorithm {
         Algorithm::Free | Algorithm::System | Algorithm::Hlc => return None,
-        Algorithm::Lamport => Box::new(Lamport::default()),
+        Algorithm::Lamport => Box::new(Lamport::new(settings)),
         Algorithm::Convergence => Box::new(Convergence::new(settings)),
         Algorithm::Huygens => Box::new(Huygens::new(settings)),
         Algorithm::Corridor => Box::new(Corridor::new(reference)),
@@ -218,6 +251,7 @@ pub trait Clock: Send {
     }
 
     /// What a message sent at `at` says of this clock.
+    #[inline]
     fn claim(&self, at: Time<Local>) -> Claim {
         Claim { reading: self.reading().at(at), rate: self.reading().rate_at(at), ..Claim::default() }
     }
@@ -248,6 +282,7 @@ pub(crate) mod testing {
     /// Settings of a node with so many peers, which probes each a second.
     pub fn settings(node: u32, peers: u32) -> Settings {
         let poll = Nanos::from_seconds(1);
-        Settings { node: NodeId(node), reference: NodeId(0), poll, pair_gap: None, kappa: Ppb(50_000), peers }
+        let (node, reference, kappa) = (NodeId(node), NodeId(0), Ppb(50_000));
+        Settings { node, reference, poll, pair_gap: None, kappa, peers, nodes: peers + 1 }
     }
 }

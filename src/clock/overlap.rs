@@ -4,7 +4,7 @@
 //! at least n − f intervals cover, so that the **hull** of all such points contains it. What the **most** intervals cover
 //! carries no such guarantee: with f = 1 and truth 1, `[0,10]`, `[0,10]` and `[8,9]` overlap three times in `[8,9]`.
 
-use crate::time::Nanos;
+use crate::time::{Local, Nanos, Rate, Time};
 
 /// A closed interval, in ns; empty if its ends are the wrong way round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +39,22 @@ impl Interval {
     /// The largest distance of any point from the middle.
     pub fn radius(&self) -> Nanos {
         (self.high - self.middle()).max(self.middle() - self.low)
+    }
+}
+
+/// An interval for some clock − local clock, as it was at an instant of the local clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The instant.
+    pub at: Time<Local>,
+    /// The interval.
+    pub ahead: Interval,
+}
+
+impl Held {
+    /// The interval at `now`, earlier or later, if the two clocks run apart by at most `apart`.
+    pub fn aged(&self, now: Time<Local>, apart: Rate) -> Interval {
+        self.ahead.widened(apart.over((now - self.at).abs()) + Nanos(1))
     }
 }
 

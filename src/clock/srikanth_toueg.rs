@@ -18,19 +18,29 @@
 //! like Welch and Lynch's, gets to the delays. And a round gains what it waits less than alpha, so that the clocks' rate
 //! is within [P/((P − alpha)/(1 − kappa) + S/(1 − kappa) + 2D), (1 + kappa) P/(P − alpha)], far from the hardware's.
 //!
-//! Inputs: messages (reading in ns, highest echo in the counter). Output: a reading in ns, set in a step at each round, in
-//! either direction; no bound, as nobody knows how many lie. Assumed: a complete graph of which at most f = ⌊(n−1)/3⌋
+//! Inputs: messages (reading in ns, highest echo in the counter, the longest D heard of in the root delay, what a clock
+//! may drift in a round in the root dispersion), and exchanges for the delay. Output: a reading in ns, set in a step at each
+//! round, in either direction, and an [`ErrorBound`] on its distance to every correct clock, at all times until the next
+//! round: the precision, with D and kappa as they were met with in this round and the one before (`waits.rs`).
+//! It is stated from the second of two rounds in a row on, and withdrawn where a round takes longer than it can or more than
+//! f peers are silent. Assumed: a complete graph of which at most f = ⌊(n−1)/3⌋
 //! nodes are faulty, readings from zero on. Cost a message: two sorts of as many numbers as there are peers. Departures: alpha is the
 //! probe period, which is about what a round waits, and nothing where f = 0, as a clock then accepts the round that it
 //! reaches: the fastest leads, and none is set back. In the paper alpha is so large that no clock ever is.
 
+mod rounds;
+mod waits;
+
 use std::collections::BTreeMap;
 
-use super::{Change, Clock, Message, Reading, Settings};
+use super::{Change, Clock, ErrorBound, Message, Reading, Settings};
 use crate::affine::Line;
 use crate::ids::{Algorithm, NodeId};
-use crate::probe::Claim;
-use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
+use crate::probe::{Claim, Exchange};
+use crate::time::{Local, Nanos, Rate, Synced, Time};
+use rounds::Rounds;
+pub use rounds::precision;
+use waits::Waits;
 
 /// So many polls make a round: the rate's error is about one in so many.
 const POLLS: i64 = 64;
@@ -48,6 +58,20 @@ pub struct SrikanthToueg {
     accepted: u32,
     echo: u32,
     heard: BTreeMap<NodeId, Said>,
+    /// What the bound rests on; nothing where the node does not hear all others.
+    waits: Option<Waits>,
+    bound: Claimed,
+}
+
+/// What is known of the rounds, and what is claimed of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Claimed {
+    /// When the last round was accepted.
+    accepted: Option<Time<Local>>,
+    /// Whether that one and the one before followed each other as rounds do.
+    in_a_row: bool,
+    /// What is stated at present.
+    stated: Option<Nanos>,
 }
 
 /// What a node said.
@@ -56,26 +80,26 @@ struct Said {
     /// When it was heard last.
     at: Time<Local>,
     /// The highest rounds that it claims.
-    claimed: Rounds,
+    claimed: Highest,
     /// Those of them that were heard within a probe period of being said.
-    timely: Rounds,
+    timely: Highest,
 }
 
 /// Highest rounds by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Rounds {
+struct Highest {
     init: u32,
     echo: u32,
 }
 
 impl Said {
     /// Hears of it at `at`, after a silence of at most `longest` or a longer one.
-    fn hear(&mut self, at: Time<Local>, claimed: Rounds, longest: Nanos) {
+    fn hear(&mut self, at: Time<Local>, claimed: Highest, longest: Nanos) {
         let news = |now: u32, before: u32| if now > before && at - self.at <= longest { now } else { 0 };
         let (init, echo) = (news(claimed.init, self.claimed.init), news(claimed.echo, self.claimed.echo));
-        self.timely = Rounds { init: self.timely.init.max(init), echo: self.timely.echo.max(echo) };
+        self.timely = Highest { init: self.timely.init.max(init), echo: self.timely.echo.max(echo) };
         let echo = self.claimed.echo.max(claimed.echo);
-        (self.at, self.claimed) = (at, Rounds { init: self.claimed.init.max(claimed.init), echo });
+        (self.at, self.claimed) = (at, Highest { init: self.claimed.init.max(claimed.init), echo });
     }
 }
 
@@ -85,8 +109,47 @@ impl SrikanthToueg {
         let poll = settings.poll.max(Nanos(1));
         let (faults, period) = (settings.faults(), poll.times(POLLS));
         let alpha = if faults == 0 { Nanos::ZERO } else { poll };
-        let reading = Reading::LOCAL;
-        Self { reading, faults, period, alpha, accepted: 0, echo: 0, heard: BTreeMap::new() }
+        let waits = settings.is_linked_to_all().then(|| Waits::new(settings, period, poll.times(SILENCE_POLLS)));
+        let (reading, bound) = (Reading::LOCAL, Claimed::default());
+        Self { reading, faults, period, alpha, accepted: 0, echo: 0, heard: BTreeMap::new(), waits, bound }
+    }
+
+    /// What can be claimed at `at`: the precision, while rounds follow each other.
+    fn claimable(&self, at: Time<Local>) -> Option<Nanos> {
+        let waits = self.waits.as_ref().filter(|waits| waits.silent(at) <= self.faults)?;
+        let (heard, kappa) = (waits.heard()?, waits.kappa());
+        let since = at - self.bound.accepted.filter(|_| self.bound.in_a_row)?;
+        let rounds = Rounds { period: self.period, alpha: self.alpha };
+        (since <= rounds.longest(heard, kappa)).then(|| rounds.precision(heard, kappa))
+    }
+
+    /// A round is accepted at `at`, `rounds` later than the last.
+    fn accept(&mut self, at: Time<Local>, rounds: u32) {
+        let limit = self.waits.as_ref().and_then(|waits| {
+            let rounds = Rounds { period: self.period, alpha: self.alpha };
+            Some(rounds.longest(waits.heard()?, waits.kappa()))
+        });
+        let timely = |last: Time<Local>| limit.is_some_and(|limit| at - last <= limit);
+        self.bound.in_a_row = rounds == 1 && self.bound.accepted.is_some_and(timely);
+        self.bound.accepted = Some(at);
+        if let Some(waits) = &mut self.waits {
+            waits.begin_round();
+        }
+    }
+
+    /// The clock goes on from `at` as it is, or from `value` on, and says what it claims.
+    fn show(&mut self, at: Time<Local>, value: Time<Synced>, stepped: bool) -> Change {
+        self.reading = Reading { line: Line { start: at, value, rate: Rate::ZERO }, then: None };
+        self.bound.stated = self.claimable(at);
+        let bound = self.bound.stated.map(|initial| ErrorBound { initial, growth: Rate::ZERO });
+        Change { reading: self.reading, stepped, bound, event: None }
+    }
+
+    /// What is stated anew where the clock has nothing to correct: more than before, or nothing any more.
+    fn restated(&mut self, at: Time<Local>) -> Option<Change> {
+        let stated = self.bound.stated?;
+        let is_true = self.claimable(at).is_some_and(|claimable| claimable <= stated);
+        (!is_true).then(|| self.show(at, self.reading.at(at), false))
     }
 
     /// The round that a clock with that reading has reached.
@@ -110,6 +173,7 @@ impl SrikanthToueg {
         if round <= self.accepted || round < self.echo {
             return None;
         }
+        self.accept(at, round - self.accepted);
         self.accepted = round;
         // A clock that was set back takes its init back with it, and whoever still means it says it again.
         self.heard.values_mut().for_each(|said| (said.timely.init, said.claimed.init) = (0, round));
@@ -117,11 +181,8 @@ impl SrikanthToueg {
         let reached = Time::from_nanos(i64::from(round).saturating_mul(self.period.0));
         // With f = 0 a clock accepts the round that it reaches, at that very instant: it has nothing to correct since.
         let value = if self.faults == 0 { reached.max(own) } else { reached + self.alpha };
-        if value == own {
-            return None;
-        }
-        self.reading = Reading { line: Line { start: at, value, rate: Rate::ZERO }, then: None };
-        Some(Change { reading: self.reading, stepped: true, bound: None, event: None })
+        let has_news = value != own || self.bound.stated != self.claimable(at);
+        has_news.then(|| self.show(at, value, value != own))
     }
 
     /// The highest round that 2f + 1 nodes echo, as far as is known at `at`.
@@ -138,18 +199,6 @@ fn ranked(rounds: impl Iterator<Item = u32>, rank: usize) -> u32 {
     rounds.get(rank).copied().unwrap_or(0)
 }
 
-/// How far apart honest clocks can be after the first round, with rounds of `polls` probe periods of length `tau`, alpha of
-/// one such period, delays of at most `nu` and drift of at most `kappa`; rounded up.
-pub fn precision(tau: Nanos, nu: Nanos, kappa: Ppb) -> Nanos {
-    let kappa = Rate::from_ppb(kappa.abs()).as_ratio();
-    let (tau, heard) = (tau.as_seconds(), (tau + nu).as_seconds());
-    let length = (POLLS as f64 * tau - tau) / (1.0 - kappa) + 4.0 * heard;
-    let same = 2.0 * heard * (1.0 + kappa) + 2.0 * kappa * length;
-    let ahead = tau + same + 4.0 * kappa * heard;
-    let behind = (1.0 + kappa) * (same / (1.0 - kappa) + 2.0 * heard) - tau;
-    Nanos((ahead.max(behind) * 1e9).ceil() as i64)
-}
-
 impl Clock for SrikanthToueg {
     fn algorithm(&self) -> Algorithm {
         Algorithm::SrikanthToueg
@@ -160,19 +209,31 @@ impl Clock for SrikanthToueg {
     }
 
     fn claim(&self, at: Time<Local>) -> Claim {
-        Claim { reading: self.reading.at(at), rate: Rate::ZERO, counter: self.echo_at(at), ..Claim::default() }
+        let (root_delay, root_dispersion) = self.waits.as_ref().map_or_else(Default::default, Waits::told);
+        let reading = self.reading.at(at);
+        Claim { reading, counter: self.echo_at(at), root_delay, root_dispersion, ..Claim::default() }
     }
 
     fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
-        let claimed = Rounds { init: self.round(message.claim.reading), echo: message.claim.counter };
+        let claimed = Highest { init: self.round(message.claim.reading), echo: message.claim.counter };
         let longest = self.period.times(SILENCE_POLLS).over(POLLS);
-        let first = Said { at: message.at, claimed, timely: Rounds::default() };
+        let first = Said { at: message.at, claimed, timely: Highest::default() };
         self.heard.entry(message.from).or_insert(first).hear(message.at, claimed, longest);
-        self.turn(message.at)
+        if let Some(waits) = &mut self.waits {
+            waits.hear(message.from, message.at, message.claim);
+        }
+        self.turn(message.at).or_else(|| self.restated(message.at))
+    }
+
+    fn on_exchange(&mut self, _: Time<Local>, exchange: &Exchange) -> Option<Change> {
+        if let Some(waits) = &mut self.waits {
+            waits.measure(exchange);
+        }
+        None
     }
 
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
-        self.turn(at)
+        self.turn(at).or_else(|| self.restated(at))
     }
 }
 
@@ -181,6 +242,7 @@ mod tests {
     use super::*;
     use crate::clock::testing::settings;
     use crate::model::{Purpose, Rng};
+    use crate::time::Ppb;
 
     const TAU: Nanos = Nanos::from_seconds(1);
     const PERIOD_S: i64 = 64;
@@ -356,13 +418,5 @@ mod tests {
             }
         }
         assert!(closest < 6.0, "a bound that is never approached says little: {closest}");
-    }
-
-    #[test]
-    fn the_precision_is_about_three_to_four_probe_periods() {
-        let found = precision(TAU, Nanos::ZERO, Ppb(0));
-        assert!((found - Nanos::from_seconds(3)).abs() <= Nanos(1), "tau + 2D = 2D + 2D - tau: {found}");
-        let found = precision(TAU, Nanos::from_millis(100), Ppb(0));
-        assert!((found - Nanos::from_millis(3_400)).abs() <= Nanos(1), "4 · 1.1 - 1: {found}");
     }
 }

@@ -7,17 +7,22 @@
 //! eps is the error of reading another's clock (at most half a delay here), P the round and rho the drift limit.
 //!
 //! Inputs: exchanges, offsets peer − local in ns. Output: a reading in ns, corrected in a step at the end of each round, in
-//! either direction; no bound is stated, as nobody knows how many lie. Assumed: every node reads every other (a complete
+//! either direction, and an error bound, stated at the end of each round, on its distance to every correct clock
+//! ([`super::agreement`]). Assumed: every node reads every other (a complete
 //! graph), at most f = ⌊(n−1)/3⌋ are faulty, honest clocks drift less than kappa. It agrees; it follows nobody: the mesh
 //! drifts together. Cost: a sort a round. Departures: readings come from round trips, not from arrival times of a broadcast
 //! at local time T^i, so that a delay's known part needs no assumption; a clock that was not read in a round is left out,
 //! and with 2f readings or fewer nothing is done.
 
+use super::agreement::Correction;
 use super::ensemble::Ensemble;
-use super::{Change, Clock, Reading, Settings};
+use super::{Change, Clock, Message, Reading, Settings};
 use crate::ids::Algorithm;
-use crate::probe::Exchange;
+use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Time};
+
+/// What a round leaves of the distance between two clocks, beside reading errors.
+pub const HALF: (i64, i64) = (1, 2);
 
 /// The clock of Welch and Lynch.
 #[derive(Clone, Debug)]
@@ -48,13 +53,25 @@ impl Clock for WelchLynch {
         self.ensemble.reading()
     }
 
+    fn claim(&self, at: Time<Local>) -> Claim {
+        self.ensemble.claim(at)
+    }
+
+    fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
+        self.ensemble.hear(message.claim);
+        None
+    }
+
     fn on_exchange(&mut self, _: Time<Local>, exchange: &Exchange) -> Option<Change> {
         self.ensemble.add(exchange);
         None
     }
 
     fn on_slot(&mut self, at: Time<Local>) -> Option<Change> {
-        self.ensemble.turn(at, |ensemble, differences, _| midpoint(differences, ensemble.faults()))
+        self.ensemble.turn(at, |ensemble, differences, _| {
+            let by = midpoint(differences, ensemble.faults())?;
+            Some(Correction { by, pull: Nanos::ZERO, remains: HALF, within: Nanos::MAX })
+        })
     }
 }
 

@@ -7,15 +7,24 @@ use std::sync::PoisonError;
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 
+use super::clock::raw_now;
 use super::clock::thread_cpu;
 use super::control::{self, Cue, Trial};
-use super::orderer::{Done, Order, Scenes, Thread};
-use super::ordering::Mesh;
-use super::ordering::player::{Count, Player, Setting};
+use super::orderer::{Cues, Done, Order, Scenes, Thread};
+use super::ordering::player::{Count, Overtaking, Player, Setting};
+use super::ordering::{DRAIN, Mesh};
 use crate::ids::NodeId;
-use crate::time::{Nanos, Raw, Synced, Time};
-use crate::trial::{Laws, Planned, Scene, Stage, Terms, World, fits};
+use crate::time::{Nanos, Raw, Synced, Time, True};
+use crate::trial::{Delivery, Laws, Planned, Premise, Scene, Stage, Terms, World, fits};
 use crate::workload::{Log, Process};
+
+/// Where messages may overtake each other they are heard up to so much later, unless more jitter was asked for.
+const OVERTAKING: Nanos = Nanos::from_millis(25);
+
+/// From the end of one thing to the beginning of a scene without a cue.
+const SOON: Nanos = Nanos::from_millis(15);
+/// No scene without cues is longer, whatever it says of itself.
+const LONGEST: Nanos = Nanos::from_seconds(3_600);
 
 /// The stage as an agent sees it.
 pub(super) struct Acting<'a> {
@@ -23,6 +32,7 @@ pub(super) struct Acting<'a> {
     mesh: &'a mut Mesh,
     scenes: &'a mut Scenes,
     trial: &'a Trial,
+    cues: Cues,
     played: u16,
     failed: Option<anyhow::Error>,
 }
@@ -34,8 +44,9 @@ impl<'a> Acting<'a> {
         mesh: &'a mut Mesh,
         scenes: &'a mut Scenes,
         trial: &'a Trial,
+        cues: Cues,
     ) -> Result<()> {
-        let mut acting = Self { thread, mesh, scenes, trial, played: 0, failed: None };
+        let mut acting = Self { thread, mesh, scenes, trial, cues, played: 0, failed: None };
         // What the trial makes of empty logs is of no use to anybody.
         let _ = trial.workload.play(&mut acting, &trial.terms);
         acting.failed.map_or(Ok(()), Err)
@@ -51,10 +62,15 @@ impl<'a> Acting<'a> {
         let me = self.mesh.me();
         // Before it has begun it is not settled.
         self.count(Count { scene: number, ..Count::default() });
-        let Some(Beginning { began, base, end }) = self.begin(number)? else { return Ok(()) };
+        let beginning = match self.cues {
+            Cues::Lab => self.begin(number)?,
+            Cues::Own => Some(self.begin_alone(scene.end)),
+        };
+        let Some(Beginning { began, base, end }) = beginning else { return Ok(()) };
         let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();
         let path = self.scenes.traces.join(trace_name(number, me));
         let trace = File::create(&path).with_context(|| format!("trace `{}` cannot be made", path.display()))?;
+        let overtaking = self.overtaking(terms, scene.delivery);
         let Thread { runtime, clocks, orders, .. } = &mut *self.thread;
         let cpu = thread_cpu();
         let setting = Setting {
@@ -63,6 +79,7 @@ impl<'a> Acting<'a> {
             began,
             end,
             batch: self.trial.batch.max(1) as usize,
+            overtaking,
             trace,
             count: &self.scenes.count,
         };
@@ -83,6 +100,13 @@ impl<'a> Acting<'a> {
         self.say(Done::Played { scene: number, cpu_ns, links })
     }
 
+    /// Connections keep their order: where the premise that they do is broken, messages are heard as if they did not.
+    fn overtaking(&self, terms: &Terms, delivery: Delivery) -> Option<Overtaking> {
+        let given_up = terms.premise == Premise::Broken && self.trial.workload.gives_up_order();
+        let limit = terms.jitter.max(OVERTAKING);
+        (given_up && delivery == Delivery::Unordered).then_some(Overtaking { seed: terms.seed, limit })
+    }
+
     /// Says that the agent is ready, and waits for the scene to begin. None if nobody will begin it.
     fn begin(&mut self, number: u16) -> Result<Option<Beginning>> {
         let now = self.thread.clocks.now(Some(self.trial.algorithm));
@@ -97,6 +121,17 @@ impl<'a> Acting<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The scene begins at once, and lasts until everything should be over; then others have time to be as far.
+    fn begin_alone(&mut self, end: Time<True>) -> Beginning {
+        let began = raw_now() + SOON;
+        let now = self.thread.clocks.now(Some(self.trial.algorithm));
+        Beginning {
+            began,
+            base: now.physical + (began - now.raw),
+            end: began + (end - Time::ZERO).min(LONGEST) + DRAIN,
+        }
     }
 
     fn count(&self, count: Count) {

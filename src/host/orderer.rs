@@ -1,5 +1,6 @@
 //! The ordering thread: it orders and transports commands and does nothing else, so that its CPU time is their cost.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -10,17 +11,18 @@ use tokio::sync::mpsc;
 
 use super::acting::Acting;
 use super::clock::LocalClock;
-use super::control::{AgentSetup, Cue, PeerAddress, Trial};
+use super::control::{AgentSetup, Cue, Trial};
 use super::ordering::player::Count;
 use super::ordering::{self, Clocks, MENDING, Mesh, MeshConfig, RawClock};
 use super::published::Published;
+use crate::ids::NodeId;
 use crate::order::link::{LinkChange, LinkReport, PlannedCut};
 use crate::order::report::{Phase, PhaseReport};
 use crate::probe::Key;
 use crate::time::Nanos;
 
-/// How long an agent tries to reach all others.
-const PATIENCE: Nanos = Nanos::from_seconds(10);
+/// How long an agent of a lab tries to reach all others.
+pub const PATIENCE: Nanos = Nanos::from_seconds(10);
 /// Most changes of connections that wait for the agent to tell them; the reports have them all.
 const MOST_CHANGES: usize = 256;
 
@@ -32,12 +34,16 @@ pub struct OrderSetup {
     pub key: Key,
     /// Where the others connect to.
     pub listener: TcpListener,
-    /// Where everybody is.
-    pub peers: Vec<PeerAddress>,
+    /// Where everybody listens for ordering connections; the agent itself may be among them.
+    pub peers: Vec<(NodeId, SocketAddr)>,
     /// The local clock.
     pub clock: LocalClock,
     /// The readings of the probe thread's clocks.
     pub published: Arc<Published>,
+    /// What all who order together have in common: whoever has another is a stranger.
+    pub cluster: u64,
+    /// How long it tries to reach all others.
+    pub patience: Nanos,
 }
 
 /// Something the thread was told to do is done.
@@ -75,8 +81,17 @@ pub(super) enum Order {
     Connect,
     Cut(Vec<PlannedCut>),
     Run(Phase),
-    Try(Box<Trial>),
+    Try(Box<Trial>, Cues),
     Cue(Cue),
+}
+
+/// Who says when a scene begins and ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cues {
+    /// The lab.
+    Lab,
+    /// Nobody: it begins at once, and is over when its time is.
+    Own,
 }
 
 /// The handle of the ordering thread. Dropping it ends the thread, at the end of its phase.
@@ -94,7 +109,11 @@ impl Orderer {
         let (sender, results) = mpsc::channel(4);
         let listener = setup.listener.into_std()?;
         let (change, changes) = mpsc::channel(MOST_CHANGES);
-        let config = mesh_config(&setup.setup, setup.key, &setup.peers, change);
+        let config = MeshConfig {
+            cluster: setup.cluster,
+            patience: setup.patience,
+            ..mesh_config(&setup.setup, setup.key, &setup.peers, change)
+        };
         let clocks = Clocks { local: setup.clock, published: setup.published };
         let (count, traces) = (Arc::<Mutex<Count>>::default(), setup.setup.spool);
         let counted = Arc::clone(&count);
@@ -127,9 +146,14 @@ impl Orderer {
         let _ = self.orders.send(Order::Run(phase)).await;
     }
 
-    /// Asks for a trial to be played.
+    /// Asks for a trial to be played on cues.
     pub async fn play(&self, trial: Box<Trial>) {
-        let _ = self.orders.send(Order::Try(trial)).await;
+        let _ = self.orders.send(Order::Try(trial, Cues::Lab)).await;
+    }
+
+    /// Asks for a trial to be played without cues, as all others do at about the same time.
+    pub async fn play_alone(&self, trial: Box<Trial>) {
+        let _ = self.orders.send(Order::Try(trial, Cues::Own)).await;
     }
 
     /// Begins or ends a scene of it.
@@ -192,8 +216,8 @@ impl Thread {
                     let report = self.runtime.block_on(connected(&mut mesh)?.run_phase(phase, &mut self.clocks))?;
                     Done::Phase(Box::new(report))
                 }
-                Order::Try(trial) => {
-                    Acting::play(self, connected(&mut mesh)?, &mut scenes, &trial)?;
+                Order::Try(trial, cues) => {
+                    Acting::play(self, connected(&mut mesh)?, &mut scenes, &trial, cues)?;
                     Done::Tried
                 }
                 // It came when the scene was over.
@@ -224,20 +248,25 @@ fn connected(mesh: &mut Option<Mesh>) -> Result<&mut Mesh> {
     mesh.as_mut().context("the ordering connections are not open yet")
 }
 
-fn mesh_config(setup: &AgentSetup, key: Key, peers: &[PeerAddress], changes: mpsc::Sender<LinkChange>) -> MeshConfig {
+fn mesh_config(
+    setup: &AgentSetup,
+    key: Key,
+    peers: &[(NodeId, SocketAddr)],
+    changes: mpsc::Sender<LinkChange>,
+) -> MeshConfig {
     let run = &setup.run;
-    let address = |peer: &PeerAddress| ordering::PeerAddress {
-        id: peer.node,
-        address: peer.order,
+    let address = |(id, address): &(NodeId, SocketAddr)| ordering::PeerAddress {
+        id: *id,
+        address: *address,
         impairment: run
             .arcs
             .iter()
-            .find(|(arc, _)| arc.from == peer.node && arc.to == setup.node)
+            .find(|(arc, _)| arc.from == *id && arc.to == setup.node)
             .map(|(_, settings)| *settings),
     };
     MeshConfig {
         me: setup.node,
-        peers: peers.iter().filter(|peer| peer.node != setup.node).map(address).collect(),
+        peers: peers.iter().filter(|(id, _)| *id != setup.node).map(address).collect(),
         cluster: run.cluster,
         key,
         seed: run.seed.unwrap_or(0),

@@ -106,7 +106,7 @@ pub fn recompute(paths: &[PathBuf]) -> Result<Recomputed> {
         html::report_html(&summary),
     ];
     let files = NAMES.into_iter().zip(files).collect();
-    let analysed = Analysed { exit_code: summary.verdict.exit_code(), text: terminal::report(&summary) };
+    let analysed = Analysed { exit_code: summary.exit_code(), text: terminal::report(&summary) };
     Ok(Recomputed { analysed, files, notes: journaled.unreadable })
 }
 

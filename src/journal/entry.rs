@@ -12,6 +12,7 @@ use crate::node::Record;
 use crate::order::report::PhaseReport;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
+use crate::trial::{Part, Played};
 
 /// The first entry of a journal: who wrote it and under which configuration. It says everything that the results
 /// depend on beside the records, and no secret.
@@ -37,7 +38,7 @@ pub struct Header {
 impl Header {
     /// What the node told its clocks at their birth.
     pub fn clock_settings(&self) -> clock::Settings {
-        let RunConfig { reference, tau, probe_pairs, arcs, .. } = &self.run;
+        let RunConfig { nodes, reference, tau, probe_pairs, arcs, .. } = &self.run;
         let peers = arcs.iter().filter(|(arc, _)| arc.to == self.node).count() as u32;
         clock::Settings {
             node: self.node,
@@ -46,6 +47,7 @@ impl Header {
             pair_gap: *probe_pairs,
             kappa: self.kappa_ppb,
             peers,
+            nodes: *nodes,
         }
     }
 }
@@ -107,6 +109,12 @@ pub enum Note {
     Claim(HostClaim),
     /// What the agent measured of one ordering phase.
     Phase(Box<PhaseReport>),
+    /// What a workload came to that was played on the run's clocks.
+    Played(Box<Played>),
+    /// What a process of a workload did at this agent.
+    Part(Box<Part>),
+    /// Why nothing, or nothing more, was ordered.
+    NotOrdered(String),
 }
 
 /// One entry of a journal, in the order in which it was written.

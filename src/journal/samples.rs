@@ -162,6 +162,7 @@ pub fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
         12 => record().prop_map(Entry::Record),
         1 => counters.prop_map(Entry::Note),
+        1 => ".*".prop_map(|why| Entry::Note(Note::NotOrdered(why))),
         1 => host_claim().prop_map(|claim| Entry::Note(Note::Claim(claim))),
         1 => any::<(u32, u64)>().prop_map(|(node, boot)| Entry::Note(Note::Header(Box::new(header(node, boot))))),
     ]

@@ -79,6 +79,18 @@ impl Path {
         [first, if doubled { fate() } else { None }]
     }
 
+    /// The delay of message `id` on a connection that is kept up: nothing is lost or doubled, and what is sent during a cut
+    /// leaves when that is over. What resending takes beside is not modelled.
+    pub fn held(&self, id: u64, after: Nanos) -> Nanos {
+        let mut leaves = after;
+        while let Some((_, until)) = self.cuts.iter().find(|(from, until)| (*from..*until).contains(&leaves)) {
+            leaves = *until;
+        }
+        let mut rng = Rng::stream(self.stream, Purpose::Link, id);
+        let bursts = self.bursts.map_or(Nanos::ZERO, |bursts| bursts.at(self.stream, leaves));
+        (leaves - after) + self.minimum(leaves) + bursts + self.jitter.draw(&mut rng)
+    }
+
     /// The share of copies that is lost of what is sent `after` the run's start.
     fn loss_at(&self, after: Nanos) -> f64 {
         let raised = self.losses.iter().filter(|(from, until, _)| (*from..*until).contains(&after));
@@ -129,6 +141,13 @@ mod tests {
         let at = |after| path.deliveries(1, Nanos(after)).next();
         assert_eq!([at(9), at(10), at(20), at(30)], [Some(Nanos(1_000)), Some(Nanos(500)), None, Some(Nanos(500))]);
         assert_eq!(path.least(), Nanos(500));
+    }
+
+    #[test]
+    fn a_connection_loses_nothing_and_waits_for_cuts() {
+        let cuts = vec![(Nanos(20), Nanos(30)), (Nanos(30), Nanos(50))];
+        let path = Path { cuts, loss: 0.9, duplication: 0.9, routes: vec![(Nanos(40), Nanos(500))], ..path() };
+        assert_eq!([19, 20, 35, 50].map(|after| path.held(7, Nanos(after)).0), [1_000, 530, 515, 500]);
     }
 
     #[test]

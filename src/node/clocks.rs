@@ -28,7 +28,7 @@ impl Clocks {
         let others = running.iter().filter(is_other).filter_map(|algorithm| clock::new(algorithm, settings));
         Self {
             running,
-            lamport: running.contains(Algorithm::Lamport).then(Lamport::default),
+            lamport: running.contains(Algorithm::Lamport).then(|| Lamport::new(settings)),
             ntp: running.contains(Algorithm::Ntp).then(|| Ntp::new(ntp::Settings::of(settings))),
             others: others.collect(),
             hlc: Hlc::new(MAX_AHEAD.min(plausible)),
@@ -40,17 +40,24 @@ impl Clocks {
     #[inline]
     pub fn touch(&self) -> i64 {
         let lamport = self.reading(Algorithm::Lamport).line.start.as_nanos();
-        lamport ^ self.ntp.as_ref().map_or(0, Ntp::touch)
+        lamport ^ self.hlc.last().l.as_nanos() ^ self.ntp.as_ref().map_or(0, Ntp::touch)
+    }
+
+    /// See [`super::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_message(&self, peer: NodeId) -> i64 {
+        self.ntp.as_ref().map_or(0, |ntp| ntp.touch_message(peer))
+    }
+
+    /// See [`super::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_exchange(&self, peer: NodeId) -> i64 {
+        self.ntp.as_ref().map_or(0, |ntp| ntp.touch_exchange(peer))
     }
 
     fn other(&self, algorithm: Algorithm) -> Option<&dyn Clock> {
         let found = self.others.iter().find(|clock| clock.algorithm() == algorithm);
         found.map(|clock| -> &dyn Clock { clock.as_ref() })
-    }
-
-    fn other_mut(&mut self, algorithm: Algorithm) -> Option<&mut dyn Clock> {
-        let found = self.others.iter_mut().find(|clock| clock.algorithm() == algorithm);
-        found.map(|clock| -> &mut dyn Clock { clock.as_mut() })
     }
 
     /// The present reading of a physical clock, as a function; the free-running clock's for any other algorithm.
@@ -94,16 +101,21 @@ impl Clocks {
 
     /// The same, put where they are needed.
     pub fn claim(&mut self, at: Time<Local>, wanted: Algorithms, claims: &mut Claims) {
-        let stamp = self.hlc.tick(self.beneath(at));
-        claims.make(self.running.and(wanted), |algorithm| {
-            let claim = match algorithm {
-                Algorithm::Lamport => self.lamport.as_ref().map(|clock| clock.claim(at)),
-                Algorithm::Ntp => self.ntp.as_ref().map(|clock| clock.claim(at)),
-                Algorithm::Hlc => Some(Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() }),
-                other => self.other(other).map(|clock| clock.claim(at)),
-            };
-            claim.unwrap_or_default()
-        });
+        let (stamp, made) = (self.hlc.tick(self.beneath(at)), self.running.and(wanted));
+        let mut places = claims.places(made).iter_mut();
+        // By their numbers, as the places are.
+        if let Some(clock) = self.lamport.as_ref().filter(|_| made.contains(Algorithm::Lamport)) {
+            put(&mut places, || clock.claim(at));
+        }
+        if let Some(clock) = self.ntp.as_ref().filter(|_| made.contains(Algorithm::Ntp)) {
+            put(&mut places, || clock.claim(at));
+        }
+        if made.contains(Algorithm::Hlc) {
+            put(&mut places, || Claim { reading: stamp.l, counter: stamp.c, ..Claim::default() });
+        }
+        for clock in self.others.iter().filter(|clock| made.contains(clock.algorithm())) {
+            put(&mut places, || clock.claim(at));
+        }
     }
 
     /// Whether an exchange could be true of every clock, by the same limit: a claim may be plausible and yet be carried
@@ -131,29 +143,25 @@ impl Clocks {
         counters: &mut Counters,
         mut record: impl FnMut(Record),
     ) -> Trust {
-        let (running, mut trust, mut beneath) = (self.running, Trust::Full, self.beneath(at));
-        for (algorithm, claim) in claims.iter().filter(|(algorithm, _)| running.contains(*algorithm)) {
-            let own = match algorithm {
-                Algorithm::Ntp => beneath,
-                Algorithm::Hlc => self.hlc.reading(beneath),
-                other => self.reading(other).at(at),
-            };
-            if offset(claim.reading, own).abs() > self.plausible {
-                counters.add(Counter::Implausible);
-                trust = Trust::Partial;
-            } else if algorithm == Algorithm::Hlc {
+        let (plausible, message) = (self.plausible, |claim| Message { from, at, credit, claim });
+        let mut trust = Trust::Full;
+        if let (Some(clock), Some(claim)) = (&mut self.lamport, claims.of(Algorithm::Lamport)) {
+            trust = hear(clock, &message(claim), plausible, counters, &mut record);
+        }
+        if let (Some(clock), Some(claim)) = (&mut self.ntp, claims.of(Algorithm::Ntp)) {
+            trust = trust.max(hear(clock, &message(claim), plausible, counters, &mut record));
+        }
+        let beneath = self.beneath(at);
+        if let Some(claim) = claims.of(Algorithm::Hlc).filter(|_| self.running.contains(Algorithm::Hlc)) {
+            let weighed = weigh(claim, self.hlc.reading(beneath), plausible, counters);
+            if weighed == Trust::Full {
                 self.merge(beneath, HlcStamp { l: claim.reading, c: claim.counter }, counters);
-            } else {
-                let message = Message { from, at, credit, claim };
-                let change = match algorithm {
-                    Algorithm::Lamport => self.lamport.as_mut().and_then(|clock| clock.on_message(&message)),
-                    Algorithm::Ntp => self.ntp.as_mut().and_then(|clock| clock.on_message(&message)),
-                    other => self.other_mut(other).and_then(|clock| clock.on_message(&message)),
-                };
-                if let Some(change) = change {
-                    record(Record::Changed(algorithm, change));
-                    beneath = self.beneath(at);
-                }
+            }
+            trust = trust.max(weighed);
+        }
+        for clock in &mut self.others {
+            if let Some(claim) = claims.of(clock.algorithm()) {
+                trust = trust.max(hear(clock.as_mut(), &message(claim), plausible, counters, &mut record));
             }
         }
         self.record_ahead(at, beneath, record);
@@ -220,8 +228,44 @@ impl Clocks {
     }
 }
 
-/// Whether all claims of a message were plausible.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Writes the next claim of a message. There are as many places as claims.
+#[inline]
+fn put<'a>(places: &mut impl Iterator<Item = &'a mut Claim>, claim: impl FnOnce() -> Claim) {
+    if let Some(place) = places.next() {
+        *place = claim();
+    }
+}
+
+/// A clock hears its claim of a message, unless that is not plausible.
+#[inline]
+fn hear<C: Clock + ?Sized>(
+    clock: &mut C,
+    message: &Message<'_>,
+    plausible: Nanos,
+    counters: &mut Counters,
+    record: &mut impl FnMut(Record),
+) -> Trust {
+    let weighed = weigh(message.claim, clock.reading().at(message.at), plausible, counters);
+    if weighed == Trust::Full
+        && let Some(change) = clock.on_message(message)
+    {
+        record(Record::Changed(clock.algorithm(), change));
+    }
+    weighed
+}
+
+/// Holds a claim against what the own clock shows; one that is too far from it is counted.
+#[inline]
+fn weigh(claim: &Claim, own: Time<Synced>, plausible: Nanos, counters: &mut Counters) -> Trust {
+    if offset(claim.reading, own).abs() <= plausible {
+        return Trust::Full;
+    }
+    counters.add(Counter::Implausible);
+    Trust::Partial
+}
+
+/// Whether all claims of a message were plausible, in order of doubt.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Trust {
     /// All were.
     Full,

@@ -3,20 +3,23 @@
 use std::collections::VecDeque;
 
 use super::clocks::{Clocks, Trust};
-use super::peer::{Departures, Open, Peer, Reply};
+use super::peer::Peer;
+use super::requests::{Departures, Reply};
 use super::window::Arrival;
 use super::{Config, Counter, Counters, Input, Mark, Output, Received, Record, Sent, Sink};
 use crate::clock::{self, Reading};
 use crate::ids::{Algorithm, Algorithms, NodeId};
-use crate::probe::{Answer, Claims, Exchange, Kind, Point, Probe, Rejection, Source, Stamp};
+use crate::probe::{Answer, Exchange, Kind, Point, Probe, Rejection, Source, Stamp};
 use crate::time::{Local, Nanos, Ppb, Time};
 
 /// A node of the mesh.
 pub struct Node {
     config: Config,
     peers: Vec<Peer>,
+    /// When the next request to each peer is due. Apart from the peers: all of them are looked through at every slot.
+    slots: Vec<Time<Local>>,
     /// The numbers of the peers, by their ids.
-    by_id: Vec<(NodeId, usize)>,
+    by_id: Vec<(NodeId, u32)>,
     /// The peer whose slot is next.
     next: usize,
     /// The peer that is due the second request of a pair, and when. It comes before any slot.
@@ -31,17 +34,19 @@ impl Node {
     pub fn new(config: Config, at: Time<Local>) -> Self {
         let count = config.peers.len().max(1) as i64;
         let slot = |index: i64| at + config.phase + Nanos(config.tau.0 / count * index);
-        let peer = |((id, base_mu), index): (&(NodeId, Nanos), i64)| Peer::new(*id, *base_mu, slot(index));
-        let peers: Vec<Peer> = config.peers.iter().zip(0..).map(peer).collect();
-        let mut by_id: Vec<(NodeId, usize)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
+        let peers: Vec<Peer> = config.peers.iter().map(|(id, base_mu)| Peer::new(*id, *base_mu)).collect();
+        let slots = (0..).map(slot).take(peers.len()).collect();
+        let mut by_id: Vec<(NodeId, u32)> = peers.iter().map(|peer| peer.id).zip(0..).collect();
         by_id.sort_unstable();
-        let Config { node, reference, tau: poll, pair_gap, kappa, clocks, .. } = config;
-        let settings = clock::Settings { node, reference, poll, pair_gap, kappa, peers: config.peers.len() as u32 };
+        let Config { node, nodes, reference, tau: poll, pair_gap, kappa, clocks, .. } = config;
+        let peer_count = config.peers.len() as u32;
+        let settings = clock::Settings { node, reference, poll, pair_gap, kappa, peers: peer_count, nodes };
         let clocks = Clocks::new(clocks, &settings, config.plausible);
         let began = Output::Record(Record::Mark(at, Mark::ProbingBegan));
         let mut node = Self {
             config,
             peers,
+            slots,
             by_id,
             next: 0,
             second: None,
@@ -55,8 +60,16 @@ impl Node {
 
     /// The local time at which the node wants a [`Input::Timer`] next.
     pub fn wake(&self) -> Time<Local> {
-        let slot = || self.peers.get(self.next).map_or(Time::MAX, |peer| peer.slot);
+        let slot = || self.slots.get(self.next).copied().unwrap_or(Time::MAX);
         self.second.map_or_else(slot, |(_, due)| due)
+    }
+
+    /// Whom that timer is for: the peer's place in the configuration.
+    pub const fn turn(&self) -> usize {
+        match self.second {
+            Some((index, _)) => index,
+            None => self.next,
+        }
     }
 
     /// The next thing to do, until there is none.
@@ -79,10 +92,22 @@ impl Node {
         self.clocks.shows(algorithm, at)
     }
 
-    /// Reads a word or two of every part that an input will need, so that memory answers for several nodes at once where a
-    /// driver has many. The number says nothing.
+    /// Reads a word of every cache line of its own that an input will need, so that memory answers for several nodes at once
+    /// where a driver has many. The number says nothing.
+    #[inline]
     pub fn touch(&self) -> i64 {
-        self.peers.iter().fold(self.clocks.touch(), |sum, peer| sum ^ peer.touch())
+        let counted = self.counters.count(Counter::Implausible) ^ self.counters.count(Counter::UserStamped);
+        let peers = self.wake().as_nanos() ^ self.by_id.first().map_or(0, |(_, index)| i64::from(*index));
+        self.config.tau.0 ^ counted as i64 ^ peers ^ self.clocks.touch()
+    }
+
+    /// The same of what a message from a peer, or its slot, will need beyond that; `peer` is its place in the configuration.
+    #[inline]
+    pub fn touch_beyond(&self, peer: usize) -> i64 {
+        let Some(peer) = self.peers.get(peer) else { return 0 };
+        // An exchange that is complete with this message goes to the clocks; another message they only hear.
+        let clocks = if peer.requests.is_answered() { self.clocks.touch_exchange(peer.id) } else { 0 };
+        peer.touch() ^ clocks ^ self.clocks.touch_message(peer.id)
     }
 
     /// Takes one input. What comes of it waits in [`Node::poll`].
@@ -116,11 +141,11 @@ impl Node {
 
     /// Serves the peer whose slot is due. A slot that the next one has overtaken is skipped and counted.
     fn serve_slot(&mut self, at: Time<Local>, sink: &mut impl Sink) {
-        let (index, due) = (self.next, self.peers[self.next].slot);
+        let (index, due) = (self.next, self.slots[self.next]);
         let missed = (at - due).0 / self.config.tau.0.max(1);
         self.counters.add_many(Counter::MissedSlots, missed.unsigned_abs());
         let due = due + self.config.tau.times(missed);
-        self.peers[index].slot = due + self.config.tau;
+        self.slots[index] = due + self.config.tau;
         self.find_next();
         self.request(index, at, due, sink);
         self.second = self.config.pair_gap.map(|gap| (index, at + gap));
@@ -131,14 +156,14 @@ impl Node {
         self.clocks.on_slot(at, |record| sink.derived(record));
         self.close_requests(index, at, sink);
         let sequence = self.send(index, at, Some(due), Kind::Request, Algorithms::ALL, sink);
-        if self.peers[index].ask(sequence, at, self.config.tau) {
+        if self.peers[index].requests.ask(sequence, at, self.config.tau) {
             self.counters.add(Counter::Overflow);
         }
     }
 
     /// Finds the peer whose slot is next; of several the first.
     fn find_next(&mut self) {
-        self.next = (0..self.peers.len()).min_by_key(|index| self.peers[*index].slot).unwrap_or(0);
+        self.next = (0..self.slots.len()).min_by_key(|index| self.slots[*index]).unwrap_or(0);
     }
 
     fn on_probe(&mut self, at: Time<Local>, arrived: Option<Stamp>, probe: &Probe, sink: &mut impl Sink) {
@@ -159,7 +184,7 @@ impl Node {
         let record = |record| sink.derived(record);
         let trust = self.clocks.on_message(from, at, credit, claims, &mut self.counters, record);
         if let Some((sequence, stamp)) = probe.departed {
-            self.peers[index].reply_departed(sequence, stamp);
+            self.peers[index].requests.reply_departed(sequence, stamp);
         }
         match probe.kind {
             Kind::Request => {
@@ -186,8 +211,8 @@ impl Node {
         let t2 = Point { user: answer.received, wire: answer.arrived };
         let (t3, t4) = (Point { user: probe.sent, wire: None }, Point { user: at, wire: arrived });
         let mine = answer.boot == self.config.boot;
-        let peer = &mut self.peers[index];
-        if !mine || !peer.answer(answer.sequence, reply, [t2, t3, t4], &probe.claims, self.config.tau) {
+        let Peer { id, requests, .. } = &mut self.peers[index];
+        if !mine || !requests.answer(*id, answer.sequence, reply, [t2, t3, t4], &probe.claims, self.config.tau) {
             self.counters.add(Counter::Unasked);
         }
     }
@@ -202,15 +227,15 @@ impl Node {
     /// Hands every exchange that is complete, or whose time is up, to the clocks.
     fn close_requests(&mut self, index: usize, at: Time<Local>, sink: &mut impl Sink) {
         let departures = if self.config.stamps_departures { Departures::Stamped } else { Departures::Unknown };
-        while let Some(place) = self.peers[index].over(at, departures) {
-            match self.peers[index].request(place) {
-                Some(Open { exchange, reply: Some(reply), .. }) => {
+        while let Some(place) = self.peers[index].requests.over(at, departures) {
+            match self.peers[index].requests.exchange(place) {
+                Some((exchange, reply)) => {
                     let Self { clocks, counters, .. } = self;
                     on_exchange(clocks, counters, at, exchange, reply, sink);
                 }
-                _ => self.counters.add(Counter::Unanswered),
+                None => self.counters.add(Counter::Unanswered),
             }
-            self.peers[index].close(place);
+            self.peers[index].requests.close(place);
         }
     }
 
@@ -220,33 +245,26 @@ impl Node {
         index: usize,
         at: Time<Local>,
         due: Option<Time<Local>>,
-        kind: Kind,
+        message: Kind,
         wanted: Algorithms,
         sink: &mut impl Sink,
     ) -> u64 {
+        let Self { config, clocks, .. } = self;
         let peer = &mut self.peers[index];
-        let sequence = peer.next_sequence();
-        let to = peer.id;
-        let mut probe = Probe {
-            from: self.config.node,
-            to,
-            boot: self.config.boot,
-            sequence,
-            sent: at,
-            kind,
-            departed: peer.departed,
-            stamps_departures: self.config.stamps_departures,
-            claims: Claims::none(),
-        };
-        self.clocks.claim(at, wanted, &mut probe.claims);
-        sink.send(probe);
-        sink.note(|| Record::Sent(Sent { at, to, sequence, due }));
-        sequence
+        let (number, id) = (peer.next_sequence(), peer.id);
+        sink.send(|probe| {
+            let Probe { from, to, boot, sequence, sent, kind, departed, stamps_departures, claims } = probe;
+            (*from, *to, *boot, *sequence, *sent) = (config.node, id, config.boot, number, at);
+            (*kind, *departed, *stamps_departures) = (message, peer.departed, config.stamps_departures);
+            clocks.claim(at, wanted, claims);
+        });
+        sink.note(|| Record::Sent(Sent { at, to: id, sequence: number, due }));
+        number
     }
 
     fn index_of(&self, peer: NodeId) -> Option<usize> {
         let place = self.by_id.partition_point(|(known, _)| *known < peer);
-        self.by_id.get(place).filter(|(known, _)| *known == peer).map(|(_, index)| *index)
+        self.by_id.get(place).filter(|(known, _)| *known == peer).map(|(_, index)| *index as usize)
     }
 }
 
@@ -262,7 +280,7 @@ fn on_exchange(
     if exchange.source() == Source::User {
         counters.add(Counter::UserStamped);
     }
-    if exchange.sample().delay < Nanos::ZERO {
+    if exchange.delay() < Nanos::ZERO {
         counters.add(Counter::NegativeDelay);
     }
     sink.note(|| Record::Exchanged(at, reply.sequence, exchange.clone()));

@@ -12,6 +12,7 @@ mod machine;
 mod peer;
 pub mod record;
 pub mod replay;
+mod requests;
 mod sink;
 mod window;
 
@@ -30,6 +31,8 @@ pub use window::{Arrival, Seen};
 pub struct Config {
     /// The node itself.
     pub node: NodeId,
+    /// How many nodes the mesh has, itself among them, as far as it was told.
+    pub nodes: u32,
     /// This start of it.
     pub boot: BootId,
     /// The nodes it is linked to, each with the known minimum delay from there to here that every message is credited

@@ -1,18 +1,10 @@
-//! What a node keeps of one peer: the grid slot, numbers, the replay window, and requests that are still open.
+//! What a node keeps of one peer: numbers, the replay window, and requests that are still open.
 
-use std::collections::VecDeque;
-
+use super::requests::Requests;
 use super::window::ReplayWindow;
 use crate::ids::NodeId;
-use crate::probe::{Claims, Exchange, Point, Stamp};
-use crate::time::{Local, Nanos, Time};
-
-/// Most requests to one peer that are open at once. At a period of 1 ms it covers round trips of 4 s.
-const MAX_OPEN: usize = 4096;
-/// How long a reply may take, at least.
-const ANSWER_DEADLINE: Nanos = Nanos::from_seconds(2);
-/// How long an answered request waits for transmit stamps beyond two periods.
-const STAMP_DEADLINE: Nanos = Nanos::from_millis(10);
+use crate::probe::Stamp;
+use crate::time::Nanos;
 
 /// One peer.
 #[derive(Clone, Debug)]
@@ -21,68 +13,28 @@ pub struct Peer {
     pub id: NodeId,
     /// What every message from it is credited with.
     pub base_mu: Nanos,
-    /// When the next request is due.
-    pub slot: Time<Local>,
     /// Number of the last message sent to it.
     pub sequence: u64,
     /// What was received from it.
     pub window: ReplayWindow,
     /// Transmit stamp of the newest reply whose stamp is known.
     pub departed: Option<(u64, Stamp)>,
-    /// Requests whose exchange is not complete, oldest first.
-    open: VecDeque<Open>,
-    /// No open request is over before this instant, unless something was heard of it since the last look.
-    quiet_until: Time<Local>,
-    /// How many open requests have a reply.
-    answered: usize,
-    /// Number of the last request.
-    asked: u64,
-}
-
-/// A request on its way to becoming an exchange.
-#[derive(Clone, Debug)]
-pub struct Open {
-    /// The exchange; until there is a reply, of its stamps `t1` alone says anything.
-    pub exchange: Exchange,
-    /// The reply.
-    pub reply: Option<Reply>,
-    sequence: u64,
-    deadline: Time<Local>,
-}
-
-/// The reply to an open request.
-#[derive(Clone, Copy, Debug)]
-pub struct Reply {
-    /// The reply's number on its arc.
-    pub sequence: u64,
-    /// Whether the peer will tell when the reply really left.
-    pub departure_follows: bool,
-    /// Whether every claim was plausible.
-    pub trusted: bool,
+    /// Requests whose exchange is not complete.
+    pub requests: Requests,
 }
 
 impl Peer {
-    /// A peer whose first request is due at `slot`.
-    pub fn new(id: NodeId, base_mu: Nanos, slot: Time<Local>) -> Self {
-        Self {
-            id,
-            base_mu,
-            slot,
-            sequence: 0,
-            window: ReplayWindow::default(),
-            departed: None,
-            open: VecDeque::new(),
-            quiet_until: Time::MAX,
-            answered: 0,
-            asked: 0,
-        }
+    /// A peer that was neither asked nor heard yet.
+    pub fn new(id: NodeId, base_mu: Nanos) -> Self {
+        let (window, requests) = (ReplayWindow::default(), Requests::default());
+        Self { id, base_mu, sequence: 0, window, departed: None, requests }
     }
 
-    /// See [`super::Node::touch`].
+    /// See [`super::Node::touch_beyond`].
     #[inline]
     pub fn touch(&self) -> i64 {
-        let open = self.open.front().map_or(0, |open| open.deadline.as_nanos() ^ open.exchange.t1.user.as_nanos());
-        open ^ self.slot.as_nanos() ^ self.asked as i64
+        let departed = self.departed.map_or(0, |(sequence, _)| sequence);
+        self.sequence as i64 ^ departed as i64 ^ self.window.touch() ^ self.requests.touch()
     }
 
     /// The number of the next message to this peer.
@@ -91,125 +43,11 @@ impl Peer {
         self.sequence
     }
 
-    /// Opens the request `sequence` sent at `at`. Returns whether another had to be given up for it.
-    pub fn ask(&mut self, sequence: u64, at: Time<Local>, tau: Nanos) -> bool {
-        let deadline = at + ANSWER_DEADLINE.max(tau.times(2));
-        let t1 = Point { user: at, wire: None };
-        let exchange = Exchange { peer: self.id, t1, t2: t1, t3: t1, t4: t1, claims: Claims::none() };
-        self.open.push_back(Open { exchange, reply: None, sequence, deadline });
-        self.quiet_until = self.quiet_until.min(deadline);
-        self.asked = sequence;
-        let full = self.open.len() > MAX_OPEN;
-        if full {
-            let given_up = self.open.pop_front();
-            self.answered -= usize::from(given_up.is_some_and(|open| open.reply.is_some()));
-        }
-        full
-    }
-
-    /// A reply to request `sequence` came in: the request's arrival at the peer, the reply's departure from there and its
-    /// arrival here, and what the peer's clocks read at `t3.user`. Returns false if no such request is open.
-    pub fn answer(&mut self, sequence: u64, reply: Reply, rest: [Point; 3], claims: &Claims, tau: Nanos) -> bool {
-        let Ok(index) = self.open.binary_search_by_key(&sequence, |open| open.sequence) else { return false };
-        let open = &mut self.open[index];
-        if open.reply.is_some() {
-            return false;
-        }
-        let [t2, t3, t4] = rest;
-        open.deadline = t4.user + tau.times(2) + STAMP_DEADLINE;
-        (open.exchange.t2, open.exchange.t3, open.exchange.t4) = (t2, t3, t4);
-        open.exchange.claims.clone_from(claims);
-        open.reply = Some(reply);
-        self.answered += 1;
-        self.quiet_until = Time::MIN;
-        true
-    }
-
     /// The kernel said when message `sequence` to this peer left: a request's `t1`, or what the next message tells the
     /// peer of a reply.
     pub fn departed(&mut self, sequence: u64, stamp: Stamp) {
-        let place = if sequence > self.asked {
-            Err(0)
-        } else {
-            self.open.binary_search_by_key(&sequence, |open| open.sequence)
-        };
-        match place {
-            Ok(index) => {
-                self.open[index].exchange.t1.wire = Some(stamp);
-                self.quiet_until = Time::MIN;
-            }
-            Err(_) if self.departed.is_none_or(|(newest, _)| newest < sequence) => {
-                self.departed = Some((sequence, stamp));
-            }
-            Err(_) => {}
+        if !self.requests.departed(sequence, stamp) && self.departed.is_none_or(|(newest, _)| newest < sequence) {
+            self.departed = Some((sequence, stamp));
         }
-    }
-
-    /// The peer said when its reply `sequence` left.
-    pub fn reply_departed(&mut self, sequence: u64, stamp: Stamp) {
-        if self.answered == 0 {
-            return;
-        }
-        let answers = |open: &&mut Open| open.reply.is_some_and(|reply| reply.sequence == sequence);
-        if let Some(open) = self.open.iter_mut().find(answers) {
-            open.exchange.t3.wire = Some(stamp);
-            self.quiet_until = Time::MIN;
-        }
-    }
-
-    /// The place of a request that is complete, or whose time is up at `now`. `departures` says whether this node's own
-    /// transmit stamps can be waited for. Cost: O(1) where nothing can be over, else O(open requests).
-    #[inline]
-    pub fn over(&mut self, now: Time<Local>, departures: Departures) -> Option<usize> {
-        if now < self.quiet_until {
-            return None;
-        }
-        self.first_over(now, departures)
-    }
-
-    fn first_over(&mut self, now: Time<Local>, departures: Departures) -> Option<usize> {
-        let over = |open: &Open| open.deadline <= now || open.is_complete(departures);
-        let place = (0..self.open.len()).find(|place| over(&self.open[*place]));
-        if place.is_none() {
-            self.quiet_until = self.open.iter().map(|open| open.deadline).min().unwrap_or(Time::MAX);
-        }
-        place
-    }
-
-    /// The open request in this place.
-    #[inline]
-    pub fn request(&self, place: usize) -> Option<&Open> {
-        self.open.get(place)
-    }
-
-    /// The story of the request in this place is told.
-    pub fn close(&mut self, place: usize) {
-        let answered = self.open.get(place).is_some_and(|open| open.reply.is_some());
-        self.answered -= usize::from(answered);
-        match place {
-            // The next request takes the same place, which the cache still has.
-            0 if self.open.len() == 1 => {
-                self.open.clear();
-                self.quiet_until = Time::MAX;
-            }
-            0 => drop(self.open.pop_front()),
-            _ => drop(self.open.remove(place)),
-        }
-    }
-}
-
-/// Whether the driver reports kernel transmit stamps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Departures {
-    /// It does: an exchange waits for them.
-    Stamped,
-    /// It does not.
-    Unknown,
-}
-
-impl Open {
-    fn is_complete(&self, departures: Departures) -> bool {
-        let sent = departures == Departures::Unknown || self.exchange.t1.wire.is_some();
-        sent && self.reply.is_some_and(|reply| !reply.departure_follows || self.exchange.t3.wire.is_some())
     }
 }

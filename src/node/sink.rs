@@ -7,8 +7,8 @@ use crate::probe::Probe;
 
 /// Takes what a node wants done, in order.
 pub trait Sink {
-    /// Send this message at once.
-    fn send(&mut self, probe: Probe);
+    /// Send a message at once: `write` sets every part of it, so that a driver may have it written where it is needed.
+    fn send(&mut self, write: impl FnOnce(&mut Probe));
 
     /// Something happened to the node: a mark, a message, an exchange.
     fn note(&mut self, record: impl FnOnce() -> Record);
@@ -18,7 +18,9 @@ pub trait Sink {
 }
 
 impl Sink for VecDeque<Output> {
-    fn send(&mut self, probe: Probe) {
+    fn send(&mut self, write: impl FnOnce(&mut Probe)) {
+        let mut probe = Probe::blank();
+        write(&mut probe);
         self.push_back(Output::Send(probe));
     }
 

@@ -30,6 +30,12 @@ pub enum Arrival {
 }
 
 impl ReplayWindow {
+    /// See [`super::Node::touch`].
+    #[inline]
+    pub const fn touch(&self) -> i64 {
+        self.seen.newest as i64
+    }
+
     /// Takes note of a message.
     ///
     /// # Errors

@@ -59,6 +59,12 @@ impl Exchange {
         self.t1.source().min(self.t2.source()).min(self.t3.source()).min(self.t4.source())
     }
 
+    /// How far off the four stamps may be together, by what the nearest to the wire say of themselves.
+    pub fn stamp_errors(&self) -> Nanos {
+        let points = [&self.t1, &self.t2, &self.t3, &self.t4];
+        points.iter().filter_map(|point| point.wire).fold(Nanos::ZERO, |sum, stamp| sum + stamp.error.abs())
+    }
+
     /// The four stamps used for estimates: the best ones if all four are better than user space, else all from user
     /// space, so that errors of one kind cancel.
     #[inline]
@@ -73,7 +79,13 @@ impl Exchange {
     /// The offset between the two *local* clocks and the delay, from the stamps of [`Self::stamps`].
     pub fn sample(&self) -> Sample {
         let [t1, t2, t3, t4] = self.stamps();
-        Sample { offset: (t2 - t1).mean(t3 - t4), delay: (t4 - t1) - (t3 - t2) }
+        Sample { offset: (t2 - t1).mean(t3 - t4), delay: self.delay() }
+    }
+
+    /// The delay alone.
+    pub fn delay(&self) -> Nanos {
+        let [t1, t2, t3, t4] = self.stamps();
+        (t4 - t1) - (t3 - t2)
     }
 
     /// The offset of the peer's `algorithm` clock against our local clock, and the delay, at local time `t4`. The

@@ -115,18 +115,20 @@ impl Claims {
 
     /// Claims made by `claim` for each of these algorithms.
     #[inline]
-    pub fn made_by(by: Algorithms, claim: impl FnMut(Algorithm) -> Claim) -> Self {
+    pub fn made_by(by: Algorithms, mut claim: impl FnMut(Algorithm) -> Claim) -> Self {
         let mut claims = Self::none();
-        claims.make(by, claim);
+        claims.places(by).iter_mut().zip(by.iter()).for_each(|(place, algorithm)| *place = claim(algorithm));
         claims
     }
 
-    /// The same in place of these claims.
+    /// Places for the claims of these algorithms, by their numbers, instead of those that there are: each is to be written.
     #[inline]
-    pub fn make(&mut self, by: Algorithms, mut claim: impl FnMut(Algorithm) -> Claim) {
-        self.by = by;
-        self.claims.clear();
-        by.iter().for_each(|algorithm| self.claims.push(claim(algorithm)));
+    pub fn places(&mut self, by: Algorithms) -> &mut [Claim] {
+        if self.by != by {
+            self.claims.resize(by.count(), Claim::default());
+            self.by = by;
+        }
+        &mut self.claims
     }
 
     /// Claims made by `claim` for each of these algorithms, if it makes all of them.
@@ -210,4 +212,21 @@ pub struct Probe {
     pub stamps_departures: bool,
     /// What the sender's clocks read at `sent`.
     pub claims: Claims,
+}
+
+impl Probe {
+    /// A message that says nothing yet.
+    pub fn blank() -> Self {
+        Self {
+            from: NodeId(0),
+            to: NodeId(0),
+            boot: BootId(0),
+            sequence: 0,
+            sent: Time::ZERO,
+            kind: Kind::Request,
+            departed: None,
+            stamps_departures: false,
+            claims: Claims::none(),
+        }
+    }
 }

@@ -94,7 +94,7 @@ pub fn judge(recording: &Recording, kappa: Ppb, mut tell: impl FnMut(f64)) -> Ve
 fn judge_pair(pair: &Pair, samples: &[Sample], kappa: Ppb, step: &mut impl FnMut()) -> Judged {
     let course = Course::of(samples);
     let Rhythm { poll, pair_gap } = Rhythm::of(&course.asks);
-    let settings = clock::Settings { node: NODE, reference: SERVER, poll, pair_gap, kappa, peers: 1 };
+    let settings = clock::Settings { node: NODE, reference: SERVER, poll, pair_gap, kappa, peers: 1, nodes: 2 };
     let led = Algorithm::ALL.into_iter().filter_map(|algorithm| {
         let shown = course.lead_any(algorithm, &settings, step)?;
         Some(course.outcome(algorithm.name(), &shown))

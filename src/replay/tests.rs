@@ -89,7 +89,7 @@ fn stamps_of_the_yardstick_give_the_errors_of_the_yardstick() {
         assert!((judged.poll - condition.poll).abs() < condition.poll.over(10_000), "{}", judged.poll);
         let clocks: [(&str, Box<dyn Clock>); 5] = [
             ("free", Box::new(Free)),
-            ("lamport", Box::new(Lamport::default())),
+            ("lamport", Box::new(Lamport::new(&crate::clock::testing::settings(1, 1)))),
             ("ntp", Box::new(Ntp::new(settings))),
             ("regression", Box::new(Regression::new(SERVER))),
             ("corridor", Box::new(Corridor::new(SERVER))),

@@ -1,27 +1,36 @@
 //! What each clock costs those who order by it, in their own terms.
 
+use std::collections::BTreeMap;
+
 use super::text::thousands;
 use crate::analysis::Summary;
 use crate::analysis::ordering::OrderRow;
 use crate::ids::Algorithm;
 use crate::order::report::{Load, StampSource};
+use crate::order::stamp;
 use crate::time::Nanos;
 
 /// A sentence for each clock that commands were ordered by, with spans written by `span`. A commit waits for twice the
 /// half-width of an interval that holds every clock (Spanner's commit wait, docs/theory.md §9.5): that is the clocks' spread.
 pub fn sentences(summary: &Summary, span: fn(Nanos) -> String) -> Vec<String> {
-    let clocks = [
-        (StampSource::Lamport, Algorithm::Lamport),
-        (StampSource::Ntp, Algorithm::Ntp),
-        (StampSource::Hlc, Algorithm::Hlc),
-    ];
-    let told = |(source, algorithm): (StampSource, Algorithm)| {
+    let sources = summary.ordering.iter().map(|row| row.phase.source);
+    let clocks: BTreeMap<Algorithm, StampSource> =
+        sources.filter_map(|source| Some((priced(source)?, source))).collect();
+    let told = |(algorithm, source): (Algorithm, StampSource)| {
         let rows: Vec<&OrderRow> = summary.ordering.iter().filter(|row| row.phase.source == source).collect();
         let parts = [Some(wait(summary, algorithm, span)), against_real_time(&rows), carried(&rows)];
         let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
-        (!rows.is_empty()).then(|| format!("With {source} {text}.", source = source.name()))
+        format!("With {source} {text}.", source = source.name())
     };
-    clocks.into_iter().filter_map(told).collect()
+    clocks.into_iter().map(told).collect()
+}
+
+/// The clock whose spread a commit has to wait for, if stamps of that source are times at all.
+const fn priced(source: StampSource) -> Option<Algorithm> {
+    match source {
+        StampSource::Hlc => Some(Algorithm::Hlc),
+        other => stamp::algorithm(other),
+    }
 }
 
 fn wait(summary: &Summary, algorithm: Algorithm, span: fn(Nanos) -> String) -> String {
@@ -80,6 +89,16 @@ mod tests {
         );
         summary.ordering.iter_mut().for_each(|row| row.agree = false);
         assert!(sentences(&summary, short)[2].contains("it is not shown that all agents"));
+    }
+
+    #[test]
+    fn any_clock_that_stamps_were_taken_from_has_its_price() {
+        let mut summary = full();
+        summary.ordering.retain(|row| row.phase.source == StampSource::Ntp);
+        summary.ordering.iter_mut().for_each(|row| row.phase.source = StampSource::Physical(Algorithm::WelchLynch));
+        let told = sentences(&summary, short);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("With welch-lynch how long a commit must wait is not proved"), "{told:?}");
     }
 
     #[test]

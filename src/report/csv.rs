@@ -6,6 +6,7 @@ use csv::Writer;
 
 use super::stability::number;
 use super::text::verdict_of;
+use super::workload;
 use crate::analysis::Summary;
 use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
@@ -239,8 +240,11 @@ pub fn epsilon_csv(summary: &Summary) -> Vec<u8> {
     file(header, rows)
 }
 
-/// `ordering.csv`: one row for each stamp source and load.
+/// `ordering.csv`: one row for each stamp source and load; where workloads were played, the table of `skewbench order`.
 pub fn ordering_csv(summary: &Summary) -> Vec<u8> {
+    if !summary.played.is_empty() {
+        return workload::csv_of(summary);
+    }
     file(columns(ORDERING_COLUMNS), summary.ordering.iter().map(order_row))
 }
 

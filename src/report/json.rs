@@ -3,6 +3,7 @@
 //! `docs/report.schema.json` says what each member means. The same summary gives the same bytes; what is unknown is
 //! `null`; units are last in the names, before a quantile. Names are those of the CSV columns.
 
+mod played;
 mod proof;
 mod rows;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::played::WorkloadNumbers;
 use self::proof::Certificate;
 use self::rows::{ArcNumbers, Claimed, Clock, Epsilon, Happened, LoopNumbers, Order, ParameterNumbers, Stability};
 use super::terminal::sentence;
@@ -48,6 +50,7 @@ struct Report<'a> {
     clocks: Vec<Clock<'a>>,
     arcs: Vec<ArcNumbers>,
     ordering: Vec<Order<'a>>,
+    workloads: Vec<WorkloadNumbers<'a>>,
     stability: Vec<Stability<'a>>,
     epsilon: Epsilon<'a>,
     claims: Vec<Claimed<'a>>,
@@ -62,7 +65,7 @@ impl<'a> Report<'a> {
         Self {
             schema: SCHEMA,
             verdict: summary.verdict.name(),
-            exit_code: summary.verdict.exit_code(),
+            exit_code: summary.exit_code(),
             sentence: sentence(summary),
             run: Run::of(summary),
             promise: summary.promise.as_ref().map(Promised::of),
@@ -74,6 +77,7 @@ impl<'a> Report<'a> {
             clocks: summary.rows.iter().map(Clock::of).collect(),
             arcs: summary.arcs.iter().map(ArcNumbers::of).collect(),
             ordering: summary.ordering.iter().map(Order::of).collect(),
+            workloads: summary.played.iter().map(WorkloadNumbers::of).collect(),
             stability: summary.stability.iter().flat_map(Stability::of).collect(),
             epsilon: Epsilon::of(&summary.series),
             claims: summary.claims.iter().map(Claimed::of).collect(),

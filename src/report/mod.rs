@@ -8,6 +8,7 @@ pub mod html;
 pub mod json;
 pub mod live;
 pub mod loops;
+pub mod played;
 pub mod ruling;
 pub mod stability;
 pub mod target;

@@ -2,6 +2,7 @@
 
 use super::cost::sentences;
 use super::loops;
+use super::played;
 use super::ruling;
 use super::text::{event_size, event_subject, line, nodes, plural, short, thousands, verdict_of, wrapped};
 use crate::analysis::Summary;
@@ -31,6 +32,7 @@ pub fn report(summary: &Summary) -> String {
         without_truth(summary),
         arcs(summary),
         ordering(summary),
+        played::lines(summary),
         claims(summary),
         events(summary),
         wrapped("loops    ", &format!("asymmetry of delays: {}", loops::sentence(&summary.loops, short))),

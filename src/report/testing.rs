@@ -50,6 +50,7 @@ fn row(source: StampSource, open: bool) -> OrderRow {
         inversions: open.then_some((100, Some(0.05))),
         digest: Some(7),
         agree: true,
+        unfinished: 0,
         eps: Some((Nanos(900), Nanos(950))),
         floor_commands_per_s: Some(6_400_000.0),
         issued: 6_100_000,

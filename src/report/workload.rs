@@ -3,7 +3,11 @@
 use csv::Writer;
 
 use super::text::{line, wrapped};
+use crate::analysis::Summary;
+use crate::analysis::ordering::OrderRow;
+use crate::order::report::Load;
 use crate::time::Nanos;
+use crate::trial::{Played, Premise, Terms, Workload};
 use crate::workload::{Check, Relation, Row};
 
 /// Where a run was made.
@@ -36,14 +40,14 @@ pub struct Given<'a> {
     pub broken: Option<&'a str>,
     /// Processes.
     pub nodes: u32,
-    /// Spread of the clocks.
-    pub eps: Nanos,
+    /// Spread of the clocks, where it is known, as of all that follows.
+    pub eps: Option<Nanos>,
     /// What the workload believed it to be.
-    pub declared_eps: Nanos,
+    pub declared_eps: Option<Nanos>,
     /// Least delay of a message.
-    pub delay: Nanos,
+    pub delay: Option<Nanos>,
     /// Most that is added to it.
-    pub jitter: Nanos,
+    pub jitter: Option<Nanos>,
     /// Operations a second of all users.
     /// None if more was wanted than is carried.
     pub rate_per_s: Option<f64>,
@@ -61,6 +65,76 @@ pub struct Given<'a> {
     pub happened: Vec<(&'static str, String)>,
     /// Where it was made.
     pub place: Place<'a>,
+}
+
+impl<'a> Given<'a> {
+    /// What a run that a journal tells of was given.
+    pub fn of(played: &'a Played) -> Self {
+        let Terms { nodes, declared, rate, span, seed, premise, .. } = played.terms;
+        let seen = |of: fn(&Terms) -> Nanos| played.seen.as_ref().map(of);
+        Self {
+            workload: played.workload.name(),
+            broken: (premise == Premise::Broken).then(|| played.workload.ablation()),
+            nodes,
+            eps: seen(|terms| terms.eps),
+            declared_eps: Some(declared).filter(|_| played.seen.is_some()),
+            delay: seen(|terms| terms.delay),
+            jitter: seen(|terms| terms.jitter),
+            rate_per_s: Some(rate),
+            span,
+            seed,
+            stamps: played.clock.name(),
+            load: "open",
+            premises: played.premises.clone(),
+            happened: Vec::new(),
+            place: Place {
+                transport: &played.transport,
+                cores: played.cores,
+                batch: played.batch,
+                payload_bytes: played.batch.map(|_| 0),
+                cpu: played.cpu,
+            },
+        }
+    }
+
+    /// What an ordering phase of a run was given: nothing is declared of its clocks, and its delays are not measured.
+    fn of_phase(row: &OrderRow, summary: &'a Summary) -> Self {
+        let phase = &row.phase;
+        let rate = match phase.load {
+            Load::Open { commands_per_s } => Some(commands_per_s as f64 * f64::from(row.agents)),
+            Load::Saturated => None,
+        };
+        Self {
+            workload: Workload::TotalOrder.name(),
+            broken: None,
+            nodes: row.agents,
+            eps: row.eps.map(|(_, most)| most),
+            declared_eps: None,
+            delay: None,
+            jitter: None,
+            rate_per_s: rate,
+            span: Nanos(phase.duration_ns),
+            seed: summary.facts.seed.unwrap_or(0),
+            stamps: phase.source.name(),
+            load: phase.load.name(),
+            premises: Vec::new(),
+            happened: Vec::new(),
+            place: Place {
+                transport: "tcp",
+                cores: Some(summary.facts.cores),
+                batch: Some(phase.batch),
+                payload_bytes: Some(phase.payload_bytes),
+                cpu: None,
+            },
+        }
+    }
+}
+
+/// `ordering.csv` of a run in which workloads were played: its ordering phases, then those.
+pub fn csv_of(summary: &Summary) -> Vec<u8> {
+    let phases = summary.ordering.iter().map(|row| (Given::of_phase(row, summary), row.as_workload().owned()));
+    let played = summary.played.iter().map(|played| (Given::of(played), played.row.clone()));
+    csv(&phases.chain(played).collect::<Vec<_>>())
 }
 
 const COLUMNS: [&str; 31] = [
@@ -98,7 +172,7 @@ const COLUMNS: [&str; 31] = [
 ];
 
 /// `ordering-sim.csv`: one row for each invariant, which should be broken never, and for each measured quantity.
-pub fn csv(runs: &[(Given<'_>, Row)]) -> Vec<u8> {
+pub fn csv<S: AsRef<str>>(runs: &[(Given<'_>, Row<S>)]) -> Vec<u8> {
     let mut file = Writer::from_writer(Vec::new());
     // Writing to memory cannot fail.
     let _ = file.write_record(COLUMNS);
@@ -111,16 +185,16 @@ pub fn csv(runs: &[(Given<'_>, Row)]) -> Vec<u8> {
     file.into_inner().unwrap_or_default()
 }
 
-fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
+fn columns<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> Vec<String> {
     let latency = |place: usize| row.latency.map_or_else(String::new, |latency| latency[place].0.to_string());
     vec![
         given.workload.to_owned(),
         if given.broken.is_some() { "broken" } else { "kept" }.to_owned(),
         given.nodes.to_string(),
-        given.eps.0.to_string(),
-        given.declared_eps.0.to_string(),
-        given.delay.0.to_string(),
-        given.jitter.0.to_string(),
+        nanos(given.eps),
+        nanos(given.declared_eps),
+        nanos(given.delay),
+        nanos(given.jitter),
         given.rate_per_s.map_or_else(String::new, rounded),
         given.span.as_seconds().to_string(),
         given.seed.to_string(),
@@ -134,7 +208,7 @@ fn columns(given: &Given<'_>, row: &Row) -> Vec<String> {
         row.broken().to_string(),
         given.load.to_owned(),
         number(row.operations as f64 / given.span.as_seconds()),
-        format!("{} done a second", row.operation),
+        format!("{} done a second", row.operation.as_ref()),
         whole(given.place.payload_bytes),
         whole(given.place.batch),
         whole(given.place.cores),
@@ -148,21 +222,25 @@ fn rounded(value: f64) -> String {
     if value.fract() == 0.0 { value.to_string() } else { number(value) }
 }
 
+fn nanos(value: Option<Nanos>) -> String {
+    value.map_or_else(String::new, |value| value.0.to_string())
+}
+
 fn whole(value: Option<u32>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
 /// CPU time in ns of all processes for each operation, whatever scenes it was spent in.
-fn cpu_each(given: &Given<'_>, row: &Row) -> Option<i64> {
+fn cpu_each<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> Option<i64> {
     given.place.cpu.filter(|_| row.operations > 0).map(|cpu| cpu.0 / row.operations.min(1 << 62) as i64)
 }
 
 /// Name, relation, and the numbers: measured, predicted, chance.
-fn quantities(row: &Row) -> impl Iterator<Item = (&str, &str, [String; 3])> {
+fn quantities<S: AsRef<str>>(row: &Row<S>) -> impl Iterator<Item = (&str, &str, [String; 3])> {
     let never = |count: u64| [count.to_string(), "0".to_owned(), String::new()];
     let broken = row.never().map(move |(name, count)| (name, "never", never(count)));
-    let numbers = |check: &Check| [check.measured, check.predicted, check.chance].map(number);
-    let checks = row.checks.iter().map(move |check| (check.quantity, check.relation.name(), numbers(check)));
+    let numbers = |check: &Check<S>| [check.measured, check.predicted, check.chance].map(number);
+    let checks = row.checks.iter().map(move |check| (check.quantity.as_ref(), check.relation.name(), numbers(check)));
     broken.chain(checks)
 }
 
@@ -177,8 +255,11 @@ pub fn number(value: f64) -> String {
 }
 
 /// The report that people read.
-pub fn text(given: &Given<'_>, row: &Row) -> String {
-    let Given { nodes, eps, declared_eps, delay, jitter, rate_per_s, span, seed, stamps, .. } = given;
+pub fn text<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> String {
+    let Given { nodes, rate_per_s, span, seed, stamps, .. } = given;
+    let said = |value: Option<Nanos>| value.map_or_else(|| "unknown".to_owned(), |value| value.to_string());
+    let (eps, declared_eps) = (said(given.eps), said(given.declared_eps));
+    let (delay, jitter) = (said(given.delay), said(given.jitter));
     let offered = match rate_per_s {
         None => "as many operations as are carried".to_owned(),
         Some(rate) => format!("{} operations/s ({})", rounded(*rate), given.load),
@@ -209,7 +290,7 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
     for (word, told) in &given.happened {
         text += &wrapped(&format!("{word:<9}"), told);
     }
-    text += &wrapped("done     ", &format!("{} {}{messages}{latency}", row.operations, row.operation));
+    text += &wrapped("done     ", &format!("{} {}{messages}{latency}", row.operations, row.operation.as_ref()));
     text += "\n";
     text +=
         &line(&[("measured against prediction", -54), ("measured", 12), ("", 10), ("predicted", 12), ("chance", 12)]);
@@ -218,7 +299,7 @@ pub fn text(given: &Given<'_>, row: &Row) -> String {
             if check.relation == Relation::Unpredicted { "–".to_owned() } else { number(check.predicted) };
         let chance = if check.chance > 0.0 { format!("± {}", number(check.chance)) } else { String::new() };
         text += &line(&[
-            (check.quantity, -54),
+            (check.quantity.as_ref(), -54),
             (&number(check.measured), 12),
             (check.relation.name(), 10),
             (&predicted, 12),
@@ -245,10 +326,10 @@ mod tests {
             workload: "mutex",
             broken: None,
             nodes: 3,
-            eps: Nanos(1_000),
-            declared_eps: Nanos(2_000),
-            delay: Nanos(5),
-            jitter: Nanos(0),
+            eps: Some(Nanos(1_000)),
+            declared_eps: Some(Nanos(2_000)),
+            delay: Some(Nanos(5)),
+            jitter: Some(Nanos(0)),
             rate_per_s: Some(10.0),
             span: Nanos::from_seconds(2),
             seed: 7,

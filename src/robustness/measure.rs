@@ -2,10 +2,10 @@
 
 use super::disturbance::Disturbance;
 use super::lives::{Lived, Lives};
-use crate::analysis::coverage;
+use crate::analysis::coverage::{self, Band};
 use crate::analysis::envelope::{Stretch, sweep};
 use crate::analysis::quantile::{PerMille, largest, weighted};
-use crate::analysis::track::Track;
+use crate::clock::Subject;
 use crate::ids::{Algorithm, NodeId};
 use crate::time::Nanos;
 
@@ -102,19 +102,24 @@ struct Claimed {
 fn claims(algorithm: Algorithm, lives: &Lives, is_honest: &dyn Fn(NodeId) -> bool, whole: (f64, f64)) -> Claimed {
     let mut sum = Claimed::default();
     for span in lives.spans(whole.0, whole.1) {
-        let truth = lives.truth(algorithm, span);
-        for lived in lives.living(algorithm, span).filter(|lived| is_honest(lived.node)) {
-            if lived.node != lives.reference() {
-                sum.add(&lived, truth, span);
+        let honest = || lives.living(algorithm, span).filter(|lived| is_honest(lived.node));
+        let subject = Subject::of(algorithm);
+        let band = match subject {
+            Subject::Reference => Band::of(lives.truth(algorithm, span)),
+            Subject::Mesh => {
+                Band::of_all(&honest().map(|lived| lived.track.clone()).collect::<Vec<_>>(), span.0, span.1)
             }
+        };
+        for lived in honest().filter(|lived| subject == Subject::Mesh || lived.node != lives.reference()) {
+            sum.add(&lived, &band, span);
         }
     }
     sum
 }
 
 impl Claimed {
-    fn add(&mut self, lived: &Lived<'_>, truth: &Track, span: (f64, f64)) {
-        let (covered, stated) = coverage::time_of_claims(lived.track, truth, lived.claims, span.0, span.1);
+    fn add(&mut self, lived: &Lived<'_>, band: &Band, span: (f64, f64)) {
+        let (covered, stated) = coverage::time_of_claims(lived.track, band, lived.claims, span.0, span.1);
         (self.covered, self.stated) = (self.covered + covered, self.stated + stated);
         for (index, (from, bound)) in lived.claims.iter().enumerate() {
             let next = lived.claims.get(index + 1).map_or(span.1, |(at, _)| *at);

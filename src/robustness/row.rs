@@ -22,8 +22,8 @@ pub struct Row {
     pub worst: Option<Nanos>,
     /// See [`Measured::recovered`]: the latest of any seed; `None` if there is none in some seed.
     pub recovered: Option<Nanos>,
-    /// Share of the time in which clocks state a bound on their distance to the reference, in which it holds; `None` of
-    /// clocks that state none. Over all seeds.
+    /// Share of the time in which clocks state a bound on their distance to the reference, or to every clock where they
+    /// follow none, in which it holds; `None` of clocks that state none. Over all seeds.
     pub coverage: Option<f64>,
     /// Median over time of the stated bound; median over seeds.
     pub claim: Option<Nanos>,

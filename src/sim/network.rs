@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use super::queue::Queue;
 use super::recorder::Recorder;
 use super::scenario::{About, Stamping, Stamps};
+use super::workload::face::Face;
 use super::world::{Host, Lie, World};
 use crate::affine::shifted;
-use crate::ids::{Algorithm, Arc, BootId, NodeId};
-use crate::journal::{Header, HostFacts, RunConfig};
+use crate::analysis::track::Pieces;
+use crate::ids::{Algorithm, Algorithms, Arc, BootId, NodeId};
+use crate::journal::{Header, HostFacts, Note, RunConfig};
 use crate::model::oscillator::{Declaration, Happening};
 use crate::model::{Oscillator, Path, Purpose, Rng};
 use crate::node::record::{Record, SystemSample};
@@ -39,6 +41,16 @@ struct Machine {
     boot: BootId,
     alive: Option<(Node, Recorder)>,
     phase: Nanos,
+    /// The readings of the boot that is watched, as functions of the local clock.
+    readings: BTreeMap<Algorithm, Pieces>,
+    watched: BootId,
+}
+
+/// Whose clocks are remembered: those of the boots that live at an instant.
+#[derive(Clone, Copy)]
+struct Watch {
+    at: Time<True>,
+    clocks: Algorithms,
 }
 
 /// A running network.
@@ -49,11 +61,17 @@ pub struct Network {
     queue: Queue<Event>,
     now: Time<True>,
     written: Vec<(String, Vec<u8>)>,
+    watch: Watch,
 }
 
 impl Network {
     /// A network whose nodes all start at true time zero.
     pub fn new(world: World) -> Self {
+        Self::watched(world, Time::ZERO, Algorithms::NONE)
+    }
+
+    /// The same, which remembers what these clocks show of the nodes that live at `at` (see [`Self::faces`]).
+    pub fn watched(world: World, at: Time<True>, clocks: Algorithms) -> Self {
         let World { run, seed, hosts, paths, stamps, .. } = world;
         let mut outgoing: BTreeMap<NodeId, BTreeMap<NodeId, Path>> = BTreeMap::new();
         for (Arc { from, to }, path) in paths {
@@ -67,9 +85,12 @@ impl Network {
             boot: BootId(0),
             alive: None,
             phase: Nanos(Rng::stream(seed, Purpose::Phase, u64::from(id)).below(run.tau.0.max(1) as u64) as i64),
+            readings: BTreeMap::new(),
+            watched: BootId(0),
         };
         let machines: Vec<Machine> = hosts.into_iter().zip(0..).map(machine).collect();
-        let mut network = Self { run, stamps, machines, queue: Queue::default(), now: Time::ZERO, written: Vec::new() };
+        let (queue, now, written, watch) = (Queue::default(), Time::ZERO, Vec::new(), Watch { at, clocks });
+        let mut network = Self { run, stamps, machines, queue, now, written, watch };
         for host in 0..network.machines.len() {
             network.start(host);
             network.plan_crashes(host);
@@ -120,6 +141,22 @@ impl Network {
         self.written
     }
 
+    /// What the clock of every node shows that was watched, for a driver that begins at `origin`, with oscillators that are
+    /// known until `until`.
+    pub fn faces(&mut self, algorithm: Algorithm, origin: Nanos, until: Time<True>) -> Vec<Face> {
+        let face = |machine: &mut Machine| {
+            let pieces = machine.readings.get(&algorithm).cloned().unwrap_or_default();
+            Face::new(machine.clock.map_until(until).clone(), pieces.lines(), origin)
+        };
+        self.machines.iter_mut().map(face).collect()
+    }
+
+    /// Has a living node write down a note: whether there is one.
+    pub fn note(&mut self, note: Note) -> bool {
+        let recorder = self.machines.iter_mut().find_map(|machine| machine.alive.as_mut());
+        recorder.map(|(_, recorder)| recorder.note(note)).is_some()
+    }
+
     /// What the clocks of all living nodes show at `at`, between the last event and the next.
     pub fn shown(&mut self, algorithm: Algorithm, at: Time<True>) -> Vec<Time<Synced>> {
         let shown = self.machines.iter_mut().filter_map(|machine| {
@@ -154,6 +191,10 @@ impl Network {
         let (at, header) = (machine.clock.local(self.now), header(machine, &self.run, self.stamps));
         let node = Node::new(machine.config(&self.run, self.stamps), at);
         machine.alive = Some((node, Recorder::new(header)));
+        if self.now <= self.watch.at {
+            machine.watched = machine.boot;
+            machine.readings.clear();
+        }
         self.drain(host);
         self.plan_wake(host);
     }
@@ -221,7 +262,15 @@ impl Network {
             let Some((node, recorder)) = &mut machine.alive else { return };
             match node.poll() {
                 Some(Output::Send(probe)) => self.send(host, probe),
-                Some(Output::Record(record)) => recorder.push(record),
+                Some(Output::Record(record)) => {
+                    if let Record::Changed(algorithm, change) = &record
+                        && self.watch.clocks.contains(*algorithm)
+                        && machine.watched == machine.boot
+                    {
+                        machine.readings.entry(*algorithm).or_default().change(change);
+                    }
+                    recorder.push(record);
+                }
                 None => return,
             }
         }
@@ -251,6 +300,7 @@ impl Machine {
         let peers = run.arcs.iter().filter(|(arc, _)| arc.to == self.id).map(|(arc, given)| (arc.from, given.mu));
         Config {
             node: self.id,
+            nodes: run.nodes,
             boot: self.boot,
             peers: peers.collect(),
             tau: run.tau,

@@ -28,6 +28,11 @@ impl Recorder {
         }
     }
 
+    /// Takes a note.
+    pub fn note(&mut self, note: Note) {
+        self.writer.extend([Entry::Note(note)]);
+    }
+
     /// Ends the journal at local time `at`; its file name and its bytes.
     pub fn finish(mut self, counters: &Counters, at: Time<Local>) -> (String, Vec<u8>) {
         self.writer.extend([Entry::Note(Note::Counters(counters.named()))]);

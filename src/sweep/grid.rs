@@ -122,7 +122,8 @@ impl Grid {
     /// # Errors
     /// Names the key, the value and the mend.
     pub fn scenario(&self, base: &Scenario, point: usize, seed: u64) -> Result<Scenario, Refused> {
-        let mut scenario = base.clone();
+        // A sweep looks at clocks alone.
+        let mut scenario = Scenario { order: None, ..base.clone() };
         for (axis, value) in self.axes.iter().zip(self.values(point)) {
             axis.key.set(value, &mut scenario)?;
         }

@@ -1,11 +1,14 @@
 //! The clocks that a trial can be played with, by the names of flags.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::Algorithm;
 use crate::names::named;
 use crate::order::report::StampSource;
 
 /// What a trial's processes read, and what makes their stamps of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Clock {
     /// Stamps of a counter; spans are measured on the NTP-style clock.
     LamportLogical,
@@ -66,3 +69,17 @@ impl Clock {
 }
 
 named!(Clock, "clock");
+
+impl TryFrom<String> for Clock {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Clock> for String {
+    fn from(clock: Clock) -> Self {
+        clock.name().to_owned()
+    }
+}

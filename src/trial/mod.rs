@@ -1,25 +1,35 @@
 //! Trials of workloads, each with what it measured beside what was predicted, on whatever [`Stage`] they are played: in
 //! virtual time, or on real agents.
 
+mod apart;
 mod clock;
 mod exclusion;
 pub mod expect;
 pub mod generals;
+pub mod listed;
 mod order;
 mod outside;
+mod played;
 mod replicas;
+mod seen;
 mod snapshots;
 mod stage;
 mod terms;
 
 use serde::{Deserialize, Serialize};
 
+pub use apart::replicas_apart;
 pub use clock::Clock;
+pub use played::{Part, Played};
+pub use seen::Seen;
 pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
-pub use terms::{Premise, Terms};
+pub use terms::{BEATS_PER_S, MOST_MESSAGES, Premise, Terms};
 
 use crate::names::named;
 use crate::workload::Row;
+
+/// No workload is played among more processes: each of them tells each other.
+pub const MOST_PROCESSES: u32 = 16;
 
 /// The workloads, in the order in which they are told about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -102,6 +112,20 @@ impl Workload {
         }
     }
 
+    /// Whether its premise, broken, shows where messages overtake each other.
+    pub const fn gives_up_order(self) -> bool {
+        matches!(self, Self::TotalOrder | Self::StateMachine | Self::Mutex | Self::Snapshot | Self::Causal)
+    }
+
+    /// The fewest processes that can play it so.
+    pub const fn least_processes(self, premise: Premise) -> u32 {
+        match (self, premise) {
+            // Two out of three vote, and three generals hear of each other's orders.
+            (Self::StateMachine | Self::Byzantine, Premise::Broken) => 3,
+            _ => 2,
+        }
+    }
+
     /// Whether it stamps what it does. Else it only asks what time it is, and clocks that show the same are the same to it.
     pub const fn uses_stamps(self) -> bool {
         !matches!(self, Self::RealTime | Self::CommitWait | Self::Byzantine)
@@ -120,6 +144,18 @@ impl Workload {
             Self::Causal => 2,
             _ => 1,
         }
+    }
+
+    /// Those of `clocks` that make a difference to it, each once.
+    pub fn differing(self, clocks: &[Clock]) -> Vec<Clock> {
+        let mut found = Vec::new();
+        for clock in clocks {
+            let clock = if self.uses_stamps() { *clock } else { Clock::Physical(clock.algorithm()) };
+            if !found.contains(&clock) {
+                found.push(clock);
+            }
+        }
+        found
     }
 
     /// Plays the workload. In virtual time the same terms give the same row.

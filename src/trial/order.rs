@@ -30,12 +30,7 @@ pub fn total_order(stage: &mut impl Stage, terms: &Terms) -> Row {
 
 /// The airline, sold by total order and by votes.
 pub fn state_machine(stage: &mut impl Stage, terms: &Terms) -> Row {
-    let seats = (terms.rate * terms.span.as_seconds() / 2.0) as u32;
-    let Ordered { log, mut row, .. } = ordered(stage, terms, seats, Delivery::Fifo);
-    let by_node = |node: NodeId| {
-        let sold = log.events_of(node).filter(|(_, event)| matches!(event, Event::Applied(_, Answer::Seat(_))));
-        (sold.count() as u64).saturating_sub(u64::from(seats))
-    };
+    let Ordered { log, mut row, .. } = ordered(stage, terms, seats(terms), Delivery::Fifo);
     let measured = stage.world(terms).laws == Laws::Measured;
     // Three voters cannot meet where there are fewer agents.
     let flights = if measured && terms.nodes < 3 { 0 } else { FLIGHTS };
@@ -44,7 +39,7 @@ pub fn state_machine(stage: &mut impl Stage, terms: &Terms) -> Row {
     let count = (votes.iter().filter(|sold| **sold > 0).count() as u64, flights);
     let name = "flights oversold by votes, share";
     let most = u64::from(most_sold_by_votes(2, 3) - 2);
-    row.violations.push(("seats oversold", terms.names().map(by_node).sum()));
+    row.violations.push(("seats oversold", oversold_in(&log, terms)));
     if measured {
         row.checks.push(Check::share(name, count, Relation::Unpredicted, f64::NAN));
     } else if terms.jitter > Nanos::ZERO {
@@ -57,6 +52,20 @@ pub fn state_machine(stage: &mut impl Stage, terms: &Terms) -> Row {
         row.violations.push(("seats oversold by votes", votes.iter().sum()));
     }
     row
+}
+
+/// Seats of the flight that is sold in total order: half of what is wanted.
+fn seats(terms: &Terms) -> u32 {
+    (terms.rate * terms.span.as_seconds() / 2.0) as u32
+}
+
+/// Seats that replicas sold beyond those of the flight.
+pub(super) fn oversold_in(log: &Log<Event>, terms: &Terms) -> u64 {
+    let by_node = |node: NodeId| {
+        let sold = log.events_of(node).filter(|(_, event)| matches!(event, Event::Applied(_, Answer::Seat(_))));
+        (sold.count() as u64).saturating_sub(u64::from(seats(terms)))
+    };
+    terms.names().map(by_node).sum()
 }
 
 /// Three users ask at once for the two seats of a flight: how many more are sold by two votes out of three.

@@ -10,6 +10,11 @@ use crate::order::report::StampSource;
 use crate::real::ln;
 use crate::time::{Nanos, Time, True};
 
+/// No run in virtual time may be expected to send more messages than about this: it would take minutes and gigabytes.
+pub const MOST_MESSAGES: f64 = 1e6;
+/// Heartbeats a second of a process to each other one.
+pub const BEATS_PER_S: f64 = 50.0;
+
 /// Whether the run keeps what its workload stands on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -60,6 +65,24 @@ impl Terms {
         let mut offsets: Vec<Nanos> = (0..self.nodes).map(even).collect();
         Rng::stream(self.seed, Purpose::Deal, 0).shuffle(&mut offsets);
         offsets
+    }
+
+    /// About how many messages a run may send: (rate + [`BEATS_PER_S`]) x span x nodes^2.
+    pub fn messages(&self) -> f64 {
+        (self.rate + BEATS_PER_S) * self.span.as_seconds() * f64::from(self.nodes).powi(2)
+    }
+
+    /// What of that which a workload was told was not so in the world that was `seen`: then it promised too much.
+    pub fn broken_by(&self, seen: &Self) -> Vec<String> {
+        let mut broken = Vec::new();
+        if seen.eps > self.declared {
+            broken.push(format!("clocks were up to {} apart, {} were declared", seen.eps, self.declared));
+        }
+        if seen.longest_delay() > self.longest_delay() {
+            let (took, declared) = (seen.longest_delay(), self.longest_delay());
+            broken.push(format!("a message took up to {took}, {declared} were declared"));
+        }
+        broken
     }
 
     /// Channels that keep their order, unless that is the premise which is broken.

@@ -1,9 +1,12 @@
 //! What a run of a workload came to: counts, latencies, and every measured quantity beside its prediction.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::time::Nanos;
 
 /// How a measured quantity should stand to its prediction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Relation {
     /// Equal, but for chance.
     About,
@@ -27,19 +30,22 @@ impl Relation {
     }
 }
 
-/// One measured quantity beside its prediction.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Check {
+/// One measured quantity beside its prediction. `S` is what names are kept in: what was read from a file owns them.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Check<S = &'static str> {
     /// What was measured, its unit last.
-    pub quantity: &'static str,
+    pub quantity: S,
     /// What came of it.
+    #[serde(with = "number")]
     pub measured: f64,
     /// How it should stand to the prediction.
     pub relation: Relation,
     /// What was expected, from the run's terms alone; not a number if nothing was.
+    #[serde(with = "number")]
     pub predicted: f64,
     /// How far chance alone moves the measurement: its standard deviation if the prediction is true. Not a number where that
     /// is not known.
+    #[serde(with = "number")]
     pub chance: f64,
 }
 
@@ -77,7 +83,9 @@ impl Check {
         let chance = if spread > 0.0 { spread.sqrt().hypot(0.5 / of) } else { 0.0 };
         Self { quantity, measured: count as f64 / of, relation, predicted, chance }
     }
+}
 
+impl<S> Check<S> {
     /// Whether the measurement agrees with the prediction: within a share `slack` of it, and four times what chance does.
     pub fn agrees(&self, slack: f64) -> bool {
         let chance = if self.chance.is_nan() { 0.0 } else { 4.0 * self.chance };
@@ -92,25 +100,25 @@ impl Check {
 }
 
 /// What one run of one workload came to.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Row {
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Row<S = &'static str> {
     /// Operations that completed: entries, deliveries everywhere, commits, reads, snapshots, rounds of generals.
     pub operations: u64,
     /// What the operations are called.
-    pub operation: &'static str,
+    pub operation: S,
     /// Messages sent, where they were counted.
     pub messages: Option<u64>,
     /// Latency of an operation, p50, p99 and p99.9.
     pub latency: Option<[Nanos; 3]>,
     /// How often each invariant broke.
-    pub violations: Vec<(&'static str, u64)>,
+    pub violations: Vec<(S, u64)>,
     /// What was begun and did not end: broken as well, unless somebody died who was needed for it.
-    pub unfinished: Vec<(&'static str, u64)>,
+    pub unfinished: Vec<(S, u64)>,
     /// What was measured beside what was predicted.
-    pub checks: Vec<Check>,
+    pub checks: Vec<Check<S>>,
 }
 
-impl Row {
+impl<S: AsRef<str>> Row<S> {
     /// Messages for each operation.
     pub fn messages_per_operation(&self) -> Option<f64> {
         let messages = self.messages.filter(|_| self.operations > 0)?;
@@ -119,23 +127,56 @@ impl Row {
 
     /// How often any invariant broke.
     pub fn broken(&self) -> u64 {
-        self.never().map(|(_, count)| count).sum()
+        self.never().fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
     /// What should never happen, and how often it did.
-    pub fn never(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.violations.iter().chain(&self.unfinished).copied()
+    pub fn never(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.violations.iter().chain(&self.unfinished).map(|(name, count)| (name.as_ref(), *count))
     }
 
+    /// The check of a quantity.
+    pub fn check(&self, quantity: &str) -> Option<&Check<S>> {
+        self.checks.iter().find(|check| check.quantity.as_ref() == quantity)
+    }
+}
+
+impl Row {
     /// Nobody is to blame for what did not end: it is told, and no invariant is broken by it.
     pub fn excuse_unfinished(&mut self) {
         let excused = self.unfinished.drain(..).map(|(name, count)| Check::alone(name, count as f64));
         self.checks.extend(excused);
     }
 
-    /// The check of a quantity.
-    pub fn check(&self, quantity: &str) -> Option<&Check> {
-        self.checks.iter().find(|check| check.quantity == quantity)
+    /// The same row as a journal keeps it.
+    pub fn owned(&self) -> Row<String> {
+        let counts = |all: &[(&str, u64)]| all.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let check = |check: &Check| {
+            let Check { quantity, measured, relation, predicted, chance } = *check;
+            Check { quantity: quantity.to_owned(), measured, relation, predicted, chance }
+        };
+        Row {
+            operations: self.operations,
+            operation: self.operation.to_owned(),
+            messages: self.messages,
+            latency: self.latency,
+            violations: counts(&self.violations),
+            unfinished: counts(&self.unfinished),
+            checks: self.checks.iter().map(check).collect(),
+        }
+    }
+}
+
+/// Numbers in JSON, which has none that is not finite: that is null there, and no number here.
+mod number {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        Some(*value).filter(|value| value.is_finite()).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
     }
 }
 
@@ -156,6 +197,25 @@ mod tests {
         assert_eq!(quantiles(spans), Some([Nanos(500), Nanos(990), Nanos(999)]));
         assert_eq!(quantiles(vec![Nanos(7)]), Some([Nanos(7); 3]));
         assert_eq!(quantiles(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_row_comes_back_from_a_journal_with_what_is_not_known() {
+        let row = Row {
+            operations: 3,
+            operation: "entries",
+            messages: Some(9),
+            latency: Some([Nanos(1), Nanos(2), Nanos(3)]),
+            violations: vec![("two holders", 1)],
+            unfinished: vec![("requests never granted", u64::MAX)],
+            checks: vec![Check::alone("share", 0.25), Check::about("per second", f64::INFINITY, 2.0)],
+        };
+        let text = serde_json::to_string(&row.owned()).unwrap();
+        let back: Row<String> = serde_json::from_str(&text).unwrap();
+        assert_eq!((back.broken(), back.violations.clone()), (u64::MAX, vec![("two holders".to_owned(), 1)]));
+        let share = back.check("share").unwrap();
+        assert!(share.measured == 0.25 && share.predicted.is_nan() && back.checks[1].measured.is_nan());
+        assert_eq!(serde_json::to_string(&back).unwrap(), text);
     }
 
     #[test]

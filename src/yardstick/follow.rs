@@ -5,7 +5,7 @@
 
 use super::SERVER;
 use crate::affine::shifted;
-use crate::clock::{Clock, ErrorBound, Message};
+use crate::clock::{Change, Clock, ErrorBound, Message};
 use crate::ids::Algorithms;
 use crate::probe::{Claim, Claims, Exchange, Point};
 use crate::time::{Local, Nanos, Synced, Time};
@@ -24,18 +24,26 @@ impl<'a> Follower<'a> {
 
     /// It sends a request at `at`.
     pub fn ask(&mut self, at: Time<Local>) {
-        self.clock.on_slot(at);
+        let change = self.clock.on_slot(at);
+        self.note(change);
+    }
+
+    /// A change says what holds from its start on, be it that nothing is stated any more.
+    fn note(&mut self, change: Option<Change>) {
+        if let Some(change) = change {
+            self.bound = change.bound.map(|bound| (change.reading.line.start, bound));
+        }
     }
 
     /// The reply arrives: it is given as a message, in force from t4 on, and then as an exchange.
     pub fn hear(&mut self, exchange: &Exchange) {
         let at = exchange.t4.user;
         if let Some(claim) = exchange.claims.of(self.clock.algorithm()) {
-            self.clock.on_message(&Message { from: exchange.peer, at, credit: Nanos::ZERO, claim });
+            let change = self.clock.on_message(&Message { from: exchange.peer, at, credit: Nanos::ZERO, claim });
+            self.note(change);
         }
         let change = self.clock.on_exchange(at, exchange);
-        let stated = change.and_then(|change| change.bound.map(|bound| (change.reading.line.start, bound)));
-        self.bound = stated.or(self.bound);
+        self.note(change);
     }
 
     /// What the clock shows.
@@ -66,6 +74,7 @@ pub fn exchange(stamps: [Time<Local>; 4]) -> Exchange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::testing::settings;
     use crate::clock::{Lamport, Regression};
     use crate::ids::Algorithm;
 
@@ -80,8 +89,13 @@ mod tests {
 
     #[test]
     fn a_reply_is_a_message_with_the_reading_of_the_reference() {
-        assert_eq!(hear(&mut Lamport::default(), [0, 1_010, 1_020, 50]), (Nanos(970), None), "T_m is t3, no credit");
-        assert_eq!(hear(&mut Lamport::default(), [1_000, 10, 20, 1_050]), (Nanos(0), None), "it is never set back");
+        let lamport = |stamps| hear(&mut Lamport::new(&settings(1, 1)), stamps);
+        let (ahead, bound) = lamport([0, 1_010, 1_020, 50]);
+        assert_eq!(ahead, Nanos(970), "T_m is t3, no credit");
+        assert!(bound.is_some_and(|bound| (40..80).contains(&bound.0)), "the round trip, and roundings: {bound:?}");
+        let (ahead, bound) = lamport([1_000, 10, 20, 1_050]);
+        assert_eq!(ahead, Nanos(0), "it is never set back");
+        assert!(bound.is_some_and(|bound| (1_030..1_070).contains(&bound.0)), "and knows how far it is off: {bound:?}");
         assert_eq!(exchange([0, 1, 2, 3].map(Time::from_nanos)).claims.of(Algorithm::Free), None);
         assert_eq!(hear(&mut Regression::new(SERVER), [0, 1_010, 1_020, 50]).1, None, "one sample has no bound");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use skewbench::affine::Line;
 use skewbench::analysis::AgentRun;
 use skewbench::ids::{Algorithm, Arc};
 use skewbench::model::{Jitter, Oscillator};
@@ -132,9 +133,14 @@ proptest! {
         }
         for run in &runs {
             prop_assert!(!run.counters().contains_key(Counter::HlcBroken.name()));
+            let mut shown = Line::IDENTITY;
             for record in run.records() {
                 if let Record::Changed(Algorithm::Lamport, change) = record {
-                    prop_assert!(change.stepped);
+                    // Forward in a step, or stated anew and nowhere else.
+                    let (line, expected) = (change.reading.line, shown.at(change.reading.line.start));
+                    let goes_on = if change.stepped { line.value > expected } else { line.value == expected };
+                    prop_assert!(goes_on, "{line:?} where {expected:?} was shown");
+                    shown = line;
                 }
             }
         }

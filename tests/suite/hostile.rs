@@ -26,6 +26,7 @@ fn node(id: u32, peer: u32) -> Node {
 fn running(id: u32, peer: u32, clocks: Algorithms) -> Node {
     let config = Config {
         node: NodeId(id),
+        nodes: 2,
         boot: BootId(5),
         peers: vec![(NodeId(peer), Nanos::ZERO)],
         tau: TAU,

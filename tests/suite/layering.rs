@@ -27,19 +27,20 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("replay", "names time affine ids probe clock yardstick causal certify"),
     ("checker", ""),
     ("stability", "names"),
-    ("journal", "time affine ids topology model probe clock causal node order"),
+    ("journal", "time affine ids topology model probe clock causal node order trial"),
     (
         "analysis",
-        "time length affine ids topology model probe clock causal node order theory certify stability journal",
+        "time length affine ids topology model probe clock causal node order workload trial theory certify stability \
+         journal",
     ),
-    ("report", "time length ids theory stability order workload analysis"),
+    ("report", "time length ids theory stability order workload trial analysis"),
     ("compare", "time ids model theory analysis"),
     (
         "sim",
         "names time length real affine ids topology model probe clock causal node order workload trial theory journal \
          analysis",
     ),
-    ("robustness", "names time ids model analysis node sim"),
+    ("robustness", "names time ids model clock node analysis sim"),
     ("sweep", "names time ids topology trial theory journal analysis report model sim"),
     (
         "host",

@@ -66,7 +66,7 @@ fn malformed_flags_say_what_would_be_right() {
         (&["mutex", "--clock", "sundial"], "free"),
         (&["mutex", "--simulated", "--clock", "lamport"], "lamport-logical"),
         (&["mutex", "--delay", "5ms", "--declared-delay", "2ms"], "choose more"),
-        (&["mutex", "--ablate"], "--simulated"),
+        (&["byzantine", "--ablate", "--nodes", "2"], "3 or more: choose more"),
         (&["mutex", "--cut", "0-1"], "0-1@1s+300ms"),
         (&["mutex", "--cut", "0-3@1s+1s"], "more --nodes"),
         (&["mutex", "--cut", "0-1@5s+1s"], "more --seconds"),

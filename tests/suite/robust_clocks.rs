@@ -93,6 +93,11 @@ fn an_overlay_follows_every_clock_without_going_back() {
                 Record::Changed(changed, change) if *changed == algorithm => Some(change.reading),
                 _ => None,
             });
+            // Of changes at one instant the last one counts.
+            let mut changes: Vec<Reading> = changes.collect();
+            changes.reverse();
+            changes.dedup_by_key(|reading| reading.line.start);
+            changes.reverse();
             let (mut overlay, mut course) = (Slewed::new(Reading::LOCAL, Ppb(500_000)), Reading::LOCAL);
             let mut last = None;
             let mut look = |overlay: &Slewed, at| {

@@ -28,6 +28,7 @@ const LIBRARY: &[(&str, i32)] = &[
     ("lan", 0),
     ("loss", 0),
     ("partition", 0),
+    ("price", 0),
     ("racing", 1),
     ("random", 0),
     ("route", 0),

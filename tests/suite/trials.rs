@@ -152,6 +152,40 @@ fn clocks_that_nobody_synchronises_break_commit_wait() {
     assert!(broken["measured"].parse::<u64>().expect("a count") > 0);
 }
 
+/// Runs an ablation, and expects that this is found to have broken.
+fn breaks(workload: &str, flags: &[&str], what: &str) {
+    let folder = Folder::new(&format!("ablated-{workload}"));
+    let out = folder.join("out");
+    let flags: Vec<&str> = [workload, "--ablate"].iter().chain(flags).copied().collect();
+    let output = order(&flags, out.to_str().expect("a path"));
+    let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{workload}: {said}");
+    assert!(text(&output.stdout).contains("\nablation "), "{said}");
+    let rows = table(&out.join("ordering.csv"));
+    let broken = rows.iter().find(|row| row["quantity"] == what).expect("a row");
+    assert!(broken["measured"].parse::<u64>().expect("a count") > 0, "{said}");
+    assert_eq!((broken["premise"].as_str(), broken["transport"].as_str()), ("broken", "tcp loopback"));
+}
+
+#[test]
+fn agents_whose_channels_do_not_keep_their_order_disagree() {
+    let flags = ["--seconds", "0.5", "--clock", "ntp", "--rate", "400", "--declared-delay", "2s"];
+    breaks("total-order", &flags, "messages out of order");
+    breaks("snapshot", &["--seconds", "1", "--clock", "hlc"], "snapshots by markers without all the money");
+}
+
+#[test]
+fn a_declared_eps_of_nothing_breaks_promises_on_agents() {
+    breaks("commit-wait", &["--seconds", "0.5", "--clock", "free", "--rate", "200"], "external consistency");
+    breaks("anomaly", &["--seconds", "0.5", "--clock", "free", "--rate", "200"], "anomalies beyond the declared eps");
+}
+
+#[test]
+fn three_generals_on_agents_cannot_bear_a_traitor_with_oral_messages() {
+    let flags = ["--seconds", "1", "--clock", "ntp", "--declared-delay", "20ms"];
+    breaks("byzantine", &flags, "IC2: a loyal commander is not obeyed");
+}
+
 #[test]
 fn an_agent_that_is_killed_is_reported_and_nothing_is_made_up() {
     let folder = Folder::new("killed");

@@ -63,7 +63,9 @@ pub struct Args {
     /// Most messages, or commands of total-order, in one write of a real agent
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_024))]
     batch: u32,
-    /// How long users want something, for each clock and load [default: 2; simulated: 20]
+    /// How long users want something in each main scene of a clock and load [default: 2; simulated: 20]; on real agents less
+    /// where there are several: a clock takes no more than twice that and half a second (stability-tests: three scenes of a
+    /// third of it; causal: two, beside the burst that saturates it). Side scenes take up to half of it
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<f64>,
     /// Seed of every draw
@@ -78,8 +80,9 @@ pub struct Args {
     /// May be given several times. A cut of more than 2s outlasts the agents' patience and is reported as a lost connection
     #[arg(long, value_name = "CUT", conflicts_with = "simulated")]
     cut: Vec<PlannedCut>,
-    /// Give up what the workload stands on, to see what breaks
-    #[arg(long, requires = "simulated")]
+    /// Give up what the workload stands on, to see what breaks: the order of channels (on real agents messages are then heard
+    /// up to 25ms late), the declared eps, or one of four generals
+    #[arg(long)]
     ablate: bool,
     /// Where ordering.csv goes [default: skewbench-out/<start time>], or ordering-sim.csv and, with --over, price.html
     /// [default: they are not written]
@@ -96,6 +99,7 @@ Examples:
   skewbench order commit-wait --clock free --declared-eps 1ms              clocks that nobody synchronises
   skewbench order real-time --clock ntp --delay 5ms --nodes 5              two of five agents are killed half-way
   skewbench order total-order --clock hlc --cut 0-1@1s+300ms               one connection is cut and mended
+  skewbench order total-order --clock ntp --ablate                         agents whose channels do not keep their order
   skewbench order mutex --simulated
   skewbench order commit-wait --simulated --eps 7ms --declared-eps 3ms     later commits are stamped earlier
   skewbench order total-order --simulated --ablate                         channels that do not keep their order
@@ -156,10 +160,28 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
+    args.check_processes()?;
     if args.simulated { simulated::run(args) } else { real::run(args) }
 }
 
 impl Args {
+    const fn premise(&self) -> Premise {
+        if self.ablate { Premise::Broken } else { Premise::Kept }
+    }
+
+    fn check_processes(&self) -> Result<()> {
+        let least = |workload: &Workload| workload.least_processes(self.premise());
+        let lacks = self.workload.workloads().into_iter().find(|workload| least(workload) > self.nodes);
+        lacks.map_or(Ok(()), |workload| {
+            let text = format!(
+                "--nodes {}: {workload} --ablate is played by {} or more: choose more",
+                self.nodes,
+                least(&workload)
+            );
+            Err(Malformed(text).into())
+        })
+    }
+
     /// What a host may add to a message's delay, `usual` unless it was said.
     fn slack(&self, delay: Nanos, jitter: Nanos, usual: Nanos) -> Result<Nanos> {
         let Some(declared) = self.declared_delay else { return Ok(usual) };
@@ -177,10 +199,10 @@ fn given(workload: Workload, terms: &Terms) -> Given<'static> {
         workload: workload.name(),
         broken: (terms.premise == Premise::Broken).then(|| workload.ablation()),
         nodes: terms.nodes,
-        eps: terms.eps,
-        declared_eps: terms.declared,
-        delay: terms.delay,
-        jitter: terms.jitter,
+        eps: Some(terms.eps),
+        declared_eps: Some(terms.declared),
+        delay: Some(terms.delay),
+        jitter: Some(terms.jitter),
         rate_per_s: Some(terms.rate),
         span: terms.span,
         seed: terms.seed,

@@ -17,7 +17,7 @@ use skewbench::probe::Key;
 use skewbench::report::workload::{self, Given, Place};
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
-use skewbench::trial::{Clock, Premise, Terms, Workload, World};
+use skewbench::trial::{Clock, Terms, Workload, World};
 use skewbench::workload::Check;
 use tokio::sync::watch;
 
@@ -50,6 +50,9 @@ const BURST: Nanos = Nanos::from_millis(10);
 const FEW: f64 = 200.0;
 /// No run has more operations: its traces must be kept.
 const MOST: f64 = 40_000.0;
+
+/// What all scenes of a clock may take in seconds, beside twice what was asked for.
+const MORE_SECONDS: f64 = 0.5;
 
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
@@ -117,7 +120,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Plays a workload with every clock that makes a difference to it.
     fn measure(&mut self, workload: Workload, clocks: &[Clock]) -> Result<()> {
-        let clocks = differing(workload, clocks);
+        let clocks = workload.differing(clocks);
         // Where agents are killed, each clock needs new ones.
         let at_once = if workload == Workload::RealTime { 1 } else { clocks.len() };
         for clocks in clocks.chunks(at_once.max(1)) {
@@ -132,7 +135,7 @@ impl Session<'_> {
         let plan = plan(self.args, self.dir, clocks)?;
         let mut company = Company::start(&plan, self.stop.clone())?;
         eprintln!("{workload}: agents are processes {}", listed(&company));
-        if workload == Workload::TotalOrder {
+        if self.by_engine(workload) {
             self.order(&mut company, clocks)?;
         } else {
             for clock in clocks {
@@ -145,13 +148,19 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Plays a workload by one clock: at the rate that was asked for, or saturated and at half of that.
+    /// Whether the ordering engine plays it: it refuses what comes out of order, so that an ablation has nothing to break.
+    fn by_engine(&self, workload: Workload) -> bool {
+        workload == Workload::TotalOrder && !self.args.ablate
+    }
+
+    /// Plays a workload by one clock: at the rate that was asked for, or saturated and at half of that; what is broken is not
+    /// saturated as well.
     fn play(&mut self, company: &mut Company, workload: Workload, clock: Clock) -> Result<()> {
         if company.ended_early().is_some() {
             return Ok(());
         }
         let rate = match self.args.rate {
-            None if workload.saturates() => {
+            None if workload.saturates() && !self.args.ablate => {
                 let Some(rate) = self.saturate(company, workload, clock)? else { return Ok(()) };
                 (rate / 2.0, "half")
             }
@@ -225,8 +234,8 @@ impl Session<'_> {
                 measured.push(("saturated", None, saturated));
                 measured.push(("half", Some(half), run(open(half))));
             }
-            for (load, rate, reports) in measured.into_iter().filter(|(.., reports)| !reports.is_empty()) {
-                let (row, cpu) = engine::row(&reports, &floor, self.args.nodes);
+            for (load, rate, reports) in measured {
+                let Some((row, cpu)) = engine::row(&reports, &floor, self.args.nodes) else { continue };
                 let (ended_early, links) = (company.ended_early(), engine::links(&reports));
                 let outcome = TrialOutcome { row, world: world.clone(), busy: span, cpu, links, ended_early };
                 let receipts = engine::receipts(&reports).into_iter().map(|told| ("receipts", told));
@@ -259,14 +268,21 @@ impl Session<'_> {
         self.args.seconds.unwrap_or(SECONDS)
     }
 
+    /// How long users want something in each main scene: as long as was asked for, unless there are so many scenes that a clock
+    /// would take more than twice that and [`MORE_SECONDS`].
+    fn scene_seconds(&self, workload: Workload) -> f64 {
+        let (seconds, scenes) = (self.seconds(), f64::from(workload.main_scenes()));
+        let is_saturated = workload.saturates() && self.args.rate.is_none() && !self.args.ablate;
+        let burst = if is_saturated { seconds / 2.0 } else { 0.0 };
+        seconds.min((2.0 * seconds + MORE_SECONDS - burst) / scenes)
+    }
+
     /// The terms of a run at so many operations a second. No more than [`MOST`] operations are wanted in all.
     fn terms(&self, workload: Workload, clock: Clock, rate: f64) -> Result<Terms> {
         let args = self.args;
         let (delay, jitter) = (args.delay.unwrap_or_default(), args.jitter.unwrap_or_default());
         let declared = args.declared_eps.unwrap_or(DECLARED);
-        let scenes = f64::from(workload.main_scenes());
-        let share = if scenes > 1.0 { 1.25 / scenes } else { 1.0 };
-        let seconds = (self.seconds() * share).min(MOST / rate);
+        let seconds = self.scene_seconds(workload).min(MOST / rate);
         Ok(Terms {
             nodes: args.nodes,
             eps: declared,
@@ -278,7 +294,7 @@ impl Session<'_> {
             span: Nanos((seconds * 1e9) as i64),
             seed: args.seed,
             stamps: clock.stamps(),
-            premise: Premise::Kept,
+            premise: args.premise(),
         })
     }
 
@@ -307,13 +323,13 @@ impl Session<'_> {
             span,
             stamps: clock.name(),
             load,
-            premises: premises(&declared, terms),
+            premises: declared.broken_by(terms),
             happened,
             place: Place {
                 transport: "tcp loopback",
                 cores: Some(facts::cores()),
                 batch: Some(self.args.batch),
-                payload_bytes: Some(if workload == Workload::TotalOrder { PAYLOAD_BYTES } else { 0 }),
+                payload_bytes: Some(if self.by_engine(workload) { PAYLOAD_BYTES } else { 0 }),
                 cpu: Some(cpu),
             },
             ..given(workload, terms)
@@ -373,31 +389,6 @@ fn cuts(links: &[LinkFate]) -> Vec<Check> {
         Check::alone("connections cut, s in all", cut.as_seconds()),
         Check::alone("connections lost for good", lost as f64),
     ]
-}
-
-/// What of that which the workload was told was not so.
-fn premises(declared: &Terms, seen: &Terms) -> Vec<String> {
-    let mut broken = Vec::new();
-    if seen.eps > declared.declared {
-        broken.push(format!("clocks were up to {} apart, {} were declared", seen.eps, declared.declared));
-    }
-    if seen.longest_delay() > declared.longest_delay() {
-        let (took, declared) = (seen.longest_delay(), declared.longest_delay());
-        broken.push(format!("a message took up to {took}, {declared} were declared"));
-    }
-    broken
-}
-
-/// Those clocks that make a difference to the workload, each once.
-fn differing(workload: Workload, clocks: &[Clock]) -> Vec<Clock> {
-    let mut found = Vec::new();
-    for clock in clocks {
-        let clock = if workload.uses_stamps() { *clock } else { Clock::Physical(clock.algorithm()) };
-        if !found.contains(&clock) {
-            found.push(clock);
-        }
-    }
-    found
 }
 
 fn listed(company: &Company) -> String {

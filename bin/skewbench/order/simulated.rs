@@ -9,15 +9,11 @@ use skewbench::sim::workload::Virtual;
 use skewbench::sweep::price::Varying;
 use skewbench::sweep::values::Varied;
 use skewbench::time::Nanos;
-use skewbench::trial::{Clock, Premise, Terms, Workload};
+use skewbench::trial::{BEATS_PER_S, Clock, MOST_MESSAGES, Terms, Workload};
 
 use super::{Args, Clocks, Run, exit_code, given};
 use crate::{folder, out};
 
-/// No run may be expected to send more messages than about this: it would take minutes and gigabytes.
-const MOST_MESSAGES: f64 = 1e6;
-/// Heartbeats a second of a process to each other one.
-const BEATS_PER_S: f64 = 50.0;
 /// A measured quantity is as predicted within this share, and four times what chance does.
 const SLACK: f64 = 0.05;
 
@@ -85,7 +81,7 @@ fn page(varying: &Varying, runs: &[Run]) -> String {
 /// The same terms, if a run of them is none of minutes.
 fn affordable(terms: Terms) -> Result<Terms> {
     let (rate, seconds, nodes) = (terms.rate, terms.span.as_seconds(), terms.nodes);
-    let messages = (rate + BEATS_PER_S) * seconds * f64::from(nodes).powi(2);
+    let messages = terms.messages();
     if messages > MOST_MESSAGES {
         let text = format!(
             "--rate {rate} for --seconds {seconds} among --nodes {nodes} may be {messages:.0} messages: choose less, up to \
@@ -115,7 +111,7 @@ fn terms(args: &Args) -> Result<Terms> {
         span: Nanos((seconds * 1e9) as i64),
         seed: args.seed,
         stamps: clock(args)?.stamps(),
-        premise: if args.ablate { Premise::Broken } else { Premise::Kept },
+        premise: args.premise(),
     })
 }
 

@@ -124,6 +124,12 @@ impl Discipline {
         self.control.interval(self.poll)
     }
 
+    /// See [`crate::node::Node::touch`].
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        self.reading.line.start.as_nanos() ^ self.frequency.0 ^ self.fit.span().0
+    }
+
     /// The present function.
     pub fn reading(&self) -> &Reading {
         &self.reading

@@ -129,6 +129,8 @@ pub struct Election {
     role: Role,
     neighbours: Roster<News>,
     seen: Seen,
+    /// Until then nobody is so long silent as to be forgotten.
+    all_known_until: Time<Local>,
 }
 
 /// What is known of the neighbour with the freshest news of the best root that serves.
@@ -136,16 +138,17 @@ pub struct Election {
 enum Seen {
     /// Nothing.
     Nothing,
-    /// As of this instant it is this one, or there is none. Time only makes news old, and so it stays this one until its own
-    /// news is.
-    Since(Time<Local>, Option<NodeId>),
+    /// As of this instant it is the one in this place, or there is none. Time only makes news old, and so it stays this one
+    /// until its own news is.
+    Since(Time<Local>, Option<usize>),
 }
 
 impl Election {
     /// The view of node `me`, that knows nobody yet. The configured reference leads from the start.
     pub fn new(me: NodeId, reference: NodeId, poll: Nanos) -> Self {
         let role = if me == reference { Role::Leading } else { Role::Unborn };
-        Self { me, reference, poll: poll.max(Nanos(1)), role, neighbours: Roster::default(), seen: Seen::Nothing }
+        let (poll, neighbours, seen) = (poll.max(Nanos(1)), Roster::default(), Seen::Nothing);
+        Self { me, reference, poll, role, neighbours, seen, all_known_until: Time::MAX }
     }
 
     /// What this node is.
@@ -156,7 +159,15 @@ impl Election {
     /// See [`crate::node::Node::touch`].
     #[inline]
     pub fn touch(&self) -> i64 {
-        self.neighbours.iter().fold(0, |sum, (_, news)| sum ^ news.heard.as_nanos())
+        self.poll.0 ^ self.all_known_until.as_nanos()
+    }
+
+    /// See [`crate::node::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_beyond(&self, peer: NodeId) -> i64 {
+        let Seen::Since(_, Some(first)) = self.seen else { return 0 };
+        let heard = |news: &News| news.heard.as_nanos();
+        self.news(peer).map_or(0, heard) ^ self.neighbours.at(first).map_or(0, heard)
     }
 
     /// The latest news of a neighbour.
@@ -168,18 +179,30 @@ impl Election {
     /// Takes in what a message says.
     pub fn hear(&mut self, message: &Message<'_>) {
         let news = News::of(message);
-        self.seen = self.seen_after(message.from, &news);
-        if let Some(known) = self.neighbours.of_mut(message.from) {
-            *known = news;
+        if let Some(place) = self.neighbours.find(message.from) {
+            self.seen = self.seen_after(place, &news);
+            self.neighbours.at_mut(place).into_iter().for_each(|known| *known = news);
         } else if self.neighbours.count() < MAX_NEIGHBOURS && message.from != self.me {
             self.neighbours.enter(message.from, || news);
+            self.seen = Seen::Nothing;
         }
+        self.all_known_until = self.all_known_until.min(news.heard + self.longest_silence());
     }
 
-    /// Forgets neighbours that are long silent, and says how many.
+    /// A neighbour that was silent for longer is forgotten.
+    fn longest_silence(&self) -> Nanos {
+        age_limit(MAX_STRATUM, self.poll)
+    }
+
+    /// Forgets neighbours that are long silent, and says how many. Cost: O(1) while none of them can be.
     pub fn forget(&mut self, now: Time<Local>) -> usize {
-        let longest = age_limit(MAX_STRATUM, self.poll);
+        if now <= self.all_known_until {
+            return 0;
+        }
+        let longest = self.longest_silence();
         let silent = self.neighbours.retain(|_, news| now - news.heard <= longest);
+        let earliest = self.neighbours.iter().map(|(_, news)| news.heard).min();
+        self.all_known_until = earliest.map_or(Time::MAX, |heard| heard + longest);
         if silent > 0 {
             self.seen = Seen::Nothing;
         }
@@ -188,9 +211,9 @@ impl Election {
 
     /// Looks at the news again at `now`, and changes the role if it must.
     pub fn turn(&mut self, now: Time<Local>) -> Option<Turn> {
-        let serving = self.serving(now);
-        let (serving, first) = (serving.map(|(_, news)| news.root), serving.map(|(id, _)| id));
+        let first = self.first(now);
         self.seen = Seen::Since(now, first);
+        let serving = first.and_then(|place| self.neighbours.at(place)).map(|news| news.root);
         let (role, turn) = match (self.role, serving) {
             (Role::Leading, Some(root)) if self.priority(root) >= self.priority(self.me) => return None,
             (Role::Leading, None) => return None,
@@ -220,11 +243,18 @@ impl Election {
     /// The neighbour with the freshest news of the best root that serves. Whoever follows us has only our own news.
     #[inline]
     pub fn serving(&self, now: Time<Local>) -> Option<(NodeId, &News)> {
+        let place = self.first(now)?;
+        Some((self.neighbours.node(place)?, self.neighbours.at(place)?))
+    }
+
+    /// The place of the neighbour of [`Self::serving`].
+    #[inline]
+    fn first(&self, now: Time<Local>) -> Option<usize> {
         let found = match self.seen {
             Seen::Since(then, None) if now >= then => None,
-            Seen::Since(then, Some(id)) if now >= then => {
-                let still = self.news(id).filter(|news| news.is_fresh(now, self.poll));
-                still.map(|news| (id, news)).or_else(|| self.look(now))
+            Seen::Since(then, Some(place)) if now >= then => {
+                let still = self.neighbours.at(place).is_some_and(|news| news.is_fresh(now, self.poll));
+                if still { Some(place) } else { self.look(now) }
             }
             _ => self.look(now),
         };
@@ -232,31 +262,31 @@ impl Election {
         found
     }
 
-    /// Looks through all news for [`Self::serving`].
-    fn look(&self, now: Time<Local>) -> Option<(NodeId, &News)> {
-        let mut best: Option<(NodeId, &News)> = None;
-        for (id, news) in self.neighbours.iter() {
+    /// Looks through all news for [`Self::first`].
+    fn look(&self, now: Time<Local>) -> Option<usize> {
+        let mut best: Option<(usize, &News)> = None;
+        for (place, (_, news)) in self.neighbours.iter().enumerate() {
             if self.may_serve(news)
                 && news.is_fresh(now, self.poll)
                 && best.is_none_or(|(_, best)| self.precedes(news, best))
             {
-                best = Some((id, news));
+                best = Some((place, news));
             }
         }
-        best
+        best.map(|(place, _)| place)
     }
 
-    /// What is known when this news of a neighbour comes in, in place of its last.
-    fn seen_after(&self, from: NodeId, news: &News) -> Seen {
+    /// What is known when this news comes in from the neighbour in this place, instead of its last.
+    fn seen_after(&self, place: usize, news: &News) -> Seen {
         let Seen::Since(then, first) = self.seen else { return Seen::Nothing };
-        let Some((first, old)) = first.and_then(|first| Some((first, self.news(first)?))) else {
+        let Some((first, old)) = first.and_then(|first| Some((first, self.neighbours.at(first)?))) else {
             return if self.may_serve(news) { Seen::Nothing } else { self.seen };
         };
-        match (self.may_serve(news), from == first) {
+        match (self.may_serve(news), place == first) {
             (true, true) if !self.precedes(old, news) => self.seen,
             (_, true) => Seen::Nothing,
             // Of two that are equal the lower one is first: not worth telling apart here.
-            (true, false) if self.precedes(news, old) => Seen::Since(then, Some(from)),
+            (true, false) if self.precedes(news, old) => Seen::Since(then, Some(place)),
             (true, false) if !self.precedes(old, news) => Seen::Nothing,
             (_, false) => self.seen,
         }

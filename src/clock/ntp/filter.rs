@@ -167,6 +167,19 @@ impl Filter {
         self.extent = self.samples().fold(Extent::NONE, Extent::with);
     }
 
+    /// See [`crate::node::Node::touch_beyond`]: what is read of a peer beside the one that was heard.
+    #[inline]
+    pub fn touch(&self) -> i64 {
+        self.extent.latest.as_nanos() ^ self.best().map_or(0, |best| best.offset.0)
+    }
+
+    /// The same for the peer that was heard.
+    #[inline]
+    pub fn touch_all(&self) -> i64 {
+        // Two stages make a cache line.
+        self.stages.iter().step_by(2).fold(self.extent.low.0, |sum, stage| sum ^ stage.epoch.as_nanos())
+    }
+
     /// Where the sample in a place stands among the others; places tell equal ones apart.
     fn key(&self, place: usize) -> impl PartialOrd + use<> {
         (self.stages[place].delay, Reverse(self.stages[place].epoch), place)

@@ -135,9 +135,22 @@ impl Ntp {
     /// See [`crate::node::Node::touch`].
     #[inline]
     pub fn touch(&self) -> i64 {
-        let filters = self.filters.iter().filter_map(|(_, filter)| filter.best());
-        let read = filters.fold(self.election.touch(), |sum, best| sum ^ best.offset.0);
-        read ^ self.reading().line.start.as_nanos()
+        let following = self.following.map_or(0, |following| following.emitted.as_nanos());
+        let distance = self.distance.map_or(0, |distance| distance.delay().0);
+        following ^ distance ^ self.election.touch() ^ self.discipline.touch() ^ self.filters.count() as i64
+    }
+
+    /// See [`crate::node::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_message(&self, peer: NodeId) -> i64 {
+        self.election.touch_beyond(peer) ^ self.heights.at(0).map_or(0, |emitted| emitted.as_nanos())
+    }
+
+    /// See [`crate::node::Node::touch_beyond`].
+    #[inline]
+    pub fn touch_exchange(&self, peer: NodeId) -> i64 {
+        let filters = self.filters.iter().fold(0, |sum, (_, filter)| sum ^ filter.touch());
+        filters ^ self.filters.of(peer).map_or(0, Filter::touch_all)
     }
 
     /// The system peer: the node that this one follows.
@@ -400,6 +413,7 @@ impl Clock for Ntp {
         self.discipline.reading()
     }
 
+    #[inline]
     fn claim(&self, at: Time<Local>) -> Claim {
         let (root, parent, root_age) = self.news_to_tell(at);
         let (delay, dispersion) =

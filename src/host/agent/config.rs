@@ -8,6 +8,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use serde::Deserialize;
 
+use super::order_config::{Around, OrderPlan, OrderSettings};
 use crate::host::control::AgentSetup;
 use crate::host::settings::{Cluster, host_and_port, loopback, refuse, required};
 use crate::host::spool::SpoolConfig;
@@ -40,6 +41,8 @@ pub struct PeerSetting {
     pub mu: Nanos,
     /// How far away it is: no message from or to it is faster than light. No message is credited with it.
     pub distance: Option<Length>,
+    /// Where it listens for ordering connections, in a file only.
+    pub order: Option<String>,
 }
 
 impl FromStr for PeerSetting {
@@ -57,7 +60,7 @@ impl FromStr for PeerSetting {
         let (mu, distance) = known.split_once('/').map_or((known, None), |(mu, distance)| (mu, Some(distance)));
         let (id, mu) = (id.trim().parse().map_err(|_| refuse())?, mu.parse().map_err(|_| refuse())?);
         let distance = distance.map(|text| text.parse().map_err(|why| format!("distance {why}"))).transpose()?;
-        Ok(Self { id, address: address.trim().to_owned(), mu, distance })
+        Ok(Self { id, address: address.trim().to_owned(), mu, distance, order: None })
     }
 }
 
@@ -120,6 +123,9 @@ pub struct Settings {
     /// Where chronyd takes commands, as `chronyc -h` has it: a socket or an address [default: its usual place]
     #[arg(long, value_name = "SOCKET")]
     pub chrony_socket: Option<String>,
+    /// What is ordered once clocks were measured, in a file only
+    #[arg(skip)]
+    pub order: Option<OrderSettings>,
 }
 
 /// What an agent does, once every value has been looked at.
@@ -133,6 +139,8 @@ pub struct Standalone {
     pub spool_cap_bytes: u64,
     /// What was assumed since it was not given.
     pub assumed: Vec<String>,
+    /// What it orders, if it does.
+    pub order: Option<OrderPlan>,
 }
 
 impl Settings {
@@ -157,6 +165,7 @@ impl Settings {
             plausible: self.plausible.or(other.plausible),
             metrics: self.metrics.or(other.metrics),
             chrony_socket: self.chrony_socket.or(other.chrony_socket),
+            order: self.order.or(other.order),
         }
     }
 
@@ -185,8 +194,9 @@ impl Settings {
             metrics: loopback("metrics", self.metrics.as_deref())?,
             chrony_socket: self.chrony_socket.clone(),
         };
+        let order = self.order.as_ref().map(|order| order.check(&around(&setup, peers))).transpose()?;
         let peers = peers.iter().map(|peer| (NodeId(peer.id), peer.address.clone())).collect();
-        Ok(Standalone { setup, peers, spool_cap_bytes: self.checked_cap()?, assumed: self.assumed() })
+        Ok(Standalone { setup, peers, spool_cap_bytes: self.checked_cap()?, assumed: self.assumed(), order })
     }
 
     fn checked_peers(&self, id: u32) -> Result<&[PeerSetting]> {
@@ -276,6 +286,13 @@ impl Settings {
     }
 }
 
+/// What ordering depends on.
+fn around<'a>(setup: &AgentSetup, peers: &'a [PeerSetting]) -> Around<'a> {
+    let AgentSetup { run, clocks, .. } = setup;
+    let peers = peers.iter().map(|peer| (NodeId(peer.id), peer.order.as_deref())).collect();
+    Around { peers, nodes: run.nodes, measured: run.measured, clocks: *clocks, cluster: run.cluster }
+}
+
 /// Both directions of every link; only the one towards this agent has a known minimum delay here.
 fn arcs(me: NodeId, peers: &[PeerSetting]) -> Vec<(Arc, Impairment)> {
     let link = |peer: &PeerSetting| {
@@ -342,6 +359,8 @@ mod tests {
             assert_eq!((plan.setup.node, plan.setup.run.nodes, plan.peers.len()), (NodeId(id), 3, 2));
             assert_eq!(plan.setup.run.cluster, plans[0].setup.run.cluster);
             assert_eq!(plan.assumed, Vec::<String>::new());
+            let fellowship = |plan: &Standalone| plan.order.as_ref().map(OrderPlan::fellowship);
+            assert!(fellowship(plan).is_some() && fellowship(plan) == fellowship(&plans[0]), "they order together");
         }
         let text = include_str!("../../../scripts/hosts/collector.toml");
         let collector: crate::host::reporting::config::Settings = settings::parse(text).unwrap();
@@ -372,6 +391,16 @@ mod tests {
             change(&mut settings);
             settings.check().unwrap_err().to_string()
         };
+        let order = |text: &str| {
+            let listen = if text.contains("listen") { "" } else { "listen = \"0.0.0.0:7302\"\n" };
+            Some(settings::parse::<OrderSettings>(&format!("{listen}{text}")).unwrap())
+        };
+        let orders = |s: &mut Settings, text: &str| {
+            (s.order, s.nodes, s.id) = (order(text), Some(2), Some(0));
+            s.duration = Some(Nanos::from_seconds(5));
+            let peer: PeerSetting = "1=b:7300".parse().unwrap();
+            s.peers = Some(vec![PeerSetting { order: Some("b:7302".to_owned()), ..peer }]);
+        };
         let peers = |text: &str| Some(text.split(',').map(|peer| peer.parse().unwrap()).collect());
         let found = [
             refused(&|s| s.id = None),
@@ -389,6 +418,27 @@ mod tests {
             refused(&|s| s.plausible = Some(Nanos(-1))),
             refused(&|s| s.collector = Some("x".to_owned())),
             refused(&|s| s.spool_cap_bytes = Some(1)),
+            refused(&|s| s.order = order("listen = \"here\"")),
+            refused(&|s| (s.nodes, s.order) = (Some(4), order(""))),
+            refused(&|s| {
+                orders(s, "");
+                s.peers = peers("1=b:7300");
+            }),
+            refused(&|s| orders(s, "rate_per_s = 0.0")),
+            refused(&|s| orders(s, "rate_per_s = 1e5")),
+            refused(&|s| orders(s, "workload = \"mutex\"")),
+            refused(&|s| orders(s, "clock = \"huygens\"")),
+            refused(&|s| orders(s, "batch = 0")),
+            refused(&|s| orders(s, "patience = \"1ms\"")),
+            refused(&|s| orders(s, "duration = \"1ms\"")),
+            refused(&|s| {
+                orders(s, "after = \"1s\"");
+                s.duration = Some(Nanos::from_seconds(5));
+            }),
+            refused(&|s| {
+                orders(s, "");
+                s.duration = None;
+            }),
         ];
         let expected = [
             "id: not given",
@@ -406,6 +456,18 @@ mod tests {
             "plausible `-1ns`: choose",
             "collector `x`: write",
             "spool_cap_bytes `1`: choose",
+            "order.listen `here`: write",
+            "peers `1 of 4 agents`: ordering needs",
+            "peers `1`: say where it orders",
+            "order.rate_per_s `0`: choose",
+            "order.rate_per_s `100000`: the state machine would",
+            "order.workload `mutex`: hosts of their own",
+            "order.clock `huygens`: agents run",
+            "order.batch `0`: choose",
+            "order.patience `1ms`: choose",
+            "order.duration `1ms`: choose",
+            "order.after `1s`: clocks are measured for 5s",
+            "order.after: not given",
         ];
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{found}");

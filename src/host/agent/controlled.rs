@@ -11,7 +11,7 @@ use super::{Agent, Ended, Running};
 use crate::host::clock::raw_now;
 use crate::host::control::{AgentSetup, FromAgent, Lines, ToAgent, say};
 use crate::host::key;
-use crate::host::orderer::{Done, OrderSetup, Orderer};
+use crate::host::orderer::{Done, OrderSetup, Orderer, PATIENCE};
 use crate::host::probing::Command;
 use crate::host::spool::SpoolConfig;
 use crate::journal::Note;
@@ -50,7 +50,9 @@ async fn serve(agent: Agent, listener: TcpListener, mut input: Lines<Stdin>, mut
     let (setup, key) = (agent.setup.clone(), agent.key.clone());
     let running = agent.start(peers.iter().map(|peer| (peer.node, peer.probe)).collect(), start);
     let (clock, published) = (running.clock.clone(), running.published.clone());
-    let orderer = Orderer::start(OrderSetup { setup, key, listener, peers, clock, published })?;
+    let (cluster, patience) = (setup.run.cluster, PATIENCE);
+    let peers = peers.iter().map(|peer| (peer.node, peer.order)).collect();
+    let orderer = Orderer::start(OrderSetup { setup, key, listener, peers, clock, published, cluster, patience })?;
     obey(running, orderer, listen(input), output, start + measured).await
 }
 

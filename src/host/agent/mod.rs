@@ -4,6 +4,8 @@
 
 pub mod config;
 mod controlled;
+pub mod order_config;
+mod ordering;
 pub mod standalone;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -228,6 +230,7 @@ fn node_config(setup: &AgentSetup, boot: BootId, stamps_departures: bool) -> Con
     let inward = run.arcs.iter().filter(|(arc, _)| arc.to == setup.node);
     Config {
         node: setup.node,
+        nodes: run.nodes,
         boot,
         peers: inward.map(|(arc, settings)| (arc.from, settings.mu)).collect(),
         tau: run.tau,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::config::Standalone;
+use super::ordering::Ordering;
 use super::{Agent, Ended, Running, SHIPPING};
 use crate::host::clock::raw_now;
 use crate::host::lock::Lock;
@@ -34,7 +35,7 @@ const HEAD_START: Nanos = Nanos::from_millis(10);
 /// What kept it from starting, or the bug that ended it. A collector that is out of reach is no error.
 pub async fn run(plan: Standalone, key: Key) -> Result<()> {
     let mut stop = Stop::listen()?;
-    let Standalone { setup, peers, spool_cap_bytes, assumed } = plan;
+    let Standalone { setup, peers, spool_cap_bytes, assumed, order } = plan;
     assumed.iter().for_each(|assumption| eprintln!("agent: {assumption}"));
     let _lock = Lock::take(&setup.spool, &lock_name(setup.node))?;
     let addresses = resolve(&peers, setup.listen).await?;
@@ -43,13 +44,14 @@ pub async fn run(plan: Standalone, key: Key) -> Result<()> {
     let agent = Agent::open(setup, key, &spool)?;
     let _endpoint = agent.serve_metrics().await?;
     let rest = Rest::of(&agent)?;
+    let ordering = match order {
+        Some(order) => Some(Ordering::listen(order, &agent).await?),
+        None => None,
+    };
     say_begin(&agent)?;
     let running = agent.start(addresses, raw_now() + HEAD_START);
     let rest = rest.map(|rest| rest.ship(running.welcomed.clone()));
-    let cause = wait(&running, measured, &mut stop).await;
-    if cause == Cause::Over || measured.is_none() {
-        running.tell(Command::Mark(Mark::MeasuringEnded));
-    }
+    let cause = live(&running, measured, ordering, &mut stop).await;
     let ended = running.stop().await?;
     say_end(&ended)?;
     if let Some(rest) = rest {
@@ -101,6 +103,37 @@ async fn resolve(peers: &[(NodeId, String)], listen: SocketAddr) -> Result<BTree
         addresses.insert(*node, address);
     }
     Ok(addresses)
+}
+
+/// Measures clocks, and orders what there is to order when it is time: why that ended.
+async fn live(running: &Running, measured: Option<Nanos>, ordering: Option<Ordering>, stop: &mut Stop) -> Cause {
+    let measuring_ended = || running.tell(Command::Mark(Mark::MeasuringEnded));
+    let Some(ordering) = ordering else {
+        let cause = wait(running, measured, stop).await;
+        if cause == Cause::Over || measured.is_none() {
+            measuring_ended();
+        }
+        return cause;
+    };
+    let after = ordering.after();
+    let mut cause = wait(running, Some(measured.unwrap_or(after)), stop).await;
+    if cause == Cause::Over && measured.is_some() {
+        measuring_ended();
+        cause = wait(running, Some(after - measured.unwrap_or(after)), stop).await;
+    }
+    if cause == Cause::Over {
+        cause = tokio::select! {
+            () = ordering.carry_out(running) => Cause::Over,
+            other = wait(running, None, stop) => other,
+        };
+    }
+    if measured.is_none() {
+        if cause == Cause::Over {
+            cause = wait(running, None, stop).await;
+        }
+        measuring_ended();
+    }
+    cause
 }
 
 /// Why an agent ends.

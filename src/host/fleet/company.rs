@@ -11,7 +11,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::agents::{Agents, Cut};
-use super::seen::Seen;
 use super::{HEAD_START, OPENING, Plan, span};
 use crate::host::acting::trace_name;
 use crate::host::clock::raw_now;
@@ -22,7 +21,7 @@ use crate::ids::NodeId;
 use crate::order::link::{LinkReport, PlannedCut};
 use crate::order::report::{Phase, PhaseReport};
 use crate::time::{Nanos, Raw, Synced, Time, True};
-use crate::trial::{Scene, Stage, Terms, World, fits};
+use crate::trial::{Scene, Seen, Stage, Terms, World, fits};
 use crate::workload::{Log, Process, Row, What, trace};
 
 /// From the cue to the beginning of a scene.

@@ -3,7 +3,6 @@
 mod agents;
 mod company;
 mod process;
-mod seen;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -78,6 +78,8 @@ pub(super) struct Engine<'a> {
     pub(super) wanted: Stamp,
     pub(super) issued: u64,
     pub(super) issued_at: Time<Raw>,
+    /// A message without commands, before it is sent.
+    pub(super) message: Vec<u8>,
     /// When connections are looked after at the latest.
     tending: Time<Raw>,
     cpu: Nanos,
@@ -113,6 +115,7 @@ impl<'a> Engine<'a> {
             wanted: Stamp::START,
             issued: 0,
             issued_at: began.raw,
+            message: Vec::new(),
             tending: began.raw,
             cpu: thread_cpu(),
             mesh,

@@ -74,9 +74,9 @@ impl Engine<'_> {
         }
     }
 
-    fn send_to_all(&mut self, cx: &mut Context<'_>, message: &Rc<Vec<u8>>, last: Stamp, at: Time<Raw>) {
+    fn send_to_all(&mut self, cx: &mut Context<'_>, batch: &Rc<Vec<u8>>, last: Stamp, at: Time<Raw>) {
         for (peer, progress) in self.mesh.peers.iter_mut().zip(&mut self.progress) {
-            peer.send_receipt(cx, message, progress.received);
+            peer.send_receipt(cx, batch, progress.received);
             (progress.sent, progress.sent_at, progress.told) = (last, at, progress.received);
         }
     }
@@ -88,8 +88,12 @@ impl Engine<'_> {
     }
 
     fn finish(&mut self, cx: &mut Context<'_>, now: &Now) {
-        let message = self.mesh.parcels.pack(|bytes| put_done(bytes, self.phase.index, self.issued));
-        self.send_to_all(cx, &message, Stamp::END, now.raw);
+        self.message.clear();
+        put_done(&mut self.message, self.phase.index, self.issued);
+        for peer in 0..self.progress.len() {
+            self.send_to(cx, peer);
+            (self.progress[peer].sent, self.progress[peer].sent_at) = (Stamp::END, now.raw);
+        }
         self.order.see(OWN, Stamp::END).expect("the end is after all");
         self.stage = Stage::Draining(now.raw + DRAIN);
     }
@@ -112,24 +116,25 @@ impl Engine<'_> {
 
     fn heartbeat(&mut self, cx: &mut Context<'_>, peer: usize, now: &Now) {
         let promise = self.stamper.promise(now.physical);
-        let (progress, phase, parcels) = (&mut self.progress[peer], self.phase.index, &mut self.mesh.parcels);
+        let progress = &mut self.progress[peer];
         progress.sent_at = now.raw;
-        let message = if promise > progress.sent {
+        self.message.clear();
+        if promise > progress.sent {
             progress.sent = promise;
-            parcels.pack(|bytes| put_heartbeat(bytes, phase, promise))
+            put_heartbeat(&mut self.message, self.phase.index, promise);
         } else if progress.received > progress.told {
-            parcels.pack(|bytes| put_receipt(bytes, phase))
+            put_receipt(&mut self.message, self.phase.index);
         } else {
             return;
-        };
-        self.send_to(cx, peer, &message);
+        }
+        self.send_to(cx, peer);
     }
 
-    /// Sends a message to one peer, with what came from it.
-    fn send_to(&mut self, cx: &mut Context<'_>, peer: usize, message: &Rc<Vec<u8>>) {
+    /// Sends the message, which has no commands, to one peer, with what came from it.
+    fn send_to(&mut self, cx: &mut Context<'_>, peer: usize) {
         let progress = &mut self.progress[peer];
         progress.told = progress.received;
-        self.mesh.peers[peer].send_receipt(cx, message, progress.received);
+        self.mesh.peers[peer].send_header(cx, &self.message, progress.received);
     }
 
     /// After its last message a node still says that it has received all commands of a peer.
@@ -140,8 +145,9 @@ impl Engine<'_> {
         for peer in 0..self.progress.len() {
             let progress = self.progress[peer];
             if progress.done.is_some() && progress.told < progress.received {
-                let message = self.mesh.parcels.pack(|bytes| put_receipt(bytes, self.phase.index));
-                self.send_to(cx, peer, &message);
+                self.message.clear();
+                put_receipt(&mut self.message, self.phase.index);
+                self.send_to(cx, peer);
             }
         }
     }

@@ -1,30 +1,31 @@
-//! Messages that are kept until everybody has confirmed them: each once, however many it goes to, and no allocation once
-//! there are as many as are under way at a time.
+//! Messages that are kept until everybody has confirmed them: each once, however many it goes to. Their memory is used again,
+//! the latest first, so that as little as is under way is touched.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Most messages whose memory is kept for others, under way or not.
-const MOST: usize = 32_768;
+/// Most messages whose memory is kept though nobody needs them.
+const MOST_FREE: usize = 512;
 
-/// The memory of messages, in the order in which they were made.
+/// The messages that are under way, in the order in which they were made, and memory for others.
 #[derive(Debug, Default)]
 pub(super) struct Parcels {
     made: VecDeque<Rc<Vec<u8>>>,
+    free: Vec<Vec<u8>>,
 }
 
 impl Parcels {
-    /// A message with what `fill` appends to nothing.
+    /// A message with what `fill` appends to nothing. What is kept of it is bounded by those who keep it.
     pub(super) fn pack(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Rc<Vec<u8>> {
-        let is_free = self.made.front().is_some_and(|oldest| Rc::strong_count(oldest) == 1);
-        let oldest = if is_free { self.made.pop_front() } else { None };
-        let mut parcel = oldest.unwrap_or_default();
-        let bytes = Rc::get_mut(&mut parcel).expect("nobody else has it");
-        bytes.clear();
-        fill(bytes);
-        if self.made.len() < MOST {
-            self.made.push_back(Rc::clone(&parcel));
+        while self.made.front().is_some_and(|oldest| Rc::strong_count(oldest) == 1) {
+            let oldest = self.made.pop_front().and_then(Rc::into_inner);
+            self.free.extend(oldest.filter(|_| self.free.len() < MOST_FREE));
         }
+        let mut bytes = self.free.pop().unwrap_or_default();
+        bytes.clear();
+        fill(&mut bytes);
+        let parcel = Rc::new(bytes);
+        self.made.push_back(Rc::clone(&parcel));
         parcel
     }
 }
@@ -43,7 +44,7 @@ mod tests {
                 kept.pop_front();
             }
         }
-        assert_eq!(parcels.made.len(), 6);
+        assert!(parcels.made.len() + parcels.free.len() <= 7, "{parcels:?}");
         assert!(kept.iter().zip(995_u32..).all(|(parcel, n)| **parcel == n.to_le_bytes()));
     }
 }

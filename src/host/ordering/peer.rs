@@ -75,6 +75,8 @@ pub(super) struct Peer {
     pub(super) call: u64,
     pub(super) inbox: Inbox,
     outbox: Outbox,
+    /// What is said after a header that is all.
+    nothing: Rc<Vec<u8>>,
     link: Link,
     /// How long a cut may last.
     patience: Nanos,
@@ -108,6 +110,7 @@ impl Peer {
             call: 0,
             inbox: Inbox::new(delays),
             outbox: Outbox::default(),
+            nothing: Rc::default(),
             link: Link::Cut(Cut { broke: now, since: now, until: now + patience, retry: now, pause: PAUSE }),
             patience,
             received: 0,
@@ -298,17 +301,24 @@ impl Peer {
         Poll::Ready(())
     }
 
-    /// Sends what is said to it alone, or to all alike: at once, or when a connection takes it.
-    pub(super) fn send(&mut self, cx: &mut Context<'_>, said: &Rc<Vec<u8>>) {
-        self.say(cx, &[], said, 0);
+    /// Sends whole messages at once, or when a connection takes them.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>, messages: &[u8]) {
+        self.say(cx, &[], &Rc::new(messages.to_vec()), 0);
     }
 
     /// Sends a message of a phase with how many of its commands were received.
     pub(super) fn send_receipt(&mut self, cx: &mut Context<'_>, message: &Rc<Vec<u8>>, received: u64) {
-        if let Some(header) = message.first_chunk::<HEADER_BYTES>() {
-            let mut header = *header;
-            set_received(&mut header, received);
-            self.say(cx, &header, message, HEADER_BYTES);
+        if let Some(header) = message.first_chunk() {
+            self.say(cx, &with_received(header, received), message, HEADER_BYTES);
+        }
+    }
+
+    /// The same for a message that is nothing but a header.
+    pub(super) fn send_header(&mut self, cx: &mut Context<'_>, message: &[u8], received: u64) {
+        debug_assert_eq!(message.len(), HEADER_BYTES, "commands are kept once for all");
+        if let Some(header) = message.first_chunk() {
+            let nothing = Rc::clone(&self.nothing);
+            self.say(cx, &with_received(header, received), &nothing, 0);
         }
     }
 
@@ -325,7 +335,8 @@ impl Peer {
         if !self.is_flushed() {
             self.poll_flush(cx);
         } else if self.received - self.told >= CONFIRM_BYTES && self.is_up() {
-            self.say(cx, &[], &Rc::default(), 0);
+            let nothing = Rc::clone(&self.nothing);
+            self.say(cx, &[], &nothing, 0);
         }
     }
 
@@ -336,4 +347,10 @@ impl Peer {
             self.interrupt(raw_now());
         }
     }
+}
+
+fn with_received(header: &[u8; HEADER_BYTES], received: u64) -> [u8; HEADER_BYTES] {
+    let mut header = *header;
+    set_received(&mut header, received);
+    header
 }

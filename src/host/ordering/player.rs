@@ -18,6 +18,7 @@ use super::outbox::MAX_RECORD_BYTES;
 use super::peer::Rest;
 use super::{Clocks, Mesh};
 use crate::ids::{Algorithm, NodeId};
+use crate::model::{Jitter, Purpose, Rng};
 use crate::order::message;
 use crate::time::{Nanos, Raw, Synced, Time, True};
 use crate::trial::{Nudge, Planned};
@@ -61,10 +62,28 @@ pub struct Setting<'a> {
     pub end: Time<Raw>,
     /// Most messages in one write.
     pub batch: usize,
+    /// Whether messages of a connection overtake each other, which they do not by themselves.
+    pub overtaking: Option<Overtaking>,
     /// Where the trace goes.
     pub trace: File,
     /// Where it says how far it is.
     pub count: &'a Mutex<Count>,
+}
+
+/// Messages are heard late, each by a time of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overtaking {
+    /// Of every draw.
+    pub seed: u64,
+    /// Most by which one is late, evenly.
+    pub limit: Nanos,
+}
+
+impl Overtaking {
+    /// When message `number` is heard that came at `now`.
+    fn heard(&self, now: Time<Raw>, number: u64) -> Time<Raw> {
+        now + Jitter::Uniform { limit: self.limit }.draw(&mut Rng::stream(self.seed, Purpose::Stream, number))
+    }
 }
 
 struct Outgoing {
@@ -81,6 +100,7 @@ pub struct Player<'a, P: Process> {
     nudge: Option<Nudge<'a, P>>,
     due: BTreeMap<(Time<Raw>, u64), P::Command>,
     planned: u64,
+    late: BTreeMap<(Time<Raw>, u64), (usize, Said<P>)>,
     reading: Time<Synced>,
     outgoing: Vec<Outgoing>,
     act: Actions<P::Message, P::Event>,
@@ -117,6 +137,7 @@ impl<'a, P: Process> Player<'a, P> {
             nudge,
             due: BTreeMap::new(),
             planned: 0,
+            late: BTreeMap::new(),
             reading: Time::MIN,
             outgoing,
             act: Actions::default(),
@@ -178,10 +199,29 @@ impl<'a, P: Process> Player<'a, P> {
             moves += usize::from(self.mesh.peers[peer].poll_read(cx).is_ready());
             for (number, said) in self.take(peer) {
                 moves += 1;
-                self.hear(peer, number, said);
+                match self.setting.overtaking.filter(|_| self.late.len() < MOST_DUE) {
+                    None => self.hear(peer, number, said),
+                    Some(overtaking) => {
+                        let heard = overtaking.heard(self.clocks.now(None).raw, number);
+                        self.late.insert((heard, number), (peer, said));
+                    }
+                }
             }
         }
-        moves
+        moves + self.hear_late()
+    }
+
+    fn hear_late(&mut self) -> usize {
+        let mut heard = 0;
+        while let Some(entry) = self.late.first_entry() {
+            if entry.key().0 > self.clocks.now(None).raw {
+                break;
+            }
+            let ((_, number), (peer, said)) = entry.remove_entry();
+            self.hear(peer, number, said);
+            heard += 1;
+        }
+        heard
     }
 
     /// What came from a peer for this scene; what is of an earlier one is forgotten, of a later one it waits.
@@ -329,12 +369,8 @@ impl<'a, P: Process> Player<'a, P> {
 
     /// Writes what the turn has to say, so many messages at a time.
     fn send(&mut self, cx: &mut Context<'_>) {
-        let Mesh { peers, parcels, .. } = &mut *self.mesh;
-        for (peer, outgoing) in peers.iter_mut().zip(&mut self.outgoing) {
-            send_in_parts(outgoing, self.setting.batch, |part| {
-                let message = parcels.pack(|bytes| bytes.extend_from_slice(part));
-                peer.send(cx, &message);
-            });
+        for (peer, outgoing) in self.mesh.peers.iter_mut().zip(&mut self.outgoing) {
+            send_in_parts(outgoing, self.setting.batch, |part| peer.send(cx, part));
             outgoing.bytes.clear();
             outgoing.messages = 0;
         }
@@ -360,7 +396,9 @@ impl<'a, P: Process> Player<'a, P> {
         let taken = self.mesh.peers.iter().all(|peer| peer.has_room());
         let due = self.due.first_key_value().map(|((at, _), _)| *at).filter(|_| taken);
         let releases = self.mesh.peers.iter().filter_map(|peer| peer.inbox.next_release());
-        releases.chain(waken).chain(due).chain(self.mesh.next_tending(now)).fold(self.setting.end, Time::min)
+        let late = self.late.first_key_value().map(|((at, _), _)| *at);
+        let tending = self.mesh.next_tending(now);
+        releases.chain(waken).chain(due).chain(late).chain(tending).fold(self.setting.end, Time::min)
     }
 }
 

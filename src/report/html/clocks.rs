@@ -38,5 +38,5 @@ fn cells(summary: &Summary, row: &Row) -> Vec<String> {
 
 /// What the columns mean, for those who ask.
 pub const LEGEND: &str = "<p class=\"small\"><b>inside</b>: share of time in which a stated limit held: for lamport the \
-    bound, for the others each clock’s own. <b>bias</b>: mean offset of the most biased pair, positive where the higher id is \
+    bound, for the others each clock’s own, on its distance to the reference, or to every clock where it follows none. <b>bias</b>: mean offset of the most biased pair, positive where the higher id is \
     ahead. <b>converged</b>: from then on ε stayed within its maximum of the window. <b>steps</b>: times a clock jumped.</p>\n";

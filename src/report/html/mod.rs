@@ -26,6 +26,7 @@ pub mod loops;
 pub mod ordering;
 pub mod page;
 pub mod parameters;
+pub mod played;
 pub mod price;
 pub mod ranges;
 pub mod scale;

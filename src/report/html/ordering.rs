@@ -2,6 +2,7 @@
 
 use super::axes::{self, Plot};
 use super::figure::{Named, PANEL};
+use super::played;
 use super::ranges::{self, Legend, Range};
 use super::scale::Scale;
 use super::svg::Drawing;
@@ -20,7 +21,7 @@ const TOP: f64 = 34.0;
 /// The section's body: what it comes to in words, the figure, and the table.
 pub fn section(summary: &Summary) -> String {
     let told: String = sentences(summary, span).iter().map(|told| format!("<p>{}</p>\n", escape(told))).collect();
-    told + &figure(summary) + &table(summary)
+    told + &figure(summary) + &table(summary) + &played::table(summary)
 }
 
 /// The figure.

@@ -119,6 +119,7 @@ fn phases_that_are_over_are_listed() {
         inversions: None,
         digest: None,
         agree: true,
+        unfinished: 0,
         eps: None,
         floor_commands_per_s: Some(2_469_134.0),
         issued: 6_100_000,

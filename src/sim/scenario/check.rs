@@ -37,8 +37,13 @@ impl Checks<'_> {
 
     /// From `least` to a day.
     pub fn span(&self, key: &str, value: Nanos, least: Nanos) -> Result<(), Refused> {
-        let mend = || format!("choose from {least} to {LONGEST}");
-        if (least..=LONGEST).contains(&value) { Ok(()) } else { Err(refuse(&self.key(key), value, &mend())) }
+        self.within(key, value, least, LONGEST)
+    }
+
+    /// From `least` to `most`.
+    pub fn within(&self, key: &str, value: Nanos, least: Nanos, most: Nanos) -> Result<(), Refused> {
+        let mend = || format!("choose from {least} to {most}");
+        if (least..=most).contains(&value) { Ok(()) } else { Err(refuse(&self.key(key), value, &mend())) }
     }
 
     /// From zero to below one.

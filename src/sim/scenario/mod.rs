@@ -4,6 +4,7 @@
 mod check;
 mod events;
 mod links;
+mod order;
 mod oscillators;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ pub use check::Refused;
 use check::{Checks, refuse};
 pub use events::{About, Event};
 pub use links::{Link, OwnLink};
+pub use order::Order;
 pub use oscillators::{Oscillators, OwnOscillator, Temperature};
 
 use super::shapes::Shape;
@@ -105,6 +107,9 @@ pub struct Scenario {
     /// What happens in time.
     #[serde(default, rename = "event")]
     pub events: Vec<Event>,
+    /// What is ordered in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
 }
 
 /// What becomes of a scenario whose credits exceed the delays round some cycle (docs/theory.md §1.3).
@@ -190,7 +195,9 @@ impl Scenario {
         for (index, own) in self.own_links.iter().enumerate() {
             own.check(&format!("link[{index}]"))?;
         }
-        self.events.iter().enumerate().try_for_each(|(index, event)| event.check(&format!("event[{index}]"), nodes))
+        let mut events = self.events.iter().enumerate();
+        events.try_for_each(|(index, event)| event.check(&format!("event[{index}]"), nodes))?;
+        self.order.as_ref().map_or(Ok(()), |order| order.check(self.duration, nodes, self.clocks))
     }
 
     /// How many nodes there are, if there can be such a network.

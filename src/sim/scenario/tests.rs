@@ -39,6 +39,16 @@ fn a_bad_value_is_refused_by_key_value_and_mend() {
             ["event[0].restart", "4s", "after 5s"],
         ),
         ("[[event]]\nkind = \"melt\"", ["melt", "unknown variant", "stuck-clock"]),
+        ("[order]\nworkload = \"tennis\"", ["tennis", "no workload", "byzantine"]),
+        ("[order]\nworkload = []", ["workload", "no workload is named", "\"all\""]),
+        ("[order]\nworkload = \"mutex\"\nbatch = 3", ["batch", "unknown field", "declared_eps"]),
+        ("[order]\nworkload = \"mutex\"\nclock = \"sundial\"", ["sundial", "no clock", "huygens"]),
+        ("[order]\nworkload = \"mutex\"\nclock = \"huygens\"", ["order.clock", "huygens", "name it in clocks"]),
+        ("[order]\nworkload = \"mutex\"\nrate_per_s = 0.0", ["order.rate_per_s", "0", "from 0.1"]),
+        ("[order]\nworkload = \"mutex\"\nduration = \"2s\"", ["order.duration", "2s", "begins at 500ms"]),
+        ("[order]\nworkload = \"mutex\"\nduration = \"2\"", ["duration", "`2`", "100ms"]),
+        ("[order]\nworkload = \"mutex\"\ndeclared_eps = \"-1ms\"", ["order.declared_eps", "-1ms", "from 0s to 10s"]),
+        ("[order]\nworkload = \"mutex\"\npremise = \"bent\"", ["bent", "unknown variant", "broken"]),
         ("[[event]]\nkind = \"clock-step\"\nnode = 1\nat = \"5s\"\nby = \"-4s\"", ["event[0].by", "-4s", "from 1ns"]),
     ] {
         let error = refusal(text);
@@ -77,4 +87,30 @@ fn time_that_cannot_be_is_refused() {
         let error = Scenario::parse(&text).expect_err(tau).to_string();
         words.iter().for_each(|word| assert!(error.contains(word), "{error}"));
     }
+}
+
+#[test]
+fn what_cannot_be_ordered_in_a_world_is_refused() {
+    let refused = |text: &str| {
+        let scenario = Scenario::parse(text).expect(text);
+        crate::sim::run(&scenario, 1, |_| ()).expect_err(text).to_string()
+    };
+    let ring = LEAST.replace("\"full\", nodes = 3", "\"ring\", nodes = 4");
+    let order = "[order]\nworkload = \"mutex\"\n";
+    for (text, words) in [
+        (format!("{ring}{order}"), ["0->2", "no arc", "\"full\""]),
+        (format!("{LEAST}{order}declared_delay = \"1us\"\n"), ["order.declared_delay", "1us", "choose more"]),
+        (
+            format!("{}{order}rate_per_s = 10000\n", LEAST.replace("\"1s\"", "\"80s\"")),
+            ["order.rate_per_s", "10000", "choose less"],
+        ),
+    ] {
+        let error = refused(&text);
+        words.iter().for_each(|word| assert!(error.contains(word), "{text}: {error}"));
+    }
+    let many = LEAST.replace("nodes = 3", "nodes = 17");
+    let error = Scenario::parse(&format!("{many}{order}")).expect_err("too many").to_string();
+    assert!(error.contains("2 to 16 nodes"), "{error}");
+    let streamed = crate::sim::streamed::World::new(&Scenario::parse(&format!("{LEAST}{order}")).unwrap(), 1);
+    assert!(streamed.expect_err("no clocks are kept").to_string().contains("run without --streamed"));
 }

@@ -213,6 +213,10 @@ fn refuse_what_takes_more(scenario: &Scenario) -> Result<(), Refused> {
     if stamps.wait_within != Nanos::ZERO {
         return refused("stamps.wait_within", stamps.wait_within.to_string());
     }
+    if let Some(order) = &scenario.order {
+        let names: Vec<&str> = order.workload.iter().map(|workload| workload.name()).collect();
+        return refused("order.workload", names.join(", "));
+    }
     match scenario.events.first() {
         Some(event) => refused("event[0]", format!("{event:?}")),
         None => Ok(()),

@@ -82,6 +82,12 @@ impl Courses {
         &self.of[node as usize]
     }
 
+    /// Reads a word of a clock's course: see [`crate::node::Node::touch`].
+    #[inline]
+    pub fn touch(&self, node: usize) -> u64 {
+        self.of[node].leg.start.to_bits()
+    }
+
     /// A clock changes its course at that one's start.
     pub fn change(&mut self, node: u32, course: Course) {
         self.follow(node, course.leg.start);

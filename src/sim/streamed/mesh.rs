@@ -3,6 +3,8 @@
 
 use std::hint::black_box;
 
+use smallvec::SmallVec;
+
 use super::calendar::Calendar;
 use super::compact::{self, World};
 use super::courses::{Course, Courses};
@@ -13,7 +15,7 @@ use crate::clock::Change;
 use crate::ids::{Algorithm, Algorithms, BootId, NodeId};
 use crate::model::{Purpose, Rng};
 use crate::node::{Config, Counter, Input, Node, Record, Sink};
-use crate::probe::{Claims, Kind, Probe, Source, Stamp};
+use crate::probe::{Claims, Probe, Source, Stamp};
 use crate::sim::scenario::{Refused, Stamping, Stamps};
 use crate::time::{Local, Nanos, Synced, Time};
 
@@ -21,6 +23,8 @@ use crate::time::{Local, Nanos, Synced, Time};
 pub const MOST_NODES: usize = 100_000;
 /// The only start of every node.
 const BOOT: BootId = BootId(1);
+/// Rarely are more events read ahead of.
+const AT_ONCE: usize = 32;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
@@ -42,18 +46,7 @@ struct Letter {
 
 impl Letter {
     fn blank() -> Self {
-        let probe = Probe {
-            from: NodeId(0),
-            to: NodeId(0),
-            boot: BOOT,
-            sequence: 0,
-            sent: Time::ZERO,
-            kind: Kind::Request,
-            departed: None,
-            stamps_departures: false,
-            claims: Claims::default(),
-        };
-        Self { probe, arc: 0, noise: Nanos::ZERO }
+        Self { probe: Probe::blank(), arc: 0, noise: Nanos::ZERO }
     }
 }
 
@@ -117,7 +110,7 @@ impl Mesh {
         let until = (self.now + self.window).min(self.world.duration.0);
         loop {
             if let Some(coming) = self.calendar.turn() {
-                touch(&self.world, &self.nodes, &self.letters, coming);
+                touch(&self.world, &self.nodes, &self.letters, &self.watched, coming);
             }
             let Some((now, event)) = self.calendar.pop_before(until) else { break };
             self.counts.events += 1;
@@ -157,12 +150,11 @@ impl Mesh {
 
     fn wake(&mut self, now: i64, id: u32) {
         let clock = &self.world.nodes[id as usize];
+        let arc = due_arc(clock, &self.nodes[id as usize]);
         let letter = &mut self.letters.places[self.letters.spare as usize];
         let mut outbox = Outbox::new(id, clock, now, &mut self.watched, &mut letter.probe);
         self.nodes[id as usize].handle_into(Input::Timer { at: local(clock, now) }, &mut outbox);
-        if outbox.sends
-            && let Some(arc) = self.world.arc(id, letter.probe.to.0)
-        {
+        if outbox.sends {
             self.send(now, arc);
         }
         self.plan_wake(now, id);
@@ -278,6 +270,11 @@ impl Watched {
         Self { lamport: courses(), ntp: courses(), hlc: courses(), held: vec![Time::MIN; nodes.len()] }
     }
 
+    fn touch(&self, node: usize) -> i64 {
+        let courses = self.all().fold(0, |sum, courses| sum ^ courses.touch(node));
+        courses as i64 ^ self.held[node].as_nanos()
+    }
+
     fn all(&self) -> impl Iterator<Item = &Courses> {
         [&self.lamport, &self.ntp, &self.hlc].into_iter()
     }
@@ -305,6 +302,10 @@ impl<'a> Outbox<'a> {
     }
 
     fn change(&mut self, algorithm: Algorithm, change: &Change) {
+        // A clock of Lamport's that states its bound anew shows what it showed.
+        if algorithm == Algorithm::Lamport && !change.stepped {
+            return;
+        }
         let course = Course::of(&change.reading, self.clock, self.now);
         if algorithm == Algorithm::Lamport {
             self.lifts += 1;
@@ -329,8 +330,8 @@ impl<'a> Outbox<'a> {
 
 impl Sink for Outbox<'_> {
     #[inline]
-    fn send(&mut self, probe: Probe) {
-        *self.probe = probe;
+    fn send(&mut self, write: impl FnOnce(&mut Probe)) {
+        write(self.probe);
         self.sends = true;
     }
 
@@ -347,15 +348,30 @@ impl Sink for Outbox<'_> {
     }
 }
 
-/// Reads a word of what the coming events will need, as [`super::lamport`] does.
-fn touch(world: &World, nodes: &[Node], letters: &Letters, coming: impl Iterator<Item = Event>) {
-    black_box(coming.fold(0, |sum, event| {
-        let id = match event {
-            Event::Wake(id) => id,
-            Event::Receipt(place) => world.arcs[letters.places[place as usize].arc as usize].to,
-        };
-        sum ^ nodes[id as usize].touch()
-    }));
+/// Reads a word of what the coming events will need, as [`super::lamport`] does: first what is found at once, then what that
+/// leads to.
+fn touch(world: &World, nodes: &[Node], letters: &Letters, watched: &Watched, coming: impl Iterator<Item = Event>) {
+    // The node of each event, and its arc to the peer that the event is about.
+    let coming = coming.map(|event| match event {
+        Event::Wake(id) => (id as usize, due_arc(&world.nodes[id as usize], &nodes[id as usize])),
+        Event::Receipt(place) => {
+            let arc = &world.arcs[letters.places[place as usize].arc as usize];
+            (arc.to as usize, arc.back)
+        }
+    });
+    let coming: SmallVec<[(usize, u32); AT_ONCE]> = coming.collect();
+    let near = coming.iter().fold(0, |sum, (id, arc)| {
+        let arc = world.arcs.get(*arc as usize).map_or(0, |arc| arc.last);
+        sum ^ arc ^ nodes[*id].touch() ^ watched.touch(*id)
+    });
+    let far =
+        coming.iter().fold(0, |sum, (id, arc)| sum ^ nodes[*id].touch_beyond((arc - world.nodes[*id].first) as usize));
+    black_box((near, far));
+}
+
+/// The arc of a node's next request: its peers are configured in the order of its arcs.
+const fn due_arc(clock: &compact::Node, node: &Node) -> u32 {
+    clock.first + node.turn() as u32
 }
 
 /// A node as its scenario has it. Of kappa only the credit of a wait for the program depends, and nothing waits here.
@@ -365,6 +381,7 @@ fn config(world: &World, id: u32) -> Config {
     let mu = |back: u32| Nanos(world.kinds[usize::from(world.arcs[back as usize].kind)].mu);
     Config {
         node: NodeId(id),
+        nodes: world.nodes.len() as u32,
         boot: BOOT,
         peers: arcs.iter().map(|arc| (NodeId(arc.to), mu(arc.back))).collect(),
         tau: world.tau,

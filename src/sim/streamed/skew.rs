@@ -93,7 +93,8 @@ impl Skew {
         match &self.watch {
             Watch::Exact(exact) => {
                 let each = size_of::<Leg>() + size_of::<Range>() + size_of::<u32>();
-                exact.legs.capacity() * each + exact.log.capacity() * size_of::<(u32, Leg)>()
+                let log = exact.log.capacity() * size_of::<(u32, Leg)>() + exact.left.capacity() * size_of::<Leg>();
+                exact.legs.capacity() * each + log
             }
             Watch::Outward(_) => size_of::<Outward>(),
         }
@@ -121,29 +122,30 @@ impl Range {
 /// Every change of the window is kept until it is over.
 #[derive(Debug)]
 struct Exact {
-    /// The leg that each clock was on when the window began.
+    /// The leg that each clock was on when the window began; once it is measured, the one it is on when it ends.
     legs: Vec<Leg>,
     /// What changed since, in order.
     log: Vec<(u32, Leg)>,
     ranges: Vec<Range>,
-    /// Each clock's place among the candidates.
+    /// Of each clock that changed, the leg that it was on when the window began.
+    left: Vec<Leg>,
+    /// Each clock's place in `left`, and then among the candidates; between windows nobody has one.
     places: Vec<u32>,
 }
 
-/// No candidate.
+/// No place.
 const NOWHERE: u32 = u32::MAX;
 
 impl Exact {
     fn new(legs: Vec<Leg>) -> Self {
         let (ranges, places) = (vec![Range::NOTHING; legs.len()], vec![NOWHERE; legs.len()]);
-        Self { legs, log: Vec::new(), ranges, places }
+        Self { legs, log: Vec::new(), ranges, left: Vec::new(), places }
     }
 
     fn close(&mut self, row: &mut Row) {
         let (from, to) = (row.start.0 as f64, row.end.0 as f64);
-        let mut now = self.legs.clone();
-        self.measure(&mut now, from, to);
-        let (nodes, tracks) = self.candidates();
+        let inner = self.measure(from, to);
+        let (nodes, tracks) = self.candidates(inner);
         let stretches = sweep(&tracks, from, to);
         for stretch in &stretches {
             row.note(stretch.first, stretch.last, stretch.length());
@@ -152,16 +154,16 @@ impl Exact {
         if let Some(worst) = stretches.iter().max_by(|a, b| a.largest().total_cmp(&b.largest())) {
             (row.worst_at, row.worst_pair) = place(worst, &nodes);
         }
-        self.legs = now;
         self.log.clear();
+        self.left.clear();
     }
 
-    /// The range of each clock in the window, seen from one that runs as fast as the one ahead. `now` becomes the legs at
-    /// the window's end.
-    fn measure(&mut self, now: &mut [Leg], from: f64, to: f64) {
+    /// The range of each clock in the window, seen from one that runs as fast as the one ahead. Gives the lowest of the
+    /// largest readings and the largest of the lowest.
+    fn measure(&mut self, from: f64, to: f64) -> Range {
         // A hybrid clock that stands has slope -1 and says nothing of the others.
         let (mut ahead, mut slope) = (f64::NEG_INFINITY, 0.0);
-        for (range, leg) in self.ranges.iter_mut().zip(now.iter()) {
+        for (range, leg) in self.ranges.iter_mut().zip(&self.legs) {
             let value = leg.at(from);
             *range = Range { low: value, high: value };
             if value >= ahead && leg.slope > -0.5 {
@@ -170,33 +172,36 @@ impl Exact {
         }
         let seen = |leg: &Leg, at: f64| leg.at(at) - slope * (at - from);
         for (node, leg) in &self.log {
-            let (range, old) = (&mut self.ranges[*node as usize], &mut now[*node as usize]);
+            let node = *node as usize;
+            let (range, old) = (&mut self.ranges[node], &mut self.legs[node]);
             range.look(seen(old, leg.start));
             range.look(seen(leg, leg.start));
+            if self.places[node] == NOWHERE {
+                self.places[node] = self.left.len() as u32;
+                self.left.push(*old);
+            }
             *old = *leg;
         }
-        for (range, leg) in self.ranges.iter_mut().zip(now.iter()) {
+        let mut inner = Range { low: f64::INFINITY, high: f64::NEG_INFINITY };
+        for (range, leg) in self.ranges.iter_mut().zip(&self.legs) {
             range.look(seen(leg, to));
+            inner.low = if range.high < inner.low { range.high } else { inner.low };
+            inner.high = if range.low > inner.high { range.low } else { inner.high };
         }
+        inner
     }
 
     /// The clocks that may be ahead or behind of all at some time: not those that are always behind some clock's lowest
     /// and ahead of some clock's highest reading.
-    fn candidates(&mut self) -> (Vec<u32>, Vec<Track>) {
-        // The lowest of the largest readings and the largest of the lowest.
-        let mut inner = Range { low: f64::INFINITY, high: f64::NEG_INFINITY };
-        self.ranges.iter().for_each(|range| {
-            inner.low = if range.high < inner.low { range.high } else { inner.low };
-            inner.high = if range.low > inner.high { range.low } else { inner.high };
-        });
+    fn candidates(&mut self, inner: Range) -> (Vec<u32>, Vec<Track>) {
         let (top, bottom) = (inner.high, inner.low);
         let (mut nodes, mut legs) = (Vec::new(), Vec::new());
         for (node, range) in self.ranges.iter().enumerate() {
-            self.places[node] = NOWHERE;
+            let left = std::mem::replace(&mut self.places[node], NOWHERE);
             if range.high >= top || range.low <= bottom {
                 self.places[node] = nodes.len() as u32;
                 nodes.push(node as u32);
-                legs.push(vec![self.legs[node]]);
+                legs.push(vec![*self.left.get(left as usize).unwrap_or(&self.legs[node])]);
             }
         }
         for (node, leg) in &self.log {
@@ -204,6 +209,7 @@ impl Exact {
                 legs.push(*leg);
             }
         }
+        nodes.iter().for_each(|node| self.places[*node as usize] = NOWHERE);
         (nodes, legs.into_iter().map(Track::new).collect())
     }
 }

@@ -40,6 +40,7 @@ pub fn draw(seed: u64) -> Scenario {
         own_links: draw.some(4, |draw| draw.own_link(&topology, seed, &links)),
         stamps: draw.stamps(),
         events: Vec::new(),
+        order: None,
         topology,
         links,
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Seen;
 use super::causality::{Life, broken_theorems};
+use crate::affine::Line;
 use crate::analysis::{AgentRun, Verdict};
 use crate::ids::{Algorithm, Arc, BootId, NodeId};
 use crate::model::oscillator::Happening;
@@ -11,7 +12,7 @@ use crate::node::replay::{Message, difference};
 use crate::node::{Counter, Record, Replay};
 use crate::probe::Claims;
 use crate::sim::scenario::{Event, Runaway};
-use crate::time::{Nanos, Time};
+use crate::time::{Local, Nanos, Synced, Time};
 
 /// What integer readings on both sides leave open.
 const GRAIN: Nanos = Nanos(4);
@@ -191,11 +192,17 @@ fn counters(run: &AgentRun) -> Vec<String> {
 /// Lamport's clocks never go back.
 fn never_back(run: &AgentRun) -> Option<String> {
     let lines = run.records().filter_map(|record| match record {
-        Record::Changed(Algorithm::Lamport, change) => Some(change.reading.line),
+        Record::Changed(Algorithm::Lamport, change) => Some((change.reading.line, change.stepped)),
         _ => None,
     });
+    let goes_on = |before: &Line<Local, Synced>, next: &Line<Local, Synced>, stepped| {
+        let expected = before.at(next.start);
+        if stepped { next.value > expected } else { next.value == expected }
+    };
     let mut pairs = lines.clone().zip(lines.skip(1));
-    pairs.find(|(one, next)| next.value <= one.at(next.start)).map(|pair| format!("lamport went back: {pair:?}"))
+    pairs
+        .find(|((one, _), (next, stepped))| !goes_on(one, next, *stepped))
+        .map(|pair| format!("lamport went back, or stepped and did not say so: {pair:?}"))
 }
 
 /// Messages of an arc are numbered without gaps, and what was received was sent, and is taken once by each boot.

@@ -1,13 +1,13 @@
-//! Processes of a workload in virtual time: clocks of stated offset and rate, channels with delay, jitter, loss, cuts and
-//! crashes, in order or not. The log has the real instants, and vector clocks as the oracle of happened-before.
+//! Processes of a workload in virtual time: stated clocks, channels with delay, jitter, loss, cuts and crashes, in order or
+//! not. The log has the real instants, and vector clocks as the oracle of happened-before.
 
 use std::collections::BTreeMap;
 
-use crate::affine::Line;
+use super::face::Face;
 use crate::ids::{Arc, NodeId};
 use crate::model::Path;
 use crate::sim::queue::Queue;
-use crate::time::{Synced, Time, True};
+use crate::time::{Nanos, Synced, Time, True};
 use crate::trial::{Delivery, Planned};
 use crate::workload::{Actions, Entry, Input, Log, Output, Process, What};
 
@@ -15,13 +15,30 @@ use crate::workload::{Actions, Entry, Input, Log, Output, Process, What};
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// What each process's clock shows, by process.
-    pub clocks: Vec<Line<True, Synced>>,
+    pub clocks: Vec<Face>,
     /// The channels; what is sent where there is none is lost.
     pub paths: BTreeMap<Arc, Path>,
-    /// Whether the channels keep their order.
-    pub delivery: Delivery,
+    /// What becomes of what a channel loses.
+    pub carriage: Carriage,
     /// Who stops for good, and when.
     pub crashes: Vec<(NodeId, Time<True>)>,
+    /// How long the world has gone on when the run begins.
+    pub origin: Nanos,
+    /// What messages are counted from: others of the same channels have other numbers.
+    pub first: u64,
+    /// How much longer than planned it may take until nothing is left to do.
+    pub grace: Nanos,
+    /// Whether the channels keep their order.
+    pub delivery: Delivery,
+}
+
+/// What becomes of what a channel loses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carriage {
+    /// It is lost: each message is a datagram.
+    Datagrams,
+    /// Nothing is lost: messages share a connection that is kept up. What a cut holds back leaves when the cut is over.
+    Connection,
 }
 
 /// What can happen.
@@ -29,13 +46,15 @@ pub struct Setting {
 enum Happening<M, C> {
     Wake { node: usize, at: Time<Synced> },
     Arrival { arc: Arc, number: u64, message: M, vector: Box<[u32]> },
-    Command { node: usize, command: C },
+    Command { node: usize, intended: Time<True>, command: C },
     Crash { node: usize },
 }
 
-struct Seat<P> {
+struct Seat<'a, P> {
     process: P,
-    clock: Line<True, Synced>,
+    clock: &'a Face,
+    /// The latest reading: none is less than one before, whatever becomes of the clock.
+    reading: Time<Synced>,
     vector: Box<[u32]>,
     alive: bool,
     /// The latest wake that is queued.
@@ -44,12 +63,14 @@ struct Seat<P> {
 
 struct Run<'a, P: Process> {
     setting: &'a Setting,
-    seats: Vec<Seat<P>>,
+    seats: Vec<Seat<'a, P>>,
     queue: Queue<Happening<P::Message, P::Command>>,
     /// When the latest message of an arc arrives.
     latest: BTreeMap<Arc, Time<True>>,
     log: Log<P::Event>,
     now: Time<True>,
+    /// Messages and commands that have not come yet.
+    under_way: u64,
     sent: u64,
     act: Actions<P::Message, P::Event>,
 }
@@ -74,7 +95,7 @@ pub fn run_with_side_channel<P: Process>(
     mut nudge: impl FnMut(&Entry<P::Event>) -> Option<Planned<P::Command>>,
 ) -> Log<P::Event> {
     let mut run = Run::new(setting, processes, plan);
-    while run.queue.next_at() < until {
+    while run.goes_on(until) {
         let from = run.log.entries.len();
         run.step();
         for index in from..run.log.entries.len() {
@@ -89,14 +110,15 @@ pub fn run_with_side_channel<P: Process>(
 impl<'a, P: Process> Run<'a, P> {
     fn new(setting: &'a Setting, processes: Vec<P>, plan: Vec<Planned<P::Command>>) -> Self {
         let nodes = processes.len();
-        let seat = |(process, clock): (P, &Line<True, Synced>)| Seat {
+        let seat = |(process, clock): (P, &'a Face)| Seat {
             process,
-            clock: *clock,
+            clock,
+            reading: Time::MIN,
             vector: vec![0; nodes].into_boxed_slice(),
             alive: true,
             wake: Time::MAX,
         };
-        let seats: Vec<Seat<P>> = processes.into_iter().zip(&setting.clocks).map(seat).collect();
+        let seats: Vec<Seat<'a, P>> = processes.into_iter().zip(&setting.clocks).map(seat).collect();
         let mut run = Self {
             setting,
             log: Log::new(seats.len() as u32),
@@ -104,6 +126,7 @@ impl<'a, P: Process> Run<'a, P> {
             queue: Queue::default(),
             latest: BTreeMap::new(),
             now: Time::ZERO,
+            under_way: 0,
             sent: 0,
             act: Actions::default(),
         };
@@ -115,9 +138,24 @@ impl<'a, P: Process> Run<'a, P> {
         run
     }
 
+    /// Whether something happens before `until`, or a little later while something is left to do.
+    fn goes_on(&self, until: Time<True>) -> bool {
+        let next = self.queue.next_at();
+        next < until || next < until + self.setting.grace && !self.is_quiet()
+    }
+
+    /// Whether no living process has anything left to do, and nothing is on its way to one.
+    fn is_quiet(&self) -> bool {
+        self.under_way == 0 && self.seats.iter().all(|seat| !seat.alive || seat.process.is_settled())
+    }
+
     fn plan(&mut self, planned: Planned<P::Command>) {
         let Planned { at, node, command } = planned;
-        self.queue.push(at.max(self.now), Happening::Command { node: node.0 as usize, command });
+        let (intended, node) = (at.max(self.now), node.0 as usize);
+        // A host that sleeps hears its user when it wakes.
+        let heard = self.seats.get(node).map_or(intended, |seat| seat.clock.awake(intended));
+        self.under_way += 1;
+        self.queue.push(heard, Happening::Command { node, intended, command });
     }
 
     fn step(&mut self) {
@@ -129,11 +167,13 @@ impl<'a, P: Process> Run<'a, P> {
                 self.tell(node, Input::Timer, None);
             }
             Happening::Wake { .. } => {}
-            Happening::Command { node, command } => {
-                self.tell(node, Input::Command(command), Some(What::Commanded { intended: at }));
+            Happening::Command { node, intended, command } => {
+                self.under_way -= 1;
+                self.tell(node, Input::Command(command), Some(What::Commanded { intended }));
             }
             Happening::Crash { node } => self.seats.get_mut(node).into_iter().for_each(|seat| seat.alive = false),
             Happening::Arrival { arc, number, message, vector } => {
+                self.under_way -= 1;
                 let node = arc.to.0 as usize;
                 let merge = |(own, other): (&mut u32, &u32)| *own = (*own).max(*other);
                 if self.seats[node].alive {
@@ -147,7 +187,8 @@ impl<'a, P: Process> Run<'a, P> {
 
     fn tell(&mut self, node: usize, input: Input<P::Message, P::Command>, what: Option<What<P::Event>>) {
         let Some(seat) = self.seats.get_mut(node).filter(|seat| seat.alive) else { return };
-        let reading = seat.clock.at(self.now);
+        seat.reading = seat.reading.max(seat.clock.at(self.now));
+        let reading = seat.reading;
         let mut act = std::mem::take(&mut self.act);
         seat.process.handle(reading, input, &mut act);
         if let Some(what) = what {
@@ -166,7 +207,7 @@ impl<'a, P: Process> Run<'a, P> {
     fn note(&mut self, node: usize, what: What<P::Event>) {
         let seat = &mut self.seats[node];
         seat.vector[node] += 1;
-        let (reading, vector) = (seat.clock.at(self.now), seat.vector.clone());
+        let (reading, vector) = (seat.reading, seat.vector.clone());
         self.log.entries.push(Entry { at: self.now, reading, node: NodeId(node as u32), vector, what });
     }
 
@@ -176,14 +217,22 @@ impl<'a, P: Process> Run<'a, P> {
         self.sent += 1;
         self.note(node, What::Sent { to, message: number });
         let Some(path) = self.setting.paths.get(&arc) else { return };
-        for delay in path.deliveries(number, self.now - Time::ZERO) {
-            let mut at = self.now + delay;
+        let (after, id) = (self.setting.origin + (self.now - Time::ZERO), self.setting.first + number);
+        let delays = match self.setting.carriage {
+            Carriage::Datagrams => path.fates(path.stream, id, after),
+            Carriage::Connection => [Some(path.held(id, after)), None],
+        };
+        for delay in delays.into_iter().flatten() {
+            // What arrives at a host that sleeps is read when it wakes.
+            let Some(receiver) = self.seats.get(to.0 as usize) else { return };
+            let mut at = receiver.clock.awake(self.now + delay);
             if self.setting.delivery == Delivery::Fifo {
                 let latest = self.latest.entry(arc).or_insert(at);
                 at = at.max(*latest);
                 *latest = at;
             }
             let vector = self.seats[node].vector.clone();
+            self.under_way += 1;
             self.queue.push(at, Happening::Arrival { arc, number, message: message.clone(), vector });
         }
     }
@@ -195,8 +244,9 @@ impl<'a, P: Process> Run<'a, P> {
             return;
         }
         seat.wake = wake;
-        if let Some(at) = seat.clock.when(wake).filter(|_| wake < Time::MAX) {
-            self.queue.push(at.max(self.now), Happening::Wake { node, at: wake });
+        let at = if wake == Time::MAX { None } else { seat.clock.when(wake, self.now) };
+        if let Some(at) = at {
+            self.queue.push(at, Happening::Wake { node, at: wake });
         }
     }
 }

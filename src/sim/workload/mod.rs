@@ -1,10 +1,14 @@
 //! Trials of workloads in virtual time.
 
 pub mod driver;
+pub mod face;
+mod inside;
 #[cfg(test)]
 mod tests;
 
-use self::driver::{Setting, run_with_side_channel};
+use self::driver::{Carriage, Setting, run_with_side_channel};
+use self::face::Face;
+pub use self::inside::{Inside, Surroundings};
 use crate::affine::Line;
 use crate::ids::Arc;
 use crate::model::{Jitter, Path};
@@ -39,12 +43,22 @@ impl Stage for Virtual {
 /// The world of these terms: perfect rates, complete graph, the same law of delay on every arc, draws by arc.
 pub fn setting(terms: &Terms, delivery: Delivery) -> Setting {
     let line = |offset: Nanos| Line { start: Time::ZERO, value: BASE + offset, rate: Rate::ZERO };
-    let clocks = terms.offsets().into_iter().map(line).collect();
+    let clocks = terms.offsets().into_iter().map(line).map(Face::steady).collect();
     let arcs = terms.names().flat_map(|from| terms.names().map(move |to| Arc { from, to }));
     let path = |arc: Arc| {
         let path = Path::new(terms.seed, arc, terms.delay);
         (arc, Path { jitter: Jitter::Uniform { limit: terms.jitter }, ..path })
     };
     let paths = arcs.filter(|arc| arc.from != arc.to).map(path).collect();
-    Setting { clocks, paths, delivery, crashes: Vec::new() }
+    let carriage = Carriage::Datagrams;
+    Setting {
+        clocks,
+        paths,
+        carriage,
+        delivery,
+        crashes: Vec::new(),
+        origin: Nanos::ZERO,
+        first: 0,
+        grace: Nanos::ZERO,
+    }
 }

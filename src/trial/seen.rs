@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::stage::{Laws, World};
+use super::terms::Terms;
 use crate::time::{Nanos, Synced, Time};
-use crate::trial::{Laws, Terms, World};
 use crate::workload::{Log, What};
 
 /// Two clocks are compared by readings no further apart than this: what they drift meanwhile is a microsecond or so.
@@ -31,9 +32,10 @@ impl Spread {
     }
 }
 
-/// What was seen of clocks and channels: on one host all agents share the raw clock, which is true time.
+/// What was seen of clocks and channels, where true time is known: in virtual time, or on one host, whose agents share the raw
+/// clock.
 #[derive(Clone, Default)]
-pub(super) struct Seen {
+pub struct Seen {
     offsets: Vec<Spread>,
     delays: Spread,
     /// The most by which two clocks differed.
@@ -42,7 +44,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Takes a scene into account, at whose beginning a clock without offset showed `base`.
-    pub(super) fn look<E>(&mut self, log: &Log<E>, base: Option<Time<Synced>>) {
+    pub fn look<E>(&mut self, log: &Log<E>, base: Option<Time<Synced>>) {
         let Some(base) = base else { return };
         self.offsets.resize(self.offsets.len().max(log.nodes as usize), Spread::default());
         let (mut under_way, mut latest) = (BTreeMap::new(), BTreeMap::new());
@@ -63,7 +65,7 @@ impl Seen {
     }
 
     /// The world of the scenes seen, for predictions.
-    pub(super) fn world(&self, terms: &Terms) -> World {
+    pub fn world(&self, terms: &Terms) -> World {
         let delay = self.delays.least.unwrap_or_default().max(Nanos::ZERO);
         let jitter = (self.delays.mean() - delay).max(Nanos::ZERO).times(2);
         let longest = self.delays.most.unwrap_or_default();
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
     use crate::ids::NodeId;
     use crate::order::report::StampSource;
-    use crate::trial::Premise;
+    use crate::trial::terms::Premise;
     use crate::workload::Entry;
 
     const TERMS: Terms = Terms {

@@ -1,0 +1,206 @@
+//! What an agent on a real host is told of ordering: the table [order] of its file.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::host::settings::{host_and_port, refuse, required};
+use crate::ids::{Algorithms, NodeId};
+use crate::time::Nanos;
+use crate::trial::{Clock, MOST_PROCESSES, Premise, Terms, Workload, listed};
+
+/// How long everybody orders by each clock and load, unless it is said.
+const DURATION: Nanos = Nanos::from_seconds(2);
+/// How long an agent waits for the others, unless it is said.
+const PATIENCE: Nanos = Nanos::from_seconds(60);
+/// Commands a second of the state machine, unless they are said.
+const RATE: f64 = 200.0;
+/// No scene has more operations: its traces must be kept.
+const MOST: f64 = 40_000.0;
+/// What a message is taken to need at most, where a scene must know when it is over.
+const SLACK: Nanos = Nanos::from_millis(200);
+
+/// The table.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderSettings {
+    /// Address and port at which the other agents connect.
+    pub listen: String,
+    /// Which workloads: total-order, state-machine, or both, which is what is done if none is named.
+    #[serde(default, deserialize_with = "listed::deserialize")]
+    pub workload: Vec<Workload>,
+    /// By which clocks; those of the main run that the agent runs, if none is named.
+    #[serde(default, deserialize_with = "listed::deserialize")]
+    pub clock: Vec<Clock>,
+    /// When to begin, counted from the agent's start; when clocks were measured if it is not given.
+    pub after: Option<Nanos>,
+    /// How long users want something, for each clock and load.
+    pub duration: Option<Nanos>,
+    /// Operations a second of all users together; total order is saturated and run at half of that if it is not given.
+    pub rate_per_s: Option<f64>,
+    /// Most commands, or messages, in one write.
+    pub batch: Option<u32>,
+    /// How long to wait for the other agents.
+    pub patience: Option<Nanos>,
+}
+
+/// What an agent orders, once every value has been looked at.
+#[derive(Clone, PartialEq, Debug)]
+pub struct OrderPlan {
+    /// Where the other agents connect.
+    pub listen: SocketAddr,
+    /// Where they listen, as host and port.
+    pub peers: Vec<(NodeId, String)>,
+    /// When to begin, counted from the agent's start.
+    pub after: Nanos,
+    /// What is played.
+    pub workloads: Vec<Workload>,
+    /// By which clocks.
+    pub clocks: Vec<Clock>,
+    /// How long, for each clock and load.
+    pub span: Nanos,
+    /// Operations a second of all, if they were said.
+    pub rate: Option<f64>,
+    /// Most commands in one write.
+    pub batch: u32,
+    /// How long to wait for the others.
+    pub patience: Nanos,
+    /// Agents, this one included.
+    pub nodes: u32,
+    /// The run's cluster.
+    cluster: u64,
+}
+
+/// What the rest of the file says that ordering depends on.
+#[derive(Clone, Debug)]
+pub struct Around<'a> {
+    /// Every peer with the address at which it orders, if it is given.
+    pub peers: Vec<(NodeId, Option<&'a str>)>,
+    /// How many agents the run has.
+    pub nodes: u32,
+    /// How long clocks are measured, if that was said.
+    pub measured: Option<Nanos>,
+    /// The clocks that the agent runs.
+    pub clocks: Algorithms,
+    /// The run's cluster.
+    pub cluster: u64,
+}
+
+impl OrderSettings {
+    /// What an agent with these settings orders.
+    ///
+    /// # Errors
+    /// [`crate::host::program::Malformed`] with key, value and mend.
+    pub fn check(&self, around: &Around<'_>) -> Result<OrderPlan> {
+        let mend = "write an IP address of this host and a port, such as 0.0.0.0:7302";
+        let listen = self.listen.parse().map_err(|_| refuse("order.listen", &self.listen, mend))?;
+        let batch = self.batch.unwrap_or(64);
+        if !(1..=1_024).contains(&batch) {
+            return Err(refuse("order.batch", batch, "choose from 1 to 1024"));
+        }
+        let patience = self.patience.unwrap_or(PATIENCE);
+        if !(Nanos::from_seconds(1)..=Nanos::from_seconds(86_400)).contains(&patience) {
+            return Err(refuse("order.patience", patience, "choose from 1s to 86400s"));
+        }
+        let plan = OrderPlan {
+            listen,
+            peers: checked_peers(around)?,
+            after: self.checked_after(around.measured)?,
+            workloads: self.checked_workloads()?,
+            clocks: self.checked_clocks(around.clocks)?,
+            span: self.duration.unwrap_or(DURATION),
+            rate: self.rate_per_s,
+            batch,
+            patience,
+            nodes: around.nodes,
+            cluster: around.cluster,
+        };
+        plan.check_load()?;
+        Ok(plan)
+    }
+
+    fn checked_after(&self, measured: Option<Nanos>) -> Result<Nanos> {
+        let mend = "say after which span to order, such as 60s: without duration the agent cannot tell when clocks were measured";
+        let after = required("order.after", self.after.or(measured), mend)?;
+        let least = measured.unwrap_or(Nanos::ZERO);
+        let mend = || format!("clocks are measured for {least}: choose that or more, or leave it out");
+        if after < least { Err(refuse("order.after", after, &mend())) } else { Ok(after) }
+    }
+
+    fn checked_workloads(&self) -> Result<Vec<Workload>> {
+        let can = [Workload::TotalOrder, Workload::StateMachine];
+        let mend = "hosts of their own share no clock by which the others could be judged: choose total-order or state-machine";
+        match self.workload.iter().find(|workload| !can.contains(workload)) {
+            Some(workload) => Err(refuse("order.workload", workload, mend)),
+            None if self.workload.is_empty() => Ok(can.to_vec()),
+            None => Ok(self.workload.clone()),
+        }
+    }
+
+    fn checked_clocks(&self, runs: Algorithms) -> Result<Vec<Clock>> {
+        let is_run = |clock: &Clock| !clock.algorithm().is_run() || runs.contains(clock.algorithm());
+        match self.clock.iter().find(|clock| !is_run(clock)) {
+            Some(clock) => Err(refuse("order.clock", clock, &format!("agents run {runs}: name it in clocks"))),
+            None if self.clock.is_empty() => Ok(Clock::USUAL.into_iter().filter(is_run).collect()),
+            None => Ok(self.clock.clone()),
+        }
+    }
+}
+
+/// Everybody orders with everybody.
+fn checked_peers(around: &Around<'_>) -> Result<Vec<(NodeId, String)>> {
+    let mend = "ordering needs a connection to every agent, of 16 at most: name all others in peers, each with order = \"HOST:PORT\"";
+    if around.peers.len() as u64 + 1 != u64::from(around.nodes) || around.nodes > MOST_PROCESSES {
+        return Err(refuse("peers", format!("{} of {} agents", around.peers.len(), around.nodes), mend));
+    }
+    let peer = |(id, address): &(NodeId, Option<&str>)| {
+        let lacks = || refuse("peers", id, "say where it orders: order = \"10.0.0.2:7302\"");
+        let address = address.ok_or_else(lacks)?;
+        host_and_port("order", address)?;
+        Ok((*id, address.to_owned()))
+    };
+    around.peers.iter().map(peer).collect()
+}
+
+impl OrderPlan {
+    fn check_load(&self) -> Result<()> {
+        if !(Nanos::from_millis(100)..=Nanos::from_seconds(3_600)).contains(&self.span) {
+            return Err(refuse("order.duration", self.span, "choose from 100ms to 3600s"));
+        }
+        if self.rate.is_some_and(|rate| !(1.0..=10_000_000.0).contains(&rate)) {
+            return Err(refuse("order.rate_per_s", self.rate.unwrap_or_default(), "choose from 1 to 10000000"));
+        }
+        let operations = self.rate.unwrap_or(RATE) * self.span.as_seconds();
+        if self.workloads.contains(&Workload::StateMachine) && operations > MOST {
+            let mend = format!("the state machine would carry out {operations:.0} commands: choose less, up to {MOST}");
+            return Err(refuse("order.rate_per_s", self.rate.unwrap_or(RATE), &mend));
+        }
+        Ok(())
+    }
+
+    /// What those have in common who order the same: the cluster, with all that must be the same at all of them.
+    pub fn fellowship(&self) -> u64 {
+        let Self { workloads, clocks, span, rate, batch, nodes, cluster, .. } = self;
+        let digest = Sha256::digest(format!("{cluster} {workloads:?} {clocks:?} {span} {rate:?} {batch} {nodes}"));
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// What the state machine is told.
+    pub fn terms(&self, clock: Clock) -> Terms {
+        Terms {
+            nodes: self.nodes,
+            eps: Nanos::ZERO,
+            declared: Nanos::ZERO,
+            delay: Nanos::ZERO,
+            jitter: Nanos::ZERO,
+            slack: SLACK,
+            rate: self.rate.unwrap_or(RATE),
+            span: self.span,
+            seed: self.cluster,
+            stamps: clock.stamps(),
+            premise: Premise::Kept,
+        }
+    }
+}

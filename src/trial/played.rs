@@ -1,0 +1,130 @@
+//! What a workload came to, as a journal keeps it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Clock, Terms, Workload};
+use crate::time::Nanos;
+use crate::workload::Row;
+
+/// One run of one workload by one clock.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Played {
+    /// What was played.
+    pub workload: Workload,
+    /// What stamps were made of.
+    pub clock: Clock,
+    /// What it was told.
+    pub terms: Terms,
+    /// The same with eps, delay and jitter as they were, where true time is known.
+    pub seen: Option<Terms>,
+    /// What carried the messages.
+    pub transport: String,
+    /// Cores of the host, where that matters.
+    pub cores: Option<u32>,
+    /// Most messages in one write, where there are writes.
+    pub batch: Option<u32>,
+    /// CPU time of what played the processes, where that costs any.
+    pub cpu: Option<Nanos>,
+    /// What of that which the workload was told was not so.
+    pub premises: Vec<String>,
+    /// Measured beside predicted.
+    pub row: Row<String>,
+}
+
+/// A part of what one process did in the main scene of a workload, as its agent wrote it down: traces of hosts of their own
+/// meet in their journals.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Part {
+    /// Number of the scene among all of the run.
+    pub scene: u16,
+    /// What was played.
+    pub workload: Workload,
+    /// What stamps were made of.
+    pub clock: Clock,
+    /// What it was told.
+    pub terms: Terms,
+    /// Most messages in one write.
+    pub batch: u32,
+    /// CPU time of the thread that played the whole scene.
+    pub cpu: Nanos,
+    /// Which part it is, from zero.
+    pub part: u32,
+    /// Of how many.
+    pub of: u32,
+    /// The records as bytes ([`crate::workload::trace`]), in hexadecimal.
+    pub records: String,
+}
+
+impl Part {
+    /// The parts of a trace: `whole` without records, and with each of them a part of `trace`.
+    pub fn of(whole: &Self, trace: &[u8]) -> Vec<Self> {
+        let chunks: Vec<&[u8]> = trace.chunks(PART_BYTES).collect();
+        let of = chunks.len().max(1) as u32;
+        let chunks = chunks.into_iter().chain(trace.is_empty().then_some(trace));
+        let part = |(part, bytes): (u32, &[u8])| Self { part, of, records: hex(bytes), ..whole.clone() };
+        (0..).zip(chunks).map(part).collect()
+    }
+
+    /// The trace whose parts these are, in any order; `None` if one is missing or is no part of it.
+    pub fn join(parts: &[&Self]) -> Option<Vec<u8>> {
+        let of = parts.first()?.of;
+        let mut parts: Vec<&&Self> = parts.iter().collect();
+        parts.sort_by_key(|part| part.part);
+        let whole = parts.len() as u64 == u64::from(of) && (0..).zip(&parts).all(|(place, part)| part.part == place);
+        let bytes = parts.iter().map(|part| unhex(&part.records)).collect::<Option<Vec<_>>>()?;
+        whole.then(|| bytes.concat())
+    }
+}
+
+/// A part has no more bytes.
+const PART_BYTES: usize = 256 << 10;
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let byte = |pair: &[u8]| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?);
+    text.as_bytes().chunks(2).map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::report::StampSource;
+    use crate::trial::Premise;
+
+    fn part() -> Part {
+        let terms = Terms {
+            nodes: 2,
+            eps: Nanos(1),
+            declared: Nanos(1),
+            delay: Nanos(1),
+            jitter: Nanos(1),
+            slack: Nanos(1),
+            rate: 1.0,
+            span: Nanos(1),
+            seed: 1,
+            stamps: StampSource::Ntp,
+            premise: Premise::Kept,
+        };
+        let (workload, clock) = (Workload::StateMachine, Clock::Hlc);
+        Part { scene: 1, workload, clock, terms, batch: 1, cpu: Nanos(1), part: 0, of: 1, records: String::new() }
+    }
+
+    #[test]
+    fn a_trace_comes_back_from_its_parts_and_never_from_some_of_them() {
+        let trace: Vec<u8> = (0..PART_BYTES * 2 + 7).map(|byte| (byte * 31 % 251) as u8).collect();
+        let parts = Part::of(&part(), &trace);
+        let mut some: Vec<&Part> = parts.iter().rev().collect();
+        assert_eq!((parts.len(), Part::join(&some)), (3, Some(trace)));
+        some.pop();
+        assert_eq!(Part::join(&some), None);
+        assert_eq!(Part::join(&Part::of(&part(), &[]).iter().collect::<Vec<_>>()), Some(Vec::new()));
+        assert_eq!(Part::join(&[&Part { records: "0g".to_owned(), ..part() }]), None);
+        assert_eq!(Part::join(&[&Part { records: "0".to_owned(), ..part() }]), None);
+    }
+}
