@@ -50,11 +50,11 @@ impl Window {
         let sample = Sample { above: (t1, offset(t2, t1)), below: (t4, offset(t3, t4)), pairing: Pairing::Alone };
         let last = self.last.replace(stamps);
         let mate = gap.zip(last).filter(|(gap, last)| pair::belong_together(last[0], t1, *gap));
-        if let Some((gap, first)) = mate {
-            if let Some(back) = self.recent.back_mut().filter(|back| back.pairing == Pairing::Alone) {
-                let agrees = pair::disagreement(&first, &stamps) <= gap.over(AGREE_SHARE);
-                return back.join(&sample, if agrees { Pairing::Agreed } else { Pairing::Refused });
-            }
+        if let Some((gap, first)) = mate
+            && let Some(back) = self.recent.back_mut().filter(|back| back.pairing == Pairing::Alone)
+        {
+            let agrees = pair::disagreement(&first, &stamps) <= gap.over(AGREE_SHARE);
+            return back.join(&sample, if agrees { Pairing::Agreed } else { Pairing::Refused });
         }
         if self.recent.len() >= WINDOW {
             let oldest = self.recent.pop_front().filter(|oldest| oldest.pairing == Pairing::Agreed);

@@ -1,4 +1,4 @@
-//! What an agent on a real host is told of ordering: the table [order] of its file.
+//! What an agent on a real host is told of ordering: the table `[order]` of its file.
 
 use std::net::SocketAddr;
 
