@@ -141,6 +141,6 @@ fn a_gap_that_does_not_fit_is_refused_with_its_mend() {
     let crowded = refused("tau = \"1ms\"\nprobe_pairs = \"200us\"");
     assert!(crowded.contains("a quarter of tau for 3 peers"), "{crowded}");
     let scenario = Scenario::parse_for(&mesh(PAIRS, "lamport", QUIET), Scale::Streamed).expect("a scenario");
-    let streamed = streamed::World::new(&scenario, 1).err().expect("refused").to_string();
+    let streamed = streamed::World::new(&scenario, 1).map(drop).expect_err("refused").to_string();
     assert!(streamed.contains("probe_pairs = 20us: a streamed run has no such thing"), "{streamed}");
 }
