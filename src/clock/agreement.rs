@@ -151,15 +151,15 @@ mod tests {
         bound.map(|bound| bound.initial.0)
     }
 
-    /// Doubt is 10 + 8, eps 10 + 10 and what roundings of kappa's 1 ppb make of nine seconds, 9; twice x is 58.
+    /// Doubt is 10 + 8, eps 10 + 10 and what roundings of kappa's 1 ppb make of nine seconds, rounded down, 8; twice x is 56.
     #[test]
     fn the_furthest_reading_less_the_move_and_two_moves_of_others_are_stated() {
         let mut agreement = Agreement::default();
-        assert_eq!(round(&mut agreement, 8, &[300, -100, 40], &STAYS), Some(300 + 18 + 58 + 8));
+        assert_eq!(round(&mut agreement, 8, &[300, -100, 40], &STAYS), Some(300 + 18 + 56 + 8));
         let moves = Correction { by: Nanos(200), ..STAYS };
-        assert_eq!(round(&mut Agreement::default(), 8, &[300, -100, 40], &moves), Some(100 + 18 + 200 + 58 + 8));
+        assert_eq!(round(&mut Agreement::default(), 8, &[300, -100, 40], &moves), Some(100 + 18 + 200 + 56 + 8));
         let pulled = Correction { pull: Nanos(1_000), ..STAYS };
-        assert_eq!(round(&mut Agreement::default(), 8, &[300, -100, 40], &pulled), Some(300 + 18 + 2_058 + 8));
+        assert_eq!(round(&mut Agreement::default(), 8, &[300, -100, 40], &pulled), Some(300 + 18 + 2_056 + 8));
     }
 
     #[test]
