@@ -1,9 +1,9 @@
 //! One exchange of each coded pair, for clocks that take their samples for independent.
 //!
-//! Two looks at a network some microseconds apart are nearly one. A regression that counts them as two finds itself surer
-//! than it is: with 4 nodes on busy links its own bound held for 98 % of the time instead of all of it. So clocks see the
-//! first exchange of each pair alone, as if requests were single, and all messages. Exceptions are the clock that pairs are
-//! for, Lamport's, which has no use for exchanges, and the NTP-style clock, whose filter takes the best of eight anyway.
+//! Two looks at a network some microseconds apart are nearly one, and a clock that counts them as two may find itself surer
+//! than it is. So clocks see the first exchange of each pair alone, as if requests were single, and all messages. Exceptions
+//! are the clock that pairs are for, Lamport's, which has no use for exchanges, and the NTP-style clock, whose filter takes
+//! the best of eight anyway.
 
 use std::collections::BTreeMap;
 
