@@ -35,6 +35,7 @@ pub mod certify;
 pub mod checker;
 pub mod clock;
 pub mod compare;
+pub mod hex;
 pub mod host;
 pub mod ids;
 pub mod journal;

@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::results::write_whole;
 
+use crate::hex;
+
 /// The manifest's name in its folder.
 pub const FILE_NAME: &str = "MANIFEST.sha256";
 
@@ -52,22 +54,14 @@ impl Sum {
         }
     }
 
-    fn parse(hex: &[u8]) -> Option<Self> {
-        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-        let mut bytes = [0; 32];
-        if hex.len() != 2 * bytes.len() {
-            return None;
-        }
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Some(Self(bytes))
+    fn parse(digits: &[u8]) -> Option<Self> {
+        hex::bytes(digits)?.try_into().ok().map(Self)
     }
 }
 
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::text(&self.0))
     }
 }
 

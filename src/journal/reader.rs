@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::entry::{Entry, Header, Note};
 use super::frame::{self, FrameHeader};
 use super::scan::{RawFrame, Unreadable, scan};
+use crate::hex;
 use crate::ids::{BootId, NodeId};
 use crate::time::{Local, Time};
 
@@ -159,7 +160,7 @@ impl<'a> Union<'a> {
         for frame in self.frames.values() {
             hash.update(frame.bytes);
         }
-        hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::text(&hash.finalize()[..16])
     }
 
     fn by_boot(self) -> BTreeMap<(NodeId, BootId), Vec<RawFrame<'a>>> {

@@ -3,6 +3,8 @@
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 
+use crate::hex;
+
 /// Length of a cluster's key in bytes.
 pub const KEY_BYTES: usize = 32;
 
@@ -18,21 +20,12 @@ impl Key {
 
     /// Reads 64 hexadecimal digits; white space around them is ignored. `None` if the text is anything else.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let digits = text.trim().as_bytes();
-        if digits.len() != 2 * KEY_BYTES {
-            return None;
-        }
-        let mut bytes = [0; KEY_BYTES];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |c: u8| char::from(c).to_digit(16);
-            *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-        }
-        Some(Self(bytes))
+        hex::bytes(text.trim().as_bytes())?.try_into().ok().map(Self)
     }
 
     /// The key as 64 hexadecimal digits, for handing it to a child process.
     pub fn to_hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::text(&self.0)
     }
 
     /// HMAC-SHA-256 under this key, ready to take bytes.

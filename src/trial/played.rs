@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Clock, Terms, Workload};
+use crate::hex;
 use crate::time::Nanos;
 use crate::workload::Row;
 
@@ -61,7 +62,7 @@ impl Part {
         let chunks: Vec<&[u8]> = trace.chunks(PART_BYTES).collect();
         let of = chunks.len().max(1) as u32;
         let chunks = chunks.into_iter().chain(trace.is_empty().then_some(trace));
-        let part = |(part, bytes): (u32, &[u8])| Self { part, of, records: hex(bytes), ..whole.clone() };
+        let part = |(part, bytes): (u32, &[u8])| Self { part, of, records: hex::text(bytes), ..whole.clone() };
         (0..).zip(chunks).map(part).collect()
     }
 
@@ -71,25 +72,13 @@ impl Part {
         let mut parts: Vec<&&Self> = parts.iter().collect();
         parts.sort_by_key(|part| part.part);
         let whole = parts.len() as u64 == u64::from(of) && (0..).zip(&parts).all(|(place, part)| part.part == place);
-        let bytes = parts.iter().map(|part| unhex(&part.records)).collect::<Option<Vec<_>>>()?;
+        let bytes = parts.iter().map(|part| hex::bytes(part.records.as_bytes())).collect::<Option<Vec<_>>>()?;
         whole.then(|| bytes.concat())
     }
 }
 
 /// A part has no more bytes.
 const PART_BYTES: usize = 256 << 10;
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let byte = |pair: &[u8]| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?);
-    text.as_bytes().chunks(2).map(byte).collect()
-}
 
 #[cfg(test)]
 mod tests {

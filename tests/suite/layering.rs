@@ -8,26 +8,27 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &str)] = &[
     ("time", ""),
     ("names", ""),
+    ("hex", ""),
     ("real", ""),
     ("length", "time"),
     ("affine", "time"),
     ("ids", "names"),
     ("topology", "time length ids"),
     ("model", "time affine ids topology real"),
-    ("probe", "time affine ids"),
+    ("probe", "hex time affine ids"),
     ("clock", "time affine ids real probe"),
     ("yardstick", "names time affine ids real model probe clock"),
     ("causal", "time"),
     ("node", "time affine ids topology probe clock causal"),
     ("order", "time ids clock causal"),
     ("workload", "time ids order"),
-    ("trial", "names time real ids model order workload"),
+    ("trial", "names hex time real ids model order workload"),
     ("theory", "names time ids topology"),
     ("certify", "time affine ids"),
     ("replay", "names time affine ids probe clock yardstick causal certify"),
     ("checker", ""),
     ("stability", "names"),
-    ("journal", "time affine ids topology model probe clock causal node order trial"),
+    ("journal", "hex time affine ids topology model probe clock causal node order trial"),
     (
         "analysis",
         "time length affine ids topology model probe clock causal node order workload trial theory certify stability \
@@ -37,14 +38,14 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("compare", "time ids model theory analysis"),
     (
         "sim",
-        "names time length real affine ids topology model probe clock causal node order workload trial theory journal \
+        "names hex time length real affine ids topology model probe clock causal node order workload trial theory journal \
          analysis",
     ),
     ("robustness", "names time ids model clock node analysis sim"),
     ("sweep", "names time ids topology trial theory journal analysis report model sim"),
     (
         "host",
-        "time length affine ids topology model probe clock causal node order workload trial theory stability journal \
+        "hex time length affine ids topology model probe clock causal node order workload trial theory stability journal \
          analysis report",
     ),
 ];

@@ -18,6 +18,7 @@ pub use order::Order;
 pub use oscillators::{Oscillators, OwnOscillator, Temperature};
 
 use super::shapes::Shape;
+use crate::hex;
 use crate::ids::Algorithms;
 use crate::time::Nanos;
 
@@ -253,7 +254,7 @@ impl Scenario {
 
 /// The name of a scenario's text: the first 16 hexadecimal digits of its SHA-256.
 pub fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::text(&Sha256::digest(text)[..8])
 }
 
 #[cfg(test)]
