@@ -21,12 +21,9 @@
 //! anew. Cost: a pass over the readings a round. Sources: J. Lundelius Welch, N. Lynch (1988), lemmas on validity and
 //! agreement; L. Lamport, P. M. Melliar-Smith (1985), section 3.
 
-use super::ErrorBound;
 use super::kappa::Kappa;
+use super::{ErrorBound, GRAIN};
 use crate::time::{Local, Nanos, Time};
-
-/// What roundings of integer nanoseconds leave open.
-const GRAIN: Nanos = Nanos(8);
 
 /// What a clock does at the end of a round, and what its theorem says of that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,7 +85,8 @@ impl Agreement {
         at: Time<Local>,
         heard: &[Heard],
         correction: &Correction,
-        (terms, kappa): (&Terms, Kappa),
+        terms: &Terms,
+        kappa: Kappa,
     ) -> Option<ErrorBound> {
         let apart = kappa.apart();
         let missing = terms.clocks.saturating_sub(heard.len() + 1);
@@ -147,7 +145,7 @@ mod tests {
         let heard = |ahead: &i64| Heard { ahead: Nanos(*ahead), error: Nanos(10), age: Nanos::ZERO };
         let heard: Vec<Heard> = ahead.iter().map(heard).collect();
         let at = Time::ZERO + Nanos::from_seconds(s);
-        let bound = agreement.close(at, &heard, correction, (&TERMS, Kappa::own(Ppb(0))));
+        let bound = agreement.close(at, &heard, correction, &TERMS, Kappa::own(Ppb(0)));
         bound.map(|bound| bound.initial.0)
     }
 

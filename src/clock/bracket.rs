@@ -20,14 +20,11 @@ use std::collections::BTreeMap;
 
 use super::kappa::Kappa;
 use super::overlap::{Held, Interval};
-use super::{ErrorBound, Settings};
+use super::{ErrorBound, GRAIN, Settings};
 use crate::affine::offset;
 use crate::ids::NodeId;
 use crate::probe::{Claim, Exchange};
 use crate::time::{Local, Nanos, Time};
-
-/// What roundings of integer nanoseconds leave open.
-const GRAIN: Nanos = Nanos(8);
 
 /// What a node knows of the clocks of its mesh.
 #[derive(Clone, Debug)]
@@ -109,9 +106,8 @@ impl Bracket {
         let then = |seen: &Seen| seen.most + apart.over(seen.asked - since);
         let longest = self.seen.values().map(|seen| seen.heard - seen.asked).fold(Nanos::ZERO, Nanos::max);
         let high = self.seen.values().map(then).fold(own, Nanos::max) + drift.over(longest) + apart.over(now - since);
-        let found = Interval { low, high }.widened(GRAIN);
-        let known = before.map(|held| held.aged(now, apart).and(&found)).filter(|both| !both.is_empty());
-        Held { at: now, ahead: known.unwrap_or(found) }
+        let found = Held { at: now, ahead: Interval { low, high }.widened(GRAIN) };
+        before.map_or(found, |held| held.updated(&found, apart))
     }
 
     /// How far any clock of the mesh can be from the own one at `now`, which is `own` ahead of the local clock. `None`

@@ -118,8 +118,8 @@ impl Ensemble {
         let correction = correct(self, differences, error);
         let by = correction.map_or(Nanos::ZERO, |correction| correction.by);
         let claimed = correction.zip(self.agreement.as_mut());
-        let rests_on = (&self.terms, self.kappa);
-        let bound = claimed.and_then(|(correction, claimed)| claimed.close(at, &heard, &correction, rests_on));
+        let (terms, kappa) = (&self.terms, self.kappa);
+        let bound = claimed.and_then(|(correction, claimed)| claimed.close(at, &heard, &correction, terms, kappa));
         let stated = std::mem::replace(&mut self.states, bound.is_some());
         if by == Nanos::ZERO && bound.is_none() && !stated {
             return None;

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use super::kappa::Kappa;
 use super::overlap::{Held, Interval, hull};
 use super::overlay::Slewed;
-use super::{Change, Clock, ErrorBound, Message, Reading, Settings};
+use super::{Change, Clock, ErrorBound, GRAIN, Message, Reading, Settings};
 use crate::affine::{Line, shifted};
 use crate::ids::{Algorithm, NodeId};
 use crate::probe::{Claim, Exchange};
@@ -34,9 +34,6 @@ use crate::time::{Local, Nanos, Ppb, Rate, Time};
 
 /// The overlay gains at most this on the middle of the interval: NTP's limit.
 const FASTEST: Ppb = Ppb(500_000);
-/// What roundings of integer nanoseconds leave open.
-const GRAIN: Nanos = Nanos(8);
-
 /// An interval clock.
 #[derive(Clone, Debug)]
 pub struct IntervalClock {
@@ -83,9 +80,8 @@ impl IntervalClock {
 
     /// Keeps what a peer said, as far as it is consistent with what it said before.
     fn keep(&mut self, peer: NodeId, told: Held) {
-        let before = self.peers.get(&peer).map(|held| held.aged(told.at, self.kappa.apart()).and(&told.ahead));
-        let ahead = before.filter(|both| !both.is_empty()).unwrap_or(told.ahead);
-        self.peers.insert(peer, Held { at: told.at, ahead });
+        let held = self.peers.get(&peer).map_or(told, |held| held.updated(&told, self.kappa.apart()));
+        self.peers.insert(peer, held);
     }
 
     /// The interval that all peers together allow at `now`, if it says more than the present one, or other.

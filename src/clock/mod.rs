@@ -44,6 +44,9 @@ pub use srikanth_toueg::SrikanthToueg;
 pub use unpaired::Unpaired;
 pub use welch_lynch::WelchLynch;
 
+/// What roundings of integer nanoseconds leave open of a bound.
+const GRAIN: Nanos = Nanos(8);
+
 /// A clock's present function: one line, and perhaps another that is already known to take over later (as when a slew
 /// ends).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -56,6 +56,12 @@ impl Held {
     pub fn aged(&self, now: Time<Local>, apart: Rate) -> Interval {
         self.ahead.widened(apart.over((now - self.at).abs()) + Nanos(1))
     }
+
+    /// What is held once `told` came too: what both allow, or `told` alone if they contradict each other.
+    pub fn updated(&self, told: &Self, apart: Rate) -> Self {
+        let both = self.aged(told.at, apart).and(&told.ahead);
+        if both.is_empty() { *told } else { Self { at: told.at, ahead: both } }
+    }
 }
 
 /// The smallest interval that holds every point covered by all but `wrong` of the intervals or more. `None` if no point is.

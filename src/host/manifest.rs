@@ -13,7 +13,6 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use super::results::write_whole;
-
 use crate::hex;
 
 /// The manifest's name in its folder.

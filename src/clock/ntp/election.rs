@@ -181,7 +181,9 @@ impl Election {
         let news = News::of(message);
         if let Some(place) = self.neighbours.find(message.from) {
             self.seen = self.seen_after(place, &news);
-            self.neighbours.at_mut(place).into_iter().for_each(|known| *known = news);
+            if let Some(known) = self.neighbours.at_mut(place) {
+                *known = news;
+            }
         } else if self.neighbours.count() < MAX_NEIGHBOURS && message.from != self.me {
             self.neighbours.enter(message.from, || news);
             self.seen = Seen::Nothing;

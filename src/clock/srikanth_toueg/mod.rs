@@ -53,8 +53,7 @@ const SILENCE_POLLS: i64 = 4;
 pub struct SrikanthToueg {
     reading: Reading,
     faults: usize,
-    period: Nanos,
-    alpha: Nanos,
+    rounds: Rounds,
     accepted: u32,
     echo: u32,
     heard: BTreeMap<NodeId, Said>,
@@ -108,29 +107,29 @@ impl SrikanthToueg {
     pub fn new(settings: &Settings) -> Self {
         let poll = settings.poll.max(Nanos(1));
         let (faults, period) = (settings.faults(), poll.times(POLLS));
-        let alpha = if faults == 0 { Nanos::ZERO } else { poll };
+        let rounds = Rounds { period, alpha: if faults == 0 { Nanos::ZERO } else { poll } };
         let waits = settings.is_linked_to_all().then(|| Waits::new(settings, period, poll.times(SILENCE_POLLS)));
         let (reading, bound) = (Reading::LOCAL, Claimed::default());
-        Self { reading, faults, period, alpha, accepted: 0, echo: 0, heard: BTreeMap::new(), waits, bound }
+        Self { reading, faults, rounds, accepted: 0, echo: 0, heard: BTreeMap::new(), waits, bound }
     }
 
     /// What can be claimed at `at`: the precision, while rounds follow each other.
     fn claimable(&self, at: Time<Local>) -> Option<Nanos> {
         let waits = self.waits.as_ref().filter(|waits| waits.silent(at) <= self.faults)?;
-        let (heard, kappa) = (waits.heard()?, waits.kappa());
-        let since = at - self.bound.accepted.filter(|_| self.bound.in_a_row)?;
-        let rounds = Rounds { period: self.period, alpha: self.alpha };
-        (since <= rounds.longest(heard, kappa)).then(|| rounds.precision(heard, kappa))
+        let follows = self.bound.in_a_row && self.is_timely(at);
+        follows.then_some(self.rounds.precision(waits.heard()?, waits.kappa()))
+    }
+
+    /// Whether the last round was accepted no longer before `at` than a round can take.
+    fn is_timely(&self, at: Time<Local>) -> bool {
+        let limit = |waits: &Waits| Some(self.rounds.longest(waits.heard()?, waits.kappa()));
+        let limit = self.waits.as_ref().and_then(limit);
+        self.bound.accepted.zip(limit).is_some_and(|(last, limit)| at - last <= limit)
     }
 
     /// A round is accepted at `at`, `rounds` later than the last.
     fn accept(&mut self, at: Time<Local>, rounds: u32) {
-        let limit = self.waits.as_ref().and_then(|waits| {
-            let rounds = Rounds { period: self.period, alpha: self.alpha };
-            Some(rounds.longest(waits.heard()?, waits.kappa()))
-        });
-        let timely = |last: Time<Local>| limit.is_some_and(|limit| at - last <= limit);
-        self.bound.in_a_row = rounds == 1 && self.bound.accepted.is_some_and(timely);
+        self.bound.in_a_row = rounds == 1 && self.is_timely(at);
         self.bound.accepted = Some(at);
         if let Some(waits) = &mut self.waits {
             waits.begin_round();
@@ -154,7 +153,7 @@ impl SrikanthToueg {
 
     /// The round that a clock with that reading has reached.
     fn round(&self, reading: Time<Synced>) -> u32 {
-        let rounds = reading.as_nanos() / self.period.0;
+        let rounds = reading.as_nanos() / self.rounds.period.0;
         u32::try_from(rounds.max(0)).unwrap_or(u32::MAX)
     }
 
@@ -178,9 +177,9 @@ impl SrikanthToueg {
         // A clock that was set back takes its init back with it, and whoever still means it says it again.
         self.heard.values_mut().for_each(|said| (said.timely.init, said.claimed.init) = (0, round));
         let own = self.reading.at(at);
-        let reached = Time::from_nanos(i64::from(round).saturating_mul(self.period.0));
+        let reached = Time::from_nanos(i64::from(round).saturating_mul(self.rounds.period.0));
         // With f = 0 a clock accepts the round that it reaches, at that very instant: it has nothing to correct since.
-        let value = if self.faults == 0 { reached.max(own) } else { reached + self.alpha };
+        let value = if self.faults == 0 { reached.max(own) } else { reached + self.rounds.alpha };
         let has_news = value != own || self.bound.stated != self.claimable(at);
         has_news.then(|| self.show(at, value, value != own))
     }
@@ -216,7 +215,7 @@ impl Clock for SrikanthToueg {
 
     fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
         let claimed = Highest { init: self.round(message.claim.reading), echo: message.claim.counter };
-        let longest = self.period.times(SILENCE_POLLS).over(POLLS);
+        let longest = self.rounds.period.times(SILENCE_POLLS).over(POLLS);
         let first = Said { at: message.at, claimed, timely: Highest::default() };
         self.heard.entry(message.from).or_insert(first).hear(message.at, claimed, longest);
         if let Some(waits) = &mut self.waits {
