@@ -5,6 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::link::LinkReport;
 use crate::ids::{Algorithm, NodeId};
 
+/// Payload of each command, unless something else is asked for.
+pub const PAYLOAD_BYTES: u32 = 64;
+/// Most commands in one write, unless something else is asked for.
+pub const BATCH: u32 = 64;
+
 /// Where the stamps come from that order the commands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

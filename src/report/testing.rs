@@ -5,7 +5,10 @@ use crate::analysis::testing::{MS, count, end, exchange, mesh, set};
 use crate::analysis::{Summary, summarise};
 use crate::ids::Algorithm;
 use crate::order::report::{Load, Phase, StampSource};
+use crate::report::workload::Given;
 use crate::time::Nanos;
+use crate::trial::Workload;
+use crate::trial::testing::TERMS;
 
 /// A note that would break out of a page that does not escape it.
 pub const HOSTILE: &str = "<script>alert(\"1\")</script> & 'more' \u{0} <img src=x>";
@@ -57,5 +60,19 @@ fn row(source: StampSource, open: bool) -> OrderRow {
         acknowledged: Some(6_100_000),
         missing: 0,
         repeated: 0,
+    }
+}
+
+/// What a run of a workload in virtual time was given.
+pub fn given(workload: &'static str) -> Given<'static> {
+    Given {
+        workload,
+        nodes: 3,
+        delay: Some(Nanos(5)),
+        jitter: Some(Nanos(0)),
+        rate_per_s: Some(10.0),
+        span: Nanos::from_seconds(2),
+        seed: 7,
+        ..Given::told(Workload::Mutex, &TERMS)
     }
 }

@@ -68,25 +68,37 @@ pub struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
+    /// What an open loop in virtual time is given.
+    pub fn told(workload: Workload, terms: &Terms) -> Self {
+        Self {
+            workload: workload.name(),
+            broken: (terms.premise == Premise::Broken).then(|| workload.ablation()),
+            nodes: terms.nodes,
+            eps: Some(terms.eps),
+            declared_eps: Some(terms.declared),
+            delay: Some(terms.delay),
+            jitter: Some(terms.jitter),
+            rate_per_s: Some(terms.rate),
+            span: terms.span,
+            seed: terms.seed,
+            stamps: terms.stamps.name(),
+            load: "open",
+            premises: Vec::new(),
+            happened: Vec::new(),
+            place: Place::VIRTUAL,
+        }
+    }
+
     /// What a run that a journal tells of was given.
     pub fn of(played: &'a Played) -> Self {
-        let Terms { nodes, declared, rate, span, seed, premise, .. } = played.terms;
         let seen = |of: fn(&Terms) -> Nanos| played.seen.as_ref().map(of);
         Self {
-            workload: played.workload.name(),
-            broken: (premise == Premise::Broken).then(|| played.workload.ablation()),
-            nodes,
             eps: seen(|terms| terms.eps),
-            declared_eps: Some(declared).filter(|_| played.seen.is_some()),
+            declared_eps: played.seen.map(|_| played.terms.declared),
             delay: seen(|terms| terms.delay),
             jitter: seen(|terms| terms.jitter),
-            rate_per_s: Some(rate),
-            span,
-            seed,
             stamps: played.clock.name(),
-            load: "open",
             premises: played.premises.clone(),
-            happened: Vec::new(),
             place: Place {
                 transport: &played.transport,
                 cores: played.cores,
@@ -94,6 +106,7 @@ impl<'a> Given<'a> {
                 payload_bytes: played.batch.map(|_| 0),
                 cpu: played.cpu,
             },
+            ..Self::told(played.workload, &played.terms)
         }
     }
 
@@ -320,25 +333,10 @@ pub fn text<S: AsRef<str>>(given: &Given<'_>, row: &Row<S>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::testing::given;
 
     fn run() -> (Given<'static>, Row) {
-        let given = Given {
-            workload: "mutex",
-            broken: None,
-            nodes: 3,
-            eps: Some(Nanos(1_000)),
-            declared_eps: Some(Nanos(2_000)),
-            delay: Some(Nanos(5)),
-            jitter: Some(Nanos(0)),
-            rate_per_s: Some(10.0),
-            span: Nanos::from_seconds(2),
-            seed: 7,
-            stamps: "ntp",
-            load: "open",
-            premises: Vec::new(),
-            happened: Vec::new(),
-            place: Place::VIRTUAL,
-        };
+        let given = Given { eps: Some(Nanos(1_000)), declared_eps: Some(Nanos(2_000)), ..given("mutex") };
         let row = Row {
             operations: 20,
             operation: "entries",

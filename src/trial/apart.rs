@@ -1,7 +1,7 @@
 //! The airline on hosts that share no clock: what their traces prove without one.
 
 use super::exclusion::mean_ms;
-use super::order::oversold_in;
+use super::order::{broken, oversold_in, unfinished};
 use super::terms::Terms;
 use crate::workload::state_machine::{self, Event};
 use crate::workload::trace::{self, Record};
@@ -21,11 +21,7 @@ pub fn replicas_apart(traces: &[Option<Vec<u8>>], terms: &Terms) -> Row {
         messages: Some(log.messages()),
         latency: quantiles(found.acknowledgements.clone()),
         violations: Vec::new(),
-        unfinished: vec![
-            ("agents whose trace is missing", missing),
-            ("commands not delivered everywhere", found.issued.saturating_sub(found.everywhere)),
-            ("commands never acknowledged", found.issued.saturating_sub(found.acknowledged)),
-        ],
+        unfinished: std::iter::once(("agents whose trace is missing", missing)).chain(unfinished(&found)).collect(),
         checks: vec![
             Check::alone("acknowledged after, mean ms", mean_ms(&found.acknowledgements)),
             Check::alone("messages per command", log.messages() as f64 / found.issued.max(1) as f64),
@@ -34,13 +30,8 @@ pub fn replicas_apart(traces: &[Option<Vec<u8>>], terms: &Terms) -> Row {
     if missing > 0 {
         row.excuse_unfinished();
     } else {
-        row.violations = vec![
-            ("replicas disagree", found.disagreements),
-            ("messages out of order", found.refused),
-            ("acknowledged commands lost", found.lost),
-            ("commands carried out twice", found.repeated),
-            ("seats oversold", oversold_in(&log, terms)),
-        ];
+        row.violations = broken(&found);
+        row.violations.push(("seats oversold", oversold_in(&log, terms)));
     }
     row
 }
@@ -50,26 +41,13 @@ mod tests {
     use super::*;
     use crate::ids::NodeId;
     use crate::order::Stamp;
-    use crate::order::report::StampSource;
     use crate::time::{Nanos, Time};
-    use crate::trial::Premise;
+    use crate::trial::testing;
     use crate::workload::What;
     use crate::workload::airline::Answer;
     use crate::workload::wire::Wire;
 
-    const TERMS: Terms = Terms {
-        nodes: 2,
-        eps: Nanos::ZERO,
-        declared: Nanos::ZERO,
-        delay: Nanos::ZERO,
-        jitter: Nanos::ZERO,
-        slack: Nanos::ZERO,
-        rate: 10.0,
-        span: Nanos::from_seconds(1),
-        seed: 1,
-        stamps: StampSource::Ntp,
-        premise: Premise::Kept,
-    };
+    const TERMS: Terms = Terms { rate: 10.0, span: Nanos::from_seconds(1), ..testing::TERMS };
 
     fn trace(what: &[(i64, What<Event>)]) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Algorithm;
+use crate::ids::{Algorithm, Algorithms};
 use crate::names::named;
 use crate::order::report::StampSource;
 
@@ -65,6 +65,16 @@ impl Clock {
             Self::LamportLogical | Self::Hlc => Algorithm::Ntp,
             Self::Physical(algorithm) => algorithm,
         }
+    }
+
+    /// Whether nodes that run `clocks` have what it reads; what shows the raw clock everybody has.
+    pub const fn is_run_by(self, clocks: Algorithms) -> bool {
+        !self.algorithm().is_run() || clocks.contains(self.algorithm())
+    }
+
+    /// The usual ones among nodes that run `clocks`.
+    pub fn usual_of(clocks: Algorithms) -> Vec<Self> {
+        Self::USUAL.into_iter().filter(|clock| clock.is_run_by(clocks)).collect()
     }
 }
 

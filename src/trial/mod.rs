@@ -23,7 +23,7 @@ pub use clock::Clock;
 pub use played::{Part, Played};
 pub use seen::Seen;
 pub use stage::{Delivery, Laws, Nudge, Planned, Scene, Stage, World, fits};
-pub use terms::{BEATS_PER_S, MOST_MESSAGES, Premise, Terms};
+pub use terms::{BEATS_PER_S, MOST_MESSAGES, MOST_OPERATIONS, Premise, Terms};
 
 use crate::names::named;
 use crate::workload::Row;
@@ -178,3 +178,6 @@ impl Workload {
 }
 
 named!(Workload, "workload");
+
+#[cfg(test)]
+pub(crate) use terms::testing;

@@ -116,18 +116,28 @@ fn row(world: &World, log: &Log<Event>, found: &state_machine::Findings, sends: 
         operation: "commands",
         messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
-        violations: vec![
-            ("replicas disagree", found.disagreements),
-            ("messages out of order", found.refused),
-            ("acknowledged commands lost", found.lost),
-            ("commands carried out twice", found.repeated),
-        ],
-        unfinished: vec![
-            ("commands not delivered everywhere", found.issued.saturating_sub(found.everywhere)),
-            ("commands never acknowledged", found.issued.saturating_sub(found.acknowledged)),
-        ],
+        violations: broken(found),
+        unfinished: unfinished(found),
         checks,
     }
+}
+
+/// What must never happen to replicas.
+pub(super) fn broken(found: &state_machine::Findings) -> Vec<(&'static str, u64)> {
+    vec![
+        ("replicas disagree", found.disagreements),
+        ("messages out of order", found.refused),
+        ("acknowledged commands lost", found.lost),
+        ("commands carried out twice", found.repeated),
+    ]
+}
+
+/// What should have ended.
+pub(super) fn unfinished(found: &state_machine::Findings) -> Vec<(&'static str, u64)> {
+    vec![
+        ("commands not delivered everywhere", found.issued.saturating_sub(found.everywhere)),
+        ("commands never acknowledged", found.issued.saturating_sub(found.acknowledged)),
+    ]
 }
 
 /// Three ways to know that nothing earlier can still come.

@@ -83,25 +83,21 @@ const PART_BYTES: usize = 256 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::report::StampSource;
-    use crate::trial::Premise;
+    use crate::trial::testing::TERMS;
 
     fn part() -> Part {
-        let terms = Terms {
-            nodes: 2,
-            eps: Nanos(1),
-            declared: Nanos(1),
-            delay: Nanos(1),
-            jitter: Nanos(1),
-            slack: Nanos(1),
-            rate: 1.0,
-            span: Nanos(1),
-            seed: 1,
-            stamps: StampSource::Ntp,
-            premise: Premise::Kept,
-        };
         let (workload, clock) = (Workload::StateMachine, Clock::Hlc);
-        Part { scene: 1, workload, clock, terms, batch: 1, cpu: Nanos(1), part: 0, of: 1, records: String::new() }
+        Part {
+            scene: 1,
+            workload,
+            clock,
+            terms: TERMS,
+            batch: 1,
+            cpu: Nanos(1),
+            part: 0,
+            of: 1,
+            records: String::new(),
+        }
     }
 
     #[test]

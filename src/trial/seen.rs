@@ -83,23 +83,10 @@ impl Seen {
 mod tests {
     use super::*;
     use crate::ids::NodeId;
-    use crate::order::report::StampSource;
-    use crate::trial::terms::Premise;
+    use crate::trial::testing;
     use crate::workload::Entry;
 
-    const TERMS: Terms = Terms {
-        nodes: 2,
-        eps: Nanos(1),
-        declared: Nanos(7),
-        delay: Nanos(1),
-        jitter: Nanos(1),
-        slack: Nanos(1),
-        rate: 1.0,
-        span: Nanos(1),
-        seed: 1,
-        stamps: StampSource::Ntp,
-        premise: Premise::Kept,
-    };
+    const TERMS: Terms = Terms { declared: Nanos(7), ..testing::TERMS };
 
     #[test]
     fn offsets_spread_and_delays_are_those_of_the_log() {

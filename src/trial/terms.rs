@@ -12,6 +12,8 @@ use crate::time::{Nanos, Time, True};
 
 /// No run in virtual time may be expected to send more messages than about this: it would take minutes and gigabytes.
 pub const MOST_MESSAGES: f64 = 1e6;
+/// No scene on real agents has more operations: its traces must be kept.
+pub const MOST_OPERATIONS: f64 = 40_000.0;
 /// Heartbeats a second of a process to each other one.
 pub const BEATS_PER_S: f64 = 50.0;
 
@@ -157,4 +159,24 @@ impl Terms {
 
 const fn mix(id: u64, number: u64) -> u64 {
     (id + 1) << 40 ^ (number + 1)
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Terms of a small run, for tests that change what they are about.
+    pub const TERMS: Terms = Terms {
+        nodes: 2,
+        eps: Nanos(1),
+        declared: Nanos(1),
+        delay: Nanos(1),
+        jitter: Nanos(1),
+        slack: Nanos(1),
+        rate: 1.0,
+        span: Nanos(1),
+        seed: 1,
+        stamps: StampSource::Ntp,
+        premise: Premise::Kept,
+    };
 }

@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use skewbench::host::program::{self, Malformed};
 use skewbench::order::link::PlannedCut;
-use skewbench::report::workload::{Given, Place};
+use skewbench::order::report::BATCH;
+use skewbench::report::workload::Given;
 use skewbench::sweep::price::Varying;
 use skewbench::time::Nanos;
-use skewbench::trial::{Clock, Premise, Terms, Workload};
+use skewbench::trial::{Clock, Premise, Workload};
 use skewbench::workload::Row;
 
 type Run = (Given<'static>, Row);
@@ -61,7 +62,7 @@ pub struct Args {
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     rate: Option<f64>,
     /// Most messages, or commands of total-order, in one write of a real agent
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    #[arg(long, default_value_t = BATCH, value_parser = clap::value_parser!(u32).range(1..=1_024))]
     batch: u32,
     /// How long users want something in each main scene of a clock and load [default: 2; simulated: 20]; on real agents less
     /// where there are several: a clock takes no more than twice that and half a second (stability-tests: three scenes of a
@@ -190,27 +191,6 @@ impl Args {
             return Err(Malformed(text).into());
         }
         Ok(declared - delay - jitter)
-    }
-}
-
-/// What an open loop in virtual time is given.
-fn given(workload: Workload, terms: &Terms) -> Given<'static> {
-    Given {
-        workload: workload.name(),
-        broken: (terms.premise == Premise::Broken).then(|| workload.ablation()),
-        nodes: terms.nodes,
-        eps: Some(terms.eps),
-        declared_eps: Some(terms.declared),
-        delay: Some(terms.delay),
-        jitter: Some(terms.jitter),
-        rate_per_s: Some(terms.rate),
-        span: terms.span,
-        seed: terms.seed,
-        stamps: terms.stamps.name(),
-        load: "open",
-        premises: Vec::new(),
-        happened: Vec::new(),
-        place: Place::VIRTUAL,
     }
 }
 

@@ -12,16 +12,16 @@ use skewbench::ids::{Algorithms, NodeId};
 use skewbench::journal::RunConfig;
 use skewbench::model::oscillator;
 use skewbench::order::link::{self, LinkFate, LinkReport, LinkState, PlannedCut};
-use skewbench::order::report::{Load, Phase, StampSource};
+use skewbench::order::report::{Load, PAYLOAD_BYTES, Phase, StampSource};
 use skewbench::probe::Key;
 use skewbench::report::workload::{self, Given, Place};
 use skewbench::time::{Nanos, Ppb};
 use skewbench::topology::{Impairment, Topology};
-use skewbench::trial::{Clock, Terms, Workload, World};
+use skewbench::trial::{Clock, MOST_OPERATIONS, Terms, Workload, World};
 use skewbench::workload::Check;
 use tokio::sync::watch;
 
-use super::{Args, Clocks, Run, engine, exit_code, given};
+use super::{Args, Clocks, Run, engine, exit_code};
 use crate::{folder, out};
 
 /// Clocks begin up to so far from true time, as in the lab.
@@ -42,14 +42,10 @@ const DECLARED: Nanos = Nanos::from_millis(1);
 const RATE: f64 = 200.0;
 /// How long users want something, unless it is said.
 const SECONDS: f64 = 2.0;
-/// Payload of each command of total order.
-const PAYLOAD_BYTES: u32 = 64;
 /// Users of a burst want something within this.
 const BURST: Nanos = Nanos::from_millis(10);
 /// How many they are at first.
 const FEW: f64 = 200.0;
-/// No run has more operations: its traces must be kept.
-const MOST: f64 = 40_000.0;
 
 /// What all scenes of a clock may take in seconds, beside twice what was asked for.
 const MORE_SECONDS: f64 = 0.5;
@@ -192,7 +188,7 @@ impl Session<'_> {
             self.tell(workload, clock, (None, first.busy, "saturated"), first, Vec::new())?;
             return Ok(None);
         };
-        let enough = (rate * seconds / 2.0).clamp(FEW, MOST);
+        let enough = (rate * seconds / 2.0).clamp(FEW, MOST_OPERATIONS);
         let mut outcome = burst(company, enough)?;
         let rate = per_second(&outcome);
         // What is predicted is predicted of a load that is carried.
@@ -277,12 +273,12 @@ impl Session<'_> {
         seconds.min((2.0 * seconds + MORE_SECONDS - burst) / scenes)
     }
 
-    /// The terms of a run at so many operations a second. No more than [`MOST`] operations are wanted in all.
+    /// The terms of a run at so many operations a second. No more than [`MOST_OPERATIONS`] operations are wanted in all.
     fn terms(&self, workload: Workload, clock: Clock, rate: f64) -> Result<Terms> {
         let args = self.args;
         let (delay, jitter) = (args.delay.unwrap_or_default(), args.jitter.unwrap_or_default());
         let declared = args.declared_eps.unwrap_or(DECLARED);
-        let seconds = self.scene_seconds(workload).min(MOST / rate);
+        let seconds = self.scene_seconds(workload).min(MOST_OPERATIONS / rate);
         Ok(Terms {
             nodes: args.nodes,
             eps: declared,
@@ -332,7 +328,7 @@ impl Session<'_> {
                 payload_bytes: Some(if self.by_engine(workload) { PAYLOAD_BYTES } else { 0 }),
                 cpu: Some(cpu),
             },
-            ..given(workload, terms)
+            ..Given::told(workload, terms)
         };
         let gap = if self.runs.is_empty() { "" } else { "\n" };
         out::put(&format!("{gap}{}", workload::text(&given, &row)))?;

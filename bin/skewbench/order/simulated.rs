@@ -4,18 +4,16 @@ use anyhow::Result;
 use skewbench::host::program::Malformed;
 use skewbench::ids::Algorithm;
 use skewbench::report::html::price::{self, Over};
-use skewbench::report::workload;
+use skewbench::report::played::SLACK;
+use skewbench::report::workload::{self, Given};
 use skewbench::sim::workload::Virtual;
 use skewbench::sweep::price::Varying;
 use skewbench::sweep::values::Varied;
 use skewbench::time::Nanos;
 use skewbench::trial::{BEATS_PER_S, Clock, MOST_MESSAGES, Terms, Workload};
 
-use super::{Args, Clocks, Run, exit_code, given};
+use super::{Args, Clocks, Run, exit_code};
 use crate::{folder, out};
-
-/// A measured quantity is as predicted within this share, and four times what chance does.
-const SLACK: f64 = 0.05;
 
 /// Runs, prints, writes.
 pub fn run(args: &Args) -> Result<u8> {
@@ -38,7 +36,7 @@ pub fn run(args: &Args) -> Result<u8> {
 fn at_once(workloads: &[Workload], terms: &Terms) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for workload in workloads {
-        let (given, row) = (given(*workload, terms), workload.play(&mut Virtual, terms));
+        let (given, row) = (Given::told(*workload, terms), workload.play(&mut Virtual, terms));
         let gap = if runs.is_empty() { "" } else { "\n" };
         out::put(&format!("{gap}{}", workload::text(&given, &row)))?;
         runs.push((given, row));
@@ -53,7 +51,7 @@ fn at_each(varying: &Varying, workloads: &[Workload], args: &Args, terms: Terms)
     let mut runs = Vec::new();
     for workload in workloads {
         for (value, terms) in varying.values.iter().zip(&all) {
-            let (given, row) = (given(*workload, terms), workload.play(&mut Virtual, terms));
+            let (given, row) = (Given::told(*workload, terms), workload.play(&mut Virtual, terms));
             let as_predicted = row.checks.iter().filter(|check| check.agrees(SLACK)).count();
             out::put(&format!(
                 "{workload}, {} {}: {as_predicted} of {} as predicted, {} violations\n",

@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::host::settings::{host_and_port, refuse, required};
 use crate::ids::{Algorithms, NodeId};
+use crate::order::report::BATCH;
 use crate::time::Nanos;
-use crate::trial::{Clock, MOST_PROCESSES, Premise, Terms, Workload, listed};
+use crate::trial::{Clock, MOST_OPERATIONS, MOST_PROCESSES, Premise, Terms, Workload, listed};
 
 /// How long everybody orders by each clock and load, unless it is said.
 const DURATION: Nanos = Nanos::from_seconds(2);
@@ -17,8 +18,6 @@ const DURATION: Nanos = Nanos::from_seconds(2);
 const PATIENCE: Nanos = Nanos::from_seconds(60);
 /// Commands a second of the state machine, unless they are said.
 const RATE: f64 = 200.0;
-/// No scene has more operations: its traces must be kept.
-const MOST: f64 = 40_000.0;
 /// What a message is taken to need at most, where a scene must know when it is over.
 const SLACK: Nanos = Nanos::from_millis(200);
 
@@ -96,7 +95,7 @@ impl OrderSettings {
     pub fn check(&self, around: &Around<'_>) -> Result<OrderPlan> {
         let mend = "write an IP address of this host and a port, such as 0.0.0.0:7302";
         let listen = self.listen.parse().map_err(|_| refuse("order.listen", &self.listen, mend))?;
-        let batch = self.batch.unwrap_or(64);
+        let batch = self.batch.unwrap_or(BATCH);
         if !(1..=1_024).contains(&batch) {
             return Err(refuse("order.batch", batch, "choose from 1 to 1024"));
         }
@@ -140,10 +139,9 @@ impl OrderSettings {
     }
 
     fn checked_clocks(&self, runs: Algorithms) -> Result<Vec<Clock>> {
-        let is_run = |clock: &Clock| !clock.algorithm().is_run() || runs.contains(clock.algorithm());
-        match self.clock.iter().find(|clock| !is_run(clock)) {
+        match self.clock.iter().find(|clock| !clock.is_run_by(runs)) {
             Some(clock) => Err(refuse("order.clock", clock, &format!("agents run {runs}: name it in clocks"))),
-            None if self.clock.is_empty() => Ok(Clock::USUAL.into_iter().filter(is_run).collect()),
+            None if self.clock.is_empty() => Ok(Clock::usual_of(runs)),
             None => Ok(self.clock.clone()),
         }
     }
@@ -173,8 +171,10 @@ impl OrderPlan {
             return Err(refuse("order.rate_per_s", self.rate.unwrap_or_default(), "choose from 1 to 10000000"));
         }
         let operations = self.rate.unwrap_or(RATE) * self.span.as_seconds();
-        if self.workloads.contains(&Workload::StateMachine) && operations > MOST {
-            let mend = format!("the state machine would carry out {operations:.0} commands: choose less, up to {MOST}");
+        if self.workloads.contains(&Workload::StateMachine) && operations > MOST_OPERATIONS {
+            let mend = format!(
+                "the state machine would carry out {operations:.0} commands: choose less, up to {MOST_OPERATIONS}"
+            );
             return Err(refuse("order.rate_per_s", self.rate.unwrap_or(RATE), &mend));
         }
         Ok(())

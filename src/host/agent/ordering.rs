@@ -9,19 +9,18 @@ use tokio::net::{TcpListener, lookup_host};
 
 use super::order_config::OrderPlan;
 use super::{Agent, Running};
+use crate::analysis::ordering::per_second;
 use crate::host::acting::trace_name;
 use crate::host::control::{AgentSetup, Scenes, Trial};
 use crate::host::orderer::{Done, OrderSetup, Orderer};
 use crate::host::probing::Command;
 use crate::ids::NodeId;
 use crate::journal::Note;
-use crate::order::report::{Load, Phase, PhaseReport, StampSource};
+use crate::order::report::{Load, PAYLOAD_BYTES, Phase, PhaseReport, StampSource};
 use crate::probe::Key;
-use crate::time::{NANOS_PER_SECOND, Nanos};
+use crate::time::Nanos;
 use crate::trial::{Clock, Part, Workload};
 
-/// Payload of each command of total order.
-const PAYLOAD_BYTES: u32 = 64;
 /// The transport without order is measured for so long at most.
 const FLOOR: Nanos = Nanos::from_seconds(1);
 
@@ -122,8 +121,7 @@ impl Turns<'_> {
                 Some(rate) => rate,
                 None => {
                     let report = self.phase(clock.stamps(), Load::Saturated, span).await?;
-                    let (delivered, ns) = (report.delivered_in_time as f64, span.0.max(1) as f64);
-                    delivered / ns * NANOS_PER_SECOND as f64 / 2.0
+                    per_second(&vec![(self.node, &report)]) / 2.0
                 }
             };
             self.phase(clock.stamps(), open(rate), span).await?;

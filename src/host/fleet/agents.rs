@@ -16,7 +16,7 @@ use crate::host::control::{AgentSetup, FromAgent, Lines, PeerAddress, ToAgent};
 use crate::ids::{Algorithms, NodeId};
 use crate::model::oscillator::Declaration;
 use crate::order::link::{LinkChange, LinkState};
-use crate::order::report::{Load, Phase, PhaseReport, StampSource};
+use crate::order::report::{BATCH, Load, PAYLOAD_BYTES, Phase, PhaseReport, StampSource};
 use crate::order::stamp::algorithm;
 use crate::time::{Nanos, Raw, Time};
 
@@ -25,10 +25,6 @@ const CLOSING: Duration = Duration::from_secs(15);
 /// How much later than its length an ordering phase may end.
 const DRAINING: Duration = Duration::from_secs(5);
 
-/// Payload of each ordering command.
-const PAYLOAD_BYTES: u32 = 64;
-/// Most ordering commands a write.
-const BATCH: u32 = 64;
 /// How long each stamp source is driven to saturation.
 const SATURATED: Nanos = Nanos::from_seconds(2);
 /// How long each stamp source, and the floor, runs otherwise.

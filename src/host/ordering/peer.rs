@@ -41,6 +41,11 @@ pub(super) struct Cut {
 }
 
 impl Cut {
+    /// One that begins at `now`, and is given up after so long.
+    fn new(now: Time<Raw>, patience: Nanos) -> Self {
+        Self { broke: now, since: now, until: now + patience, retry: now, pause: PAUSE }
+    }
+
     /// For how long it has been, in a phase that may begin only soon.
     fn length(&self, now: Time<Raw>) -> Nanos {
         (now - self.since).max(Nanos::ZERO)
@@ -111,7 +116,7 @@ impl Peer {
             inbox: Inbox::new(delays),
             outbox: Outbox::default(),
             nothing: Rc::default(),
-            link: Link::Cut(Cut { broke: now, since: now, until: now + patience, retry: now, pause: PAUSE }),
+            link: Link::Cut(Cut::new(now, patience)),
             patience,
             received: 0,
             told: 0,
@@ -197,7 +202,7 @@ impl Peer {
         if let Link::Up(stream) = &self.link {
             // It may be gone already.
             let _ = SockRef::from(stream).shutdown(std::net::Shutdown::Both);
-            self.link = Link::Cut(Cut { broke: now, since: now, until: now + self.patience, retry: now, pause: PAUSE });
+            self.link = Link::Cut(Cut::new(now, self.patience));
         }
     }
 

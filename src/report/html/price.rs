@@ -130,28 +130,12 @@ fn table(over: Over<'_>, runs: &[At<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::workload::Place;
+    use crate::report::testing::given;
     use crate::time::Nanos;
 
     fn run(workload: &'static str, eps_ms: i64) -> At<'static> {
         let eps = Nanos::from_millis(eps_ms);
-        let given = Given {
-            workload,
-            broken: None,
-            nodes: 3,
-            eps: Some(eps),
-            declared_eps: Some(eps),
-            delay: Some(Nanos(5)),
-            jitter: Some(Nanos(0)),
-            rate_per_s: Some(10.0),
-            span: Nanos::from_seconds(2),
-            seed: 7,
-            stamps: "ntp",
-            load: "open",
-            premises: Vec::new(),
-            happened: Vec::new(),
-            place: Place::VIRTUAL,
-        };
+        let given = Given { eps: Some(eps), declared_eps: Some(eps), ..given(workload) };
         let measured = eps.as_seconds() * 1e3;
         let row = Row {
             operations: 20,

@@ -59,8 +59,7 @@ impl Order {
 
     /// The clocks that are named, or those of the main run that nodes with `clocks` run.
     pub fn clocks(&self, clocks: Algorithms) -> Vec<Clock> {
-        let usual = || Clock::USUAL.into_iter().filter(|clock| runs(clocks, *clock));
-        if self.clock.is_empty() { usual().collect() } else { self.clock.clone() }
+        if self.clock.is_empty() { Clock::usual_of(clocks) } else { self.clock.clone() }
     }
 
     /// Whether it can be played by so many nodes in a run that takes so long; the network is looked at later.
@@ -74,7 +73,7 @@ impl Order {
                 format!("workloads are played by 2 to {MOST_PROCESSES} nodes: choose fewer, or leave [order] out");
             return Err(refuse("topology: nodes", nodes, &mend));
         }
-        if let Some(clock) = self.clock.iter().find(|clock| !runs(clocks, **clock)) {
+        if let Some(clock) = self.clock.iter().find(|clock| !clock.is_run_by(clocks)) {
             let mend = format!("nodes do not run {}: name it in clocks", clock.algorithm());
             return Err(refuse("order.clock", clock, &mend));
         }
@@ -100,8 +99,3 @@ impl Order {
 
 /// Nothing longer is declared of clocks or messages.
 const MOST_DECLARED: Nanos = Nanos::from_seconds(10);
-
-/// Whether nodes with `clocks` have what `clock` reads; what shows the raw clock everybody has.
-fn runs(clocks: Algorithms, clock: Clock) -> bool {
-    !clock.algorithm().is_run() || clocks.contains(clock.algorithm())
-}
