@@ -2,8 +2,9 @@
 //! such as a loaded machine keeps.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Output, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -186,14 +187,20 @@ fn three_generals_on_agents_cannot_bear_a_traitor_with_oral_messages() {
     breaks("byzantine", &flags, "IC2: a loyal commander is not obeyed");
 }
 
+/// Starts the program: it, and what it says while it runs.
+fn start(flags: &[&str], out: &Path) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut run =
+        skewbench().args(flags).arg(out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    (run, errors)
+}
+
 #[test]
 fn an_agent_that_is_killed_is_reported_and_nothing_is_made_up() {
     let folder = Folder::new("killed");
     let out = folder.join("out");
     let flags = ["order", "state-machine", "--seconds", "30", "--clock", "ntp", "--rate", "100", "--out"];
-    let mut run =
-        skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
-    let mut errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    let (run, mut errors) = start(&flags, &out);
     let mut said = || errors.next().expect("a line").expect("a readable line");
     let agents = said();
     let pid = agents.rsplit_once(": ").expect("the last agent's process").1.parse().expect("a number");
@@ -215,9 +222,7 @@ fn who_survives_a_killed_agent_says_what_was_delivered_and_what_was_acknowledged
     let folder = Folder::new("survivors");
     let out = folder.join("out");
     let flags = ["order", "total-order", "--seconds", "4", "--clock", "hlc", "--rate", "3000", "--out"];
-    let mut run =
-        skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
-    let mut errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    let (run, mut errors) = start(&flags, &out);
     let mut said = || errors.next().expect("a line").expect("a readable line");
     let pid = said().rsplit_once(": ").expect("the last agent's process").1.parse().expect("a number");
     while !said().contains("total-order by hlc") {}
@@ -244,9 +249,7 @@ fn an_agent_that_stands_still_for_a_while_breaks_nothing_but_latencies() {
     let folder = Folder::new("slow");
     let out = folder.join("out");
     let flags = ["order", "mutex", "--seconds", "3", "--clock", "hlc", "--rate", "30", "--out"];
-    let mut run =
-        skewbench().args(flags).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
-    let mut errors = BufReader::new(run.stderr.take().expect("standard error")).lines();
+    let (run, mut errors) = start(&flags, &out);
     let mut said = || errors.next().expect("a line").expect("a readable line");
     let pid = Pid::from_raw(said().rsplit_once(": ").expect("a process").1.parse().expect("a number"));
     while !said().contains("operations/s") {}

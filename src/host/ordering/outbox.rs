@@ -196,32 +196,13 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stream_tests::Way;
     use super::*;
 
-    /// Takes so many bytes and no more.
-    struct Narrow(Vec<u8>, usize);
-
-    impl AsyncWrite for Narrow {
-        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            let count = bytes.len().min(self.1);
-            self.1 -= count;
-            self.0.extend_from_slice(&bytes[..count]);
-            if count == 0 { Poll::Pending } else { Poll::Ready(Ok(count)) }
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
-
     fn flush(outbox: &mut Outbox, room: usize) -> Vec<u8> {
-        let mut narrow = Narrow(Vec::new(), room);
-        let _ = outbox.poll_flush(&mut Context::from_waker(std::task::Waker::noop()), &mut narrow);
-        narrow.0
+        let mut way = Way(VecDeque::new(), room);
+        let _ = outbox.poll_flush(&mut Context::from_waker(std::task::Waker::noop()), &mut way);
+        way.0.into()
     }
 
     fn say(outbox: &mut Outbox, header: &[u8], message: &[u8]) {

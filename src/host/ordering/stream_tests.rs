@@ -15,7 +15,7 @@ use crate::time::Time;
 
 /// What is under way in one direction; it takes so many bytes more.
 #[derive(Default)]
-struct Way(VecDeque<u8>, usize);
+pub(super) struct Way(pub(super) VecDeque<u8>, pub(super) usize);
 
 impl AsyncWrite for Way {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
