@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use anyhow::Result;
 use serde::Deserialize;
 
 use super::order_config::{Around, OrderPlan, OrderSettings};
+use super::peer_config::PeerSetting;
 use crate::host::control::AgentSetup;
 use crate::host::settings::{Cluster, host_and_port, loopback, refuse, required};
 use crate::host::spool::SpoolConfig;
 use crate::ids::{Algorithms, Arc, NodeId};
 use crate::journal::RunConfig;
-use crate::length::Length;
 use crate::probe::pair;
 use crate::time::{Nanos, Ppb};
 use crate::topology::Impairment;
@@ -27,42 +26,6 @@ const DEFAULT_PLAUSIBLE: Nanos = Nanos::from_seconds(1_000);
 /// Twice what a crystal is usually sold with.
 const DEFAULT_KAPPA_PPM: f64 = 100.0;
 const LEAST_SPOOL_BYTES: u64 = 64 << 10;
-
-/// A peer: `{ id, address, mu, distance }` in a file, `ID=HOST:PORT[/MU[/DISTANCE]]` as a flag.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PeerSetting {
-    /// The peer's number.
-    pub id: u32,
-    /// Where it listens for probes.
-    pub address: String,
-    /// Known minimum delay from there to here, which every message is credited with.
-    #[serde(default)]
-    pub mu: Nanos,
-    /// How far away it is: no message from or to it is faster than light. No message is credited with it.
-    pub distance: Option<Length>,
-    /// Where it listens for ordering connections, in a file only.
-    pub order: Option<String>,
-}
-
-impl FromStr for PeerSetting {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || {
-            format!(
-                "`{text}` is no peer: write ID=HOST:PORT, ID=HOST:PORT/MU or ID=HOST:PORT/MU/DISTANCE, such as \
-                 1=10.0.0.2:7300 or 1=10.0.0.2:7300/0/120km"
-            )
-        };
-        let (id, rest) = text.split_once('=').ok_or_else(refuse)?;
-        let (address, known) = rest.split_once('/').unwrap_or((rest, "0"));
-        let (mu, distance) = known.split_once('/').map_or((known, None), |(mu, distance)| (mu, Some(distance)));
-        let (id, mu) = (id.trim().parse().map_err(|_| refuse())?, mu.parse().map_err(|_| refuse())?);
-        let distance = distance.map(|text| text.parse().map_err(|why| format!("distance {why}"))).transpose()?;
-        Ok(Self { id, address: address.trim().to_owned(), mu, distance, order: None })
-    }
-}
 
 /// Everything that can be set. A key of the file is the flag's name with `_` for `-`.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize, clap::Args)]

@@ -6,6 +6,7 @@ pub mod config;
 mod controlled;
 pub mod order_config;
 mod ordering;
+pub mod peer_config;
 pub mod standalone;
 
 use std::collections::{BTreeMap, BTreeSet};
