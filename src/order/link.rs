@@ -144,18 +144,10 @@ fn after(cut: Nanos) -> String {
 pub struct PlannedCut {
     /// The agents at its ends, the lower one first.
     pub ends: [NodeId; 2],
-    /// When it is cut, from the beginning of the phase.
+    /// When it is cut, from the beginning of the lower one's phase.
     pub after: Nanos,
     /// For how long.
     pub length: Nanos,
-}
-
-impl PlannedCut {
-    /// The other end, if `node` is at one of them.
-    pub fn other(&self, node: NodeId) -> Option<NodeId> {
-        let [a, b] = self.ends;
-        if node == a { Some(b) } else { (node == b).then_some(a) }
-    }
 }
 
 impl fmt::Display for PlannedCut {
@@ -196,7 +188,6 @@ mod tests {
         let ends = [NodeId(0), NodeId(2)];
         assert_eq!(cut, PlannedCut { ends, after: Nanos::from_seconds(1), length: Nanos::from_millis(300) });
         assert_eq!(cut.to_string().parse(), Ok(cut));
-        assert_eq!([0, 1, 2].map(|node| cut.other(NodeId(node))), [Some(ends[1]), None, Some(ends[0])]);
         for wrong in ["", "0-1", "0-1@1s", "0-0@1s+1s", "0-1@-1s+1s", "0-1@1s+0s", "0-x@1s+1s", "0-1@1+1"] {
             assert!(wrong.parse::<PlannedCut>().is_err_and(|why| why.contains("such as 0-1@1s+300ms")), "{wrong}");
         }

@@ -30,12 +30,12 @@ const LOOK_AGAIN: Nanos = Nanos::from_seconds(1);
 /// Most planned cuts of one phase.
 const MAX_CUTS: usize = 1_024;
 
-/// A planned cut of one's own connection to a peer.
+/// A planned cut of one's own connection to a peer that oneself dials.
 #[derive(Clone, Copy, Debug)]
 struct Due {
     peer: usize,
     from: Time<Raw>,
-    until: Time<Raw>,
+    length: Nanos,
 }
 
 type Greeted = Result<(Greeting, TcpStream), String>;
@@ -120,9 +120,8 @@ impl Mesh {
         self.peers.iter_mut().for_each(|peer| peer.begin(began));
         let (me, peers) = (self.me, &self.peers);
         let due = |cut: PlannedCut| {
-            let other = cut.other(me)?;
-            let peer = peers.iter().position(|peer| peer.id == other)?;
-            Some(Due { peer, from: began + cut.after, until: began + cut.after + cut.length })
+            let peer = peers.iter().position(|peer| [me, peer.id] == cut.ends)?;
+            Some(Due { peer, from: began + cut.after, length: cut.length })
         };
         self.links.due = std::mem::take(&mut self.links.planned).into_iter().filter_map(due).collect();
     }
@@ -161,12 +160,13 @@ impl Mesh {
         cuts.chain(self.links.due.iter().map(|due| due.from)).chain(listens).min()
     }
 
-    /// Cuts what is to be cut now.
+    /// Cuts what is to be cut now. The end that dials does, alone: were both to, as each counts from its own beginning, one
+    /// planned cut could be two.
     fn sever(&mut self, now: Time<Raw>) {
         let Self { links, peers, .. } = self;
         links.due.retain(|due| {
             if due.from <= now {
-                peers[due.peer].hold(now, due.until);
+                peers[due.peer].hold(now, now + due.length);
             }
             due.from > now
         });
@@ -200,7 +200,7 @@ impl Mesh {
         };
         let Place { incarnation, received } = greeting.place;
         let overtaken = incarnation == peer.incarnation && greeting.number <= peer.call;
-        if peer.is_held(now) || overtaken {
+        if overtaken {
             return;
         }
         peer.interrupt(now);

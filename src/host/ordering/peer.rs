@@ -206,7 +206,8 @@ impl Peer {
         }
     }
 
-    /// A planned cut: the connection is shut down, and until its end there is no other. Patience counts from its beginning.
+    /// A planned cut: the connection is shut down, and this end dials no other before the cut's end. Patience counts from its
+    /// beginning.
     pub(super) fn hold(&mut self, now: Time<Raw>, until: Time<Raw>) {
         self.interrupt(now);
         self.held = self.held.max(until);

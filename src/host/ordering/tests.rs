@@ -221,9 +221,11 @@ fn run_cut(lab: Lab, phase: Phase, cuts: &[PlannedCut]) -> Vec<PhaseReport> {
     })
 }
 
+/// How often a connection was cut and mended while `from` ran the phase. Whoever is done need not wait for the last time.
 fn mended(reports: &[PhaseReport], from: usize, to: u32) -> u64 {
     let link = reports[from].links.iter().find(|link| link.peer == NodeId(to)).unwrap();
-    assert!(link.state == LinkState::Up && (link.mended == 0) == (link.cut_ns == 0), "{link:?}");
+    assert!(!matches!(link.state, LinkState::Lost(_)), "{link:?}");
+    assert!(link.state == LinkState::Mending || (link.mended == 0) == (link.cut_ns == 0), "{link:?}");
     link.mended
 }
 
@@ -233,9 +235,11 @@ fn a_connection_that_is_cut_is_mended_and_no_command_is_lost_or_delivered_twice(
     for (index, source) in (0..).zip([StampSource::Hlc, StampSource::LamportLogical]) {
         let reports = run_cut(LAB, phase(index, source, Load::Saturated, 250 * MS), &cuts([0, 1], &[60], length));
         assert_agreement(&reports);
-        assert_eq!([mended(&reports, 0, 1), mended(&reports, 1, 0), mended(&reports, 0, 2)], [1, 1, 0]);
+        assert_eq!([mended(&reports, 0, 1), mended(&reports, 0, 2)], [1, 0]);
+        // Whoever begins long after the other end may not see it.
+        assert!(mended(&reports, 1, 0) <= 1);
         let cut = reports[0].links[0].cut_ns;
-        assert!(cut >= 29 * MS, "{cut} ns");
+        assert!(cut >= 30 * MS, "{cut} ns");
     }
 }
 
