@@ -213,10 +213,10 @@ impl Settings {
 pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
     let clock = alone(algorithm, settings)?;
     let takes_pairs = matches!(algorithm, Algorithm::Lamport | Algorithm::Ntp | Algorithm::Huygens);
-    let gap = settings.pair_gap.filter(|_| !takes_pairs);
-    Some(match gap {
-        Some(gap) => Box::new(Unpaired::new(clock, gap)),
-        None => clock,
+    Some(if settings.pair_gap.is_some() && !takes_pairs {
+        Box::new(Unpaired::new(clock, settings.poll))
+    } else {
+        clock
     })
 }
 
