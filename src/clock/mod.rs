@@ -96,7 +96,8 @@ pub struct ErrorBound {
 /// What a clock's [`ErrorBound`] is about: with what it is to be compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subject {
-    /// The reference node's clock of the same algorithm, which the clock follows.
+    /// The reference node's clock of the same algorithm, which the clock follows; of the hybrid clock, which states what its
+    /// physical clock does and what it leads that by, the reference's physical clock.
     Reference,
     /// Every other correct clock of the same algorithm in the mesh: such clocks agree with each other and follow nobody, so
     /// that nothing bounds their distance to any one truth.
