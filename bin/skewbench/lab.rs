@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, default_value = "100ms", value_name = "SPAN", allow_hyphen_values = true)]
     tau: Nanos,
     /// Send a second request so long after each, such as 20us: by how far the gap changes on its way, the Huygens clock
-    /// tells which pairs met a queue. [default: single requests]
+    /// tells which pairs met a queue [default: single requests]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     probe_pairs: Option<Nanos>,
     /// Drifts are spread evenly over [-x, +x] parts per million and dealt to the agents by the seed
