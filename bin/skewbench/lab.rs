@@ -50,8 +50,7 @@ pub struct Args {
     #[arg(long, default_value = "100ms", value_name = "SPAN", allow_hyphen_values = true)]
     tau: Nanos,
     /// Send a second request so long after each, such as 20us: by how far the gap changes on its way, the Huygens clock
-    /// tells which pairs met a queue. Not beside corridor, welch-lynch and convergence, which pairs make worse [default: single
-    /// requests]
+    /// tells which pairs met a queue [default: single requests]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     probe_pairs: Option<Nanos>,
     /// Drifts are spread evenly over [-x, +x] parts per million and dealt to the agents by the seed
@@ -169,7 +168,7 @@ impl Args {
             let gap = self.probe_pairs.unwrap_or_default();
             Malformed(format!("--probe-pairs {gap}: {mend}")).into()
         };
-        pair::checked_on_hosts(self.probe_pairs, self.tau, most, self.clocks).map_err(refused)
+        pair::checked(self.probe_pairs, self.tau, most).map_err(refused)
     }
 
     fn shaped(&self, settings: Impairment) -> Result<Topology> {

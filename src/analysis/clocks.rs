@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::coverage;
-use super::envelope::{Stretch, sweep};
+use super::coverage::{self, Score};
+use super::envelope::sweep;
 use super::horizon::Horizon;
 use super::ordering::Reports;
 use super::premise::Lead;
@@ -87,29 +87,20 @@ impl<'a> Clocks<'a> {
             return Row::unknown(algorithm);
         };
         let steps = Some(self.steps(algorithm, window));
-        let coverage = self.coverage(algorithm, &stretches, window, reference, promise);
-        Row { algorithm, skew: Some(skew), steps, coverage }
+        let score = self.score(algorithm, window, reference);
+        let (coverage, claim, tightness) = (score.coverage(), score.claim(), score.tightness());
+        let within = promise.filter(|_| algorithm == Algorithm::Lamport);
+        let bound_coverage = within.and_then(|promise| share_within(&stretches, promise.bounds.safe));
+        Row { algorithm, skew: Some(skew), steps, coverage, claim, tightness, bound_coverage }
     }
 
-    fn coverage(
-        &self,
-        algorithm: Algorithm,
-        stretches: &[Stretch],
-        window: (f64, f64),
-        reference: NodeId,
-        promise: Option<&Promise>,
-    ) -> Option<f64> {
-        match algorithm {
-            Algorithm::Lamport => share_within(stretches, promise?.bounds.safe),
-            // Of the others those have a share that state a bound.
-            _ => {
-                let reference = self.nodes.iter().position(|node| *node == reference)?;
-                let claimed = |(node, base): (&NodeId, &Base<'a>)| self.readings[node].claimed(algorithm, base);
-                let claims: Vec<_> = self.bases.iter().map(claimed).collect();
-                let about = (Subject::of(algorithm), reference);
-                coverage::of_claims(self.of(algorithm), &claims, about, window.0, window.1)
-            }
-        }
+    /// What the clocks of `algorithm` state of themselves, held against what they speak of.
+    fn score(&self, algorithm: Algorithm, window: (f64, f64), reference: NodeId) -> Score {
+        let Some(reference) = self.nodes.iter().position(|node| *node == reference) else { return Score::default() };
+        let claimed = |(node, base): (&NodeId, &Base<'a>)| self.readings[node].claimed(algorithm, base);
+        let claims: Vec<_> = self.bases.iter().map(claimed).collect();
+        let (about, spoken_of) = (Subject::of(algorithm), self.of(coverage::spoken_of(algorithm)));
+        coverage::of_claims(self.of(algorithm), &claims, spoken_of, (about, reference), window)
     }
 
     fn steps(&self, algorithm: Algorithm, window: (f64, f64)) -> u64 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::coverage::{self, Claims};
 use super::run::AgentRun;
 use super::system;
 use super::track::{Base, Leg, Pieces, Track, gap};
@@ -109,8 +110,19 @@ impl Readings {
         }
     }
 
-    /// A physical clock's own error bound over the run, in ns; none where it states none.
-    pub fn claimed(&self, algorithm: Algorithm, base: &Base<'_>) -> Vec<(f64, Option<Leg>)> {
+    /// A clock's own error bound over the run, in ns; none where it states none. The hybrid clock's is that of the physical clock
+    /// beneath, and what it leads that clock by.
+    pub fn claimed(&self, algorithm: Algorithm, base: &Base<'_>) -> Claims {
+        match algorithm {
+            Algorithm::Hlc => {
+                let beneath = base.track(self.physical(Algorithm::Ntp));
+                coverage::widened(&self.stated(Algorithm::Ntp, base), &beneath, &self.track(algorithm, base))
+            }
+            physical => self.stated(physical, base),
+        }
+    }
+
+    fn stated(&self, algorithm: Algorithm, base: &Base<'_>) -> Claims {
         let claims = self.claims.get(&algorithm).map_or(&[][..], Vec::as_slice);
         let leg = |at, bound: &ErrorBound| base.growing(at, bound.initial.0 as f64, bound.growth.as_ratio());
         claims.iter().map(|(at, bound)| (base.when(*at), bound.as_ref().map(|bound| leg(*at, bound)))).collect()

@@ -112,16 +112,22 @@ pub struct Row {
     pub skew: Option<Skew>,
     /// Discontinuities of the readings of all nodes in the window.
     pub steps: Option<u64>,
-    /// Share of time in which a stated limit held: for `lamport` the safe bound on eps, for the others each
-    /// clock's own bound on its distance to the configured reference node, also where another root took over; only time
-    /// in which a clock states a bound counts.
+    /// Share of time in which what a clock states of its own error was true: of its distance to the configured reference
+    /// node, also where another root took over, or to every other clock where it follows none; only time in which a clock
+    /// states a bound counts.
     pub coverage: Option<f64>,
+    /// Median over that time of what was stated.
+    pub claim: Option<Nanos>,
+    /// The mean distance over the mean of what was stated of it.
+    pub tightness: Option<f64>,
+    /// Of `lamport`, the share of time in which eps was within the theorem's safe bound.
+    pub bound_coverage: Option<f64>,
 }
 
 impl Row {
     /// The row of an algorithm of which nothing is known.
     pub const fn unknown(algorithm: Algorithm) -> Self {
-        Self { algorithm, skew: None, steps: None, coverage: None }
+        Self { algorithm, skew: None, steps: None, coverage: None, claim: None, tightness: None, bound_coverage: None }
     }
 }
 

@@ -40,7 +40,8 @@ fn a_run_by_hand() {
     let skew = row.skew.unwrap();
     assert_eq!((skew.p50, skew.p99, skew.max), (Nanos(0), Nanos(400_000), Nanos(400_000)));
     assert_eq!((skew.worst_at_s, skew.convergence_s, row.steps), (4.0, 1.0022, Some(2)));
-    assert_eq!(row.coverage.map(|share| (share * 7.0).round()), Some(6.0));
+    assert_eq!(row.bound_coverage.map(|share| (share * 7.0).round()), Some(6.0));
+    assert_eq!(row.coverage, None, "nothing is stated");
     assert_eq!(summary.notes, ["premise failed: node 2: its lamport clock was set back 1 times"]);
 }
 

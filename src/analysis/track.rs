@@ -52,6 +52,14 @@ impl Track {
         self.legs.partition_point(|leg| leg.start <= at).saturating_sub(1)
     }
 
+    /// The piece in force at `at`, for whoever asks in order of time and keeps the `index` of the piece found last.
+    pub fn follow(&self, index: &mut usize, at: f64) -> Leg {
+        while self.legs.get(*index + 1).is_some_and(|next| next.start <= at) {
+            *index += 1;
+        }
+        self.legs[*index]
+    }
+
     /// Reading minus true time at `at`, after any step at that very instant, in ns.
     pub fn at(&self, at: f64) -> f64 {
         self.legs[self.index_at(at)].at(at)

@@ -15,7 +15,7 @@
 //! Inputs: the readings of a round, peer − own in ns, and the move. Output: an [`ErrorBound`] on the distance to every
 //! correct clock, at all times until the next round's end, growing at 2 kappa. Assumed: n > 3f and every node reads every
 //! other; clocks move once a round, about together, as they do once they are within half a round, and nothing is stated
-//! before; a reading is at most half its round trip wrong, and no peers are further from each other than by way of this
+//! before, and of readings of other rounds nothing ([`super::ensemble`]); a reading is at most half its round trip wrong, and no peers are further from each other than by way of this
 //! node: eps is the sum of the two largest errors here and what two clocks run apart while a reading waits. Of more
 //! than f readings missing, or too far, the theorems say nothing: nothing is stated, or S is taken from the readings
 //! anew. Cost: a pass over the readings a round. Sources: J. Lundelius Welch, N. Lynch (1988), lemmas on validity and

@@ -96,7 +96,8 @@ pub struct ErrorBound {
 /// What a clock's [`ErrorBound`] is about: with what it is to be compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subject {
-    /// The reference node's clock of the same algorithm, which the clock follows.
+    /// The reference node's clock of the same algorithm, which the clock follows; of the hybrid clock, which states what its
+    /// physical clock does and what it leads that by, the reference's physical clock.
     Reference,
     /// Every other correct clock of the same algorithm in the mesh: such clocks agree with each other and follow nobody, so
     /// that nothing bounds their distance to any one truth.
@@ -213,10 +214,10 @@ impl Settings {
 pub fn new(algorithm: Algorithm, settings: &Settings) -> Option<Box<dyn Clock>> {
     let clock = alone(algorithm, settings)?;
     let takes_pairs = matches!(algorithm, Algorithm::Lamport | Algorithm::Ntp | Algorithm::Huygens);
-    let gap = settings.pair_gap.filter(|_| !takes_pairs);
-    Some(match gap {
-        Some(gap) => Box::new(Unpaired::new(clock, gap)),
-        None => clock,
+    Some(if settings.pair_gap.is_some() && !takes_pairs {
+        Box::new(Unpaired::new(clock, settings.poll))
+    } else {
+        clock
     })
 }
 

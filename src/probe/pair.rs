@@ -9,7 +9,6 @@
 //! the wire nor the journal needs a field for it. Each reply leaves as soon as its request came: replies are a pair too,
 //! whose gap is what the requests' arrivals and the peer made it.
 
-use crate::ids::{Algorithm, Algorithms};
 use crate::time::{Local, Nanos, Time};
 
 /// A longer gap says little: the second probe meets another network.
@@ -34,34 +33,6 @@ pub fn checked(gap: Option<Nanos>, tau: Nanos, peers: usize) -> Result<Option<Na
     }
     let why = if share < LONGEST { format!(", a quarter of tau for {peers} peers") } else { String::new() };
     Err(format!("choose from {SHORTEST} to {most}{why}, or 0s for single requests"))
-}
-
-/// Clocks that pairs serve badly on real hosts. The first request of a pair finds cold caches and takes about 1.5 us longer than
-/// the second; of some pairs it is the second whose stamps are known at once. On one host the corridor took that for jumps of
-/// the clock (eps of 2 to 24 us, where single requests gave 0.3 to 0.8), and what the averaging clocks stated after their first
-/// rounds, which come sooner, was false in two runs of four.
-const ILL_SERVED: [Algorithm; 3] = [Algorithm::Corridor, Algorithm::WelchLynch, Algorithm::Convergence];
-
-/// [`checked`], on real hosts, where these clocks run.
-///
-/// # Errors
-/// The mend, in words.
-pub fn checked_on_hosts(
-    gap: Option<Nanos>,
-    tau: Nanos,
-    peers: usize,
-    clocks: Algorithms,
-) -> Result<Option<Nanos>, String> {
-    let gap = checked(gap, tau, peers)?;
-    let ill_served: Vec<&str> =
-        ILL_SERVED.into_iter().filter(|one| clocks.contains(*one)).map(Algorithm::name).collect();
-    if gap.is_some() && !ill_served.is_empty() {
-        return Err(format!(
-            "pairs make {} worse on real hosts: choose other clocks beside huygens",
-            ill_served.join(", ")
-        ));
-    }
-    Ok(gap)
 }
 
 /// Whether two requests, sent when these stamps say, can be a pair with this gap: one that was sent too late is none.
@@ -128,11 +99,5 @@ mod tests {
         let crowded = refused(Nanos::from_micros(30), tau, 1_000);
         assert!(crowded.starts_with("choose from 1us to 25us, a quarter of tau for 1000 peers"), "{crowded}");
         assert!(refused(Nanos(1_000), Nanos(3_000), 2).contains("leave no room"));
-        let on_hosts = |gap: Option<Nanos>, clocks| checked_on_hosts(gap, tau, 2, clocks);
-        let gap = Some(Nanos::from_micros(20));
-        assert_eq!(on_hosts(gap, Algorithms::of(&[Algorithm::Ntp, Algorithm::Huygens])), Ok(gap));
-        assert_eq!(on_hosts(None, Algorithms::ALL), Ok(None));
-        let ill_served = on_hosts(gap, Algorithms::ALL).unwrap_err();
-        assert!(ill_served.starts_with("pairs make corridor, welch-lynch, convergence worse"), "{ill_served}");
     }
 }

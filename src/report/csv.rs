@@ -24,7 +24,8 @@ use crate::time::{NANOS_PER_SECOND, Nanos};
 
 const SUMMARY_COLUMNS: &str = "run_id,git_commit,seed,nodes,diameter,tau_ns,duration_s,warmup_s,algorithm,\
     eps_true_ns_p50,eps_true_ns_p99,eps_true_ns_max,eps_low_ns,eps_high_ns,bound_seed_ns,bound_safe_ns,bound_tight_ns,\
-    bound_paper_ns,tightness,coverage,bias_ns,convergence_s,steps,worst_pair,worst_at_s,verdict,tau_max_ns,dominant_term";
+    bound_paper_ns,tightness,coverage,bias_ns,convergence_s,steps,worst_pair,worst_at_s,verdict,tau_max_ns,dominant_term,\
+    bound_coverage,claim_ns_p50,claim_tightness";
 
 const ARC_COLUMNS: &str = "from,to,sent,received,lost,duplicated,reordered,late,mu_ns,nu_ns,xi_ns,xi_quantile,tau_ns,\
     tau_eff_ns,kappa_ppb,delay_ns_p50,delay_ns_p99,delay_ns_max,offset_error_kernel_ns_p50,offset_error_kernel_ns_p99,\
@@ -290,6 +291,8 @@ fn summary_row(summary: &Summary, row: &Row) -> Vec<String> {
     fields.push(if lamport { summary.verdict.name().to_owned() } else { String::new() });
     fields.push(promise.and_then(|promise| promise.tau_ceiling).map_or_else(String::new, tau_max));
     fields.push(text(promise.map(|promise| promise.premises.dominant().name())));
+    fields.extend([row.bound_coverage.map_or_else(String::new, share), ns(row.claim)]);
+    fields.push(row.tightness.map_or_else(String::new, share));
     fields
 }
 
@@ -440,12 +443,12 @@ mod tests {
         assert_eq!(
             found[1],
             "run-1,abc,7,2,1,100000000,10.000000000,3.000000000,free,30000,30000,30000,,,,,,,,,30000,0.000000,0,0-1,\
-             3.000000,,,"
+             3.000000,,,,,,"
         );
         assert_eq!(
             found[2],
             "run-1,abc,7,2,1,100000000,10.000000000,3.000000000,lamport,30000,30000,30000,,,160022,160024,160014,\
-             160001,0.187484,1.000000,30000,0.000000,0,0-1,3.000000,WITHIN,499664999,d*xi"
+             160001,0.187484,,30000,0.000000,0,0-1,3.000000,WITHIN,499664999,d*xi,1.000000,,"
         );
         assert_eq!(found.len(), 5);
     }

@@ -145,7 +145,8 @@ fn clocks(summary: &Summary) -> String {
         ("bias", 10),
         ("converged", 10),
         ("steps", 6),
-        ("inside", 8),
+        ("claim", 9),
+        ("held", 8),
     ]);
     summary.rows.iter().for_each(|row| text += &clock(row, width));
     text
@@ -169,6 +170,7 @@ fn clock(row: &Row, width: i32) -> String {
         (&short(skew.bias), 10),
         (&seconds(skew.convergence_s), 10),
         (&row.steps.map_or_else(|| "-".to_owned(), |steps| steps.to_string()), 6),
+        (&row.claim.map_or_else(|| "-".to_owned(), short), 9),
         (&row.coverage.map_or_else(|| "-".to_owned(), |share| format!("{:.2}%", share * 1e2)), 8),
     ])
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::analysis::coverage::{self, Claims};
 use crate::analysis::reading::{Readings, jumps};
 use crate::analysis::run::{AgentRun, choose};
 use crate::analysis::track::{Base, Leg, Pieces, Track};
@@ -11,9 +12,6 @@ use crate::ids::{Algorithm, NodeId};
 use crate::node::Mark;
 use crate::sim::Scenario;
 use crate::time::Time;
-
-/// What a clock says of its own error, in force from an instant (ns since the run's start) on.
-pub type Claims = Vec<(f64, Option<Leg>)>;
 
 /// One boot of one node: from when to when, in ns since the run's start, and its clocks meanwhile.
 struct Life {
@@ -72,10 +70,10 @@ impl Lives {
         })
     }
 
-    /// What clocks of `algorithm` are held against in a span: the reference's clock, and while the reference is dead its
-    /// host's.
+    /// What clocks of `algorithm` are held against in a span: the reference's clock ([`coverage::spoken_of`]), and while the
+    /// reference is dead its host's.
     pub fn truth(&self, algorithm: Algorithm, span: (f64, f64)) -> &Track {
-        let its = self.living(algorithm, span).find(|lived| lived.node == self.reference);
+        let its = self.living(coverage::spoken_of(algorithm), span).find(|lived| lived.node == self.reference);
         its.map_or(&self.beneath, |lived| lived.track)
     }
 

@@ -1,8 +1,8 @@
 //! What one run did to one clock.
 
 use super::disturbance::Disturbance;
-use super::lives::{Lived, Lives};
-use crate::analysis::coverage::{self, Band};
+use super::lives::Lives;
+use crate::analysis::coverage::{Band, Score, of_clock};
 use crate::analysis::envelope::{Stretch, sweep};
 use crate::analysis::quantile::{PerMille, largest, weighted};
 use crate::clock::Subject;
@@ -60,7 +60,7 @@ pub fn of(algorithm: Algorithm, lives: &Lives, disturbance: Disturbance) -> Opti
         recovered: recovered(&after, limit, (ends, over), poll),
         covered: claims.covered,
         stated: claims.stated,
-        claim: weighted(&claims.bounds, PerMille::P50),
+        claim: claims.claim(),
         steps: lives.steps(algorithm, is_honest, settled),
     })
 }
@@ -92,15 +92,8 @@ fn clipped(eps: &[Stretch], from: f64, to: f64) -> Vec<Stretch> {
     inside.map(clip).collect()
 }
 
-#[derive(Default)]
-struct Claimed {
-    covered: f64,
-    stated: f64,
-    bounds: Vec<Stretch>,
-}
-
-fn claims(algorithm: Algorithm, lives: &Lives, is_honest: &dyn Fn(NodeId) -> bool, whole: (f64, f64)) -> Claimed {
-    let mut sum = Claimed::default();
+fn claims(algorithm: Algorithm, lives: &Lives, is_honest: &dyn Fn(NodeId) -> bool, whole: (f64, f64)) -> Score {
+    let mut sum = Score::default();
     for span in lives.spans(whole.0, whole.1) {
         let honest = || lives.living(algorithm, span).filter(|lived| is_honest(lived.node));
         let subject = Subject::of(algorithm);
@@ -111,25 +104,10 @@ fn claims(algorithm: Algorithm, lives: &Lives, is_honest: &dyn Fn(NodeId) -> boo
             }
         };
         for lived in honest().filter(|lived| subject == Subject::Mesh || lived.node != lives.reference()) {
-            sum.add(&lived, &band, span);
+            sum.add(of_clock(lived.track, &band, lived.claims, span));
         }
     }
     sum
-}
-
-impl Claimed {
-    fn add(&mut self, lived: &Lived<'_>, band: &Band, span: (f64, f64)) {
-        let (covered, stated) = coverage::time_of_claims(lived.track, band, lived.claims, span.0, span.1);
-        (self.covered, self.stated) = (self.covered + covered, self.stated + stated);
-        for (index, (from, bound)) in lived.claims.iter().enumerate() {
-            let next = lived.claims.get(index + 1).map_or(span.1, |(at, _)| *at);
-            let (start, end) = (from.max(span.0), next.min(span.1));
-            if let Some(bound) = bound.filter(|_| start < end) {
-                let (first, last) = (bound.at(start), bound.at(end));
-                self.bounds.push(Stretch { start, end, first, last, top: 0, bottom: 0 });
-            }
-        }
-    }
 }
 
 #[cfg(test)]

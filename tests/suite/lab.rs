@@ -64,7 +64,8 @@ const RESULTS: [&str; 14] = [
 
 const SUMMARY: &str = "run_id,git_commit,seed,nodes,diameter,tau_ns,duration_s,warmup_s,algorithm,eps_true_ns_p50,\
 eps_true_ns_p99,eps_true_ns_max,eps_low_ns,eps_high_ns,bound_seed_ns,bound_safe_ns,bound_tight_ns,bound_paper_ns,\
-tightness,coverage,bias_ns,convergence_s,steps,worst_pair,worst_at_s,verdict,tau_max_ns,dominant_term";
+tightness,coverage,bias_ns,convergence_s,steps,worst_pair,worst_at_s,verdict,tau_max_ns,dominant_term,\
+bound_coverage,claim_ns_p50,claim_tightness";
 
 /// The maxima over arcs.csv and the diameter give the four bounds of summary.csv to the nanosecond.
 fn assert_bounds_follow_from_arcs(folder: &Path) {

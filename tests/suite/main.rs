@@ -29,6 +29,7 @@ mod ordered_hosts;
 mod ordered_run;
 mod ordered_scenarios;
 mod orphans;
+mod own_claims;
 mod own_stamps;
 mod page;
 mod pairs;

@@ -1,7 +1,7 @@
 //! What the clocks that follow nobody state of themselves: true of every clock of the mesh where what they assume holds, at
 //! every instant; not vacuous; and false where it does not hold.
 
-use skewbench::analysis::coverage::{Band, time_of_claims};
+use skewbench::analysis::coverage::{Band, of_clock};
 use skewbench::analysis::envelope::sweep;
 use skewbench::analysis::quantile::{PerMille, weighted};
 use skewbench::clock::Subject;
@@ -61,8 +61,8 @@ fn found(lives: &Lives, scenario: &Scenario, algorithm: Algorithm, liars: &[u32]
         lives.living(algorithm, (from, until)).filter(|lived| !liars.contains(&lived.node.0)).collect();
     let tracks: Vec<_> = honest.iter().map(|lived| lived.track.clone()).collect();
     let band = Band::of_all(&tracks, from, until);
-    let times = honest.iter().map(|lived| time_of_claims(lived.track, &band, lived.claims, from, until));
-    let (covered, stated) = times.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let scores = honest.iter().map(|lived| of_clock(lived.track, &band, lived.claims, (from, until)));
+    let (covered, stated) = scores.fold((0.0, 0.0), |sum, one| (sum.0 + one.covered, sum.1 + one.stated));
     let half = (from + until) / 2.0;
     let last = |lived: &Lived<'_>| lived.claims.iter().rfind(|(at, _)| *at <= half).and_then(|(_, claim)| *claim);
     let mut claims: Vec<f64> = honest.iter().filter_map(last).map(|claim| claim.at(half)).collect();

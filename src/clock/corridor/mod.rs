@@ -73,6 +73,9 @@ struct Track {
     at: Time<Local>,
     /// The beliefs' offsets are relative to this one, so that their numbers stay small.
     base: Nanos,
+    /// When the last exchange was sent for. The beliefs are carried on to when it became known, which may be a period
+    /// later: its stamps travel with the next reply.
+    asked: Option<Time<Local>>,
     /// Between the last two exchanges.
     interval: Nanos,
     /// By how much the latest round trips were longer than twice the least delay, in seconds.
@@ -120,7 +123,7 @@ impl Track {
         let belief = Belief::guess([0.0, 0.0, least.0], [round_trip, USUAL_RATE, least.1]);
         let (bank, jitters) = (Bank::new(belief), Jitters::new(round_trip));
         let interval = LONGEST_SLEW.times(SLEW_SHARE);
-        Self { bank, jitters, at, base: sample.offset, interval, excess: VecDeque::new() }
+        Self { bank, jitters, at, base: sample.offset, asked: None, interval, excess: VecDeque::new() }
     }
 
     fn advance(&mut self, to: Time<Local>) {
@@ -137,11 +140,11 @@ impl Track {
         let forth = passage(Direction::Forth, offset(t2, t1) - self.base);
         let back = passage(Direction::Back, offset(t4, t3) + self.base);
         let round_trip = forth.shown + back.shown;
-        let elapsed = t1 - self.at;
+        let elapsed = self.asked.replace(t1).map_or(self.interval, |asked| t1 - asked);
         self.bank.mix();
         self.advance(t1);
         self.notice_route(round_trip);
-        self.notice_jump(&[forth, back], elapsed.as_seconds());
+        self.notice_jump(&[forth, back], elapsed);
         let [forth_says, back_says] = self.heard(&[forth, back]);
         if forth_says {
             self.bank.learn(&forth, self.jitters.of(Direction::Forth));
@@ -188,13 +191,14 @@ impl Track {
         }
     }
 
-    /// Phase and rate that a message contradicts are doubted by as much as it does.
-    fn notice_jump(&mut self, passages: &[Passage], elapsed: f64) {
+    /// Phase and rate that a message contradicts are doubted by as much as it does, the rate over the time since the
+    /// exchange before.
+    fn notice_jump(&mut self, passages: &[Passage], elapsed: Nanos) {
         let belief = self.bank.belief();
         for passage in passages {
             let (conflict, deviation) = belief.conflict(passage);
             if conflict > SURE * deviation {
-                self.bank.doubt([conflict, conflict / elapsed.abs().max(1e-3), 0.0]);
+                self.bank.doubt([conflict, conflict / elapsed.as_seconds().abs().max(1e-3), 0.0]);
             }
         }
     }
@@ -305,6 +309,25 @@ mod tests {
             assert!((belief.mean[2] * 1e6 - after as f64).abs() < 3.0, "{belief:?}");
             assert!(error.abs() < Nanos::from_micros(3), "{before} to {after}: {error}");
         }
+    }
+
+    /// On real hosts the stamps of an exchange are complete with the next one's reply: when that was asked for, the beliefs were
+    /// carried on to a later instant already.
+    #[test]
+    fn a_jump_is_one_of_a_whole_period_also_where_exchanges_are_known_a_period_late() {
+        let mut clock = Corridor::new(REFERENCE);
+        let late = Nanos::from_seconds(1) + Nanos::from_millis(1);
+        let mut hear = |second, jump| {
+            let exchange = exchange(second, Nanos::from_millis(-80) + jump, 40, Nanos::from_micros(150));
+            clock.on_exchange(exchange.t1.user + late, &exchange);
+            clock.deviation(exchange.t1.user + late)
+        };
+        let before = (0..200).map(|second| hear(second, Nanos::ZERO)).last().flatten();
+        let after = hear(200, Nanos::from_millis(-2));
+        assert!(before.is_some_and(|before| before < Nanos::from_micros(2)), "{before:?}");
+        let least = Nanos::from_micros(500);
+        assert!(after.is_some_and(|after| (least..Nanos::from_millis(10)).contains(&after)), "{after:?}");
+        assert_eq!(clock.track.as_ref().map(|track| track.interval), Some(Nanos::from_seconds(1)));
     }
 
     #[test]

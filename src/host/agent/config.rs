@@ -240,8 +240,7 @@ impl Settings {
 
     fn checked_pairs(&self, tau: Nanos, peers: usize) -> Result<Option<Nanos>> {
         let refused = |mend: String| refuse("probe_pairs", self.probe_pairs.unwrap_or_default(), &mend);
-        let clocks = self.clocks.unwrap_or_default();
-        pair::checked_on_hosts(self.probe_pairs, tau, peers, clocks).map_err(refused)
+        pair::checked(self.probe_pairs, tau, peers).map_err(refused)
     }
 
     fn assumed(&self) -> Vec<String> {

@@ -10,7 +10,7 @@ use crate::ids::Algorithm;
 pub fn table(summary: &Summary) -> String {
     let mut table = Table::new(
         "ε is the largest distance between any two clocks at one instant, after the warm-up.",
-        "clock|ε p50|ε p99|ε max|bound|inside|bias|worst pair|at|converged|steps",
+        "clock|ε p50|ε p99|ε max|bound|inside|claim|held|tightness|bias|worst pair|at|converged|steps",
     );
     for row in &summary.rows {
         table.row(&format!("key-dot c-{}", row.algorithm), cells(summary, row));
@@ -27,7 +27,10 @@ fn cells(summary: &Summary, row: &Row) -> Vec<String> {
         skew.map_or_else(unknown, |skew| span(skew.p99)),
         skew.map_or_else(unknown, |skew| span(skew.max)),
         bounds.map_or_else(unknown, |bounds| span(bounds.safe)),
+        row.bound_coverage.map_or_else(unknown, percent),
+        row.claim.map_or_else(unknown, span),
         row.coverage.map_or_else(unknown, percent),
+        row.tightness.map_or_else(unknown, percent),
         skew.map_or_else(unknown, |skew| span(skew.bias)),
         skew.map_or_else(unknown, |skew| format!("{} – {}", skew.worst_pair.0, skew.worst_pair.1)),
         skew.map_or_else(unknown, |skew| seconds(skew.worst_at_s)),
@@ -37,6 +40,8 @@ fn cells(summary: &Summary, row: &Row) -> Vec<String> {
 }
 
 /// What the columns mean, for those who ask.
-pub const LEGEND: &str = "<p class=\"small\"><b>inside</b>: share of time in which a stated limit held: for lamport the \
-    bound, for the others each clock’s own, on its distance to the reference, or to every clock where it follows none. <b>bias</b>: mean offset of the most biased pair, positive where the higher id is \
+pub const LEGEND: &str = "<p class=\"small\"><b>inside</b>: share of time in which ε was within the bound, which is on lamport alone. \
+    <b>claim</b>: what a clock states of its own error, the median: of its distance to the reference, or to every other \
+    clock where it follows none; hlc states what the ntp clock beneath does, and its lead on that. <b>held</b>: share of time in \
+    which that was true. <b>tightness</b>: the mean distance over the mean claim. <b>bias</b>: mean offset of the most biased pair, positive where the higher id is \
     ahead. <b>converged</b>: from then on ε stayed within its maximum of the window. <b>steps</b>: times a clock jumped.</p>\n";
