@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::affine::{Line, shifted};
 use crate::ids::Algorithm;
-use crate::probe::{Exchange, Source};
+use crate::probe::{Exchange, Point, Source};
 use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 
 /// PHI: how fast an unattended clock is assumed to go wrong, 15 ppm.
@@ -66,8 +66,9 @@ fn stamp_error(exchange: &Exchange) -> Nanos {
     if exchange.source() == Source::User {
         return Nanos::ZERO;
     }
-    let points = [exchange.t1, exchange.t2, exchange.t3, exchange.t4];
-    points.iter().filter_map(|point| point.wire).map(|stamp| stamp.error.abs()).max().unwrap_or(Nanos::ZERO)
+    let points = [&exchange.t1, &exchange.t2, &exchange.t3, &exchange.t4];
+    let error = |point: &Point| point.wire.map_or(Nanos::ZERO, |stamp| stamp.error.abs());
+    points.into_iter().map(error).fold(Nanos::ZERO, Nanos::max)
 }
 
 /// What a filter makes of its samples.

@@ -193,8 +193,9 @@ impl Ntp {
 
     /// What the system peer says of the root reaches those that follow us.
     fn relay(&mut self, from: NodeId) {
-        let (Some(following), Some(news)) = (&mut self.following, self.election.news(from)) else { return };
-        if following.peer != from || following.root != news.root || news.stratum == 0 {
+        let Some(following) = self.following.as_mut().filter(|following| following.peer == from) else { return };
+        let Some(news) = self.election.news(from) else { return };
+        if following.root != news.root || news.stratum == 0 {
             return;
         }
         if news.parent == self.settings.node {
