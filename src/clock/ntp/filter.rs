@@ -35,6 +35,7 @@ pub struct Measurement {
 impl Measurement {
     /// What an exchange says of the peer's NTP-style clock (RFC 5905, section 8): offset and delay in nanoseconds of
     /// the local clock, dispersion `2 rho + PHI (t4 − t1)` plus the errors of the stamps.
+    #[inline]
     pub fn of(exchange: &Exchange) -> Option<Self> {
         let stamps = exchange.stamps();
         let sample = exchange.sample_at(&stamps, Algorithm::Ntp)?;

@@ -192,6 +192,7 @@ impl Ntp {
     }
 
     /// What the system peer says of the root reaches those that follow us.
+    #[inline]
     fn relay(&mut self, from: NodeId) {
         let Some(following) = self.following.as_mut().filter(|following| following.peer == from) else { return };
         let Some(news) = self.election.news(from) else { return };
@@ -386,6 +387,7 @@ impl Ntp {
     }
 
     /// Root, parent and age of the news to pass on at `at`.
+    #[inline]
     fn news_to_tell(&self, at: Time<Local>) -> (NodeId, NodeId, Nanos) {
         let me = self.settings.node;
         // Only a root's own news has no age.
