@@ -176,6 +176,12 @@ impl Election {
         self.neighbours.of(neighbour)
     }
 
+    /// The latest news of every neighbour, by their ids.
+    #[inline]
+    pub fn all_news(&self) -> impl Iterator<Item = (NodeId, &News)> {
+        self.neighbours.iter()
+    }
+
     /// Takes in what a message says.
     #[inline]
     pub fn hear(&mut self, message: &Message<'_>) {

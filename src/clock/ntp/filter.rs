@@ -172,7 +172,7 @@ impl Filter {
     /// See [`crate::node::Node::touch_beyond`]: what is read of a peer beside the one that was heard.
     #[inline]
     pub fn touch(&self) -> i64 {
-        self.extent.latest.as_nanos() ^ self.best().map_or(0, |best| best.offset.0)
+        self.extent.latest.as_nanos() ^ self.stages[usize::from(self.order[0]) % STAGES].offset.0
     }
 
     /// The same for the peer that was heard.

@@ -262,10 +262,14 @@ impl Ntp {
     /// all are truechimers; the smallest stratum is then the best, and the system peer has it.
     fn is_settled_on_its_peer(&self, now: Time<Local>, root: NodeId) -> bool {
         let (rate, reach) = (self.discipline.frequency(), self.settings.poll.times(STAGES as i64));
+        let shown = self.reading().at(now);
         let (mut least, mut own) = (MAX_STRATUM, None);
         let (mut low, mut high, mut lowest, mut highest) = (Nanos(i64::MIN), Nanos::MAX, Nanos::MAX, Nanos(i64::MIN));
+        // Who has a filter has told news, and both are by their ids: one walk finds all.
+        let mut told = self.election.all_news();
         for (peer, filter) in self.filters.iter() {
-            let news = self.election.news(peer).filter(|news| self.is_eligible(now, root, news));
+            let news = told.find(|(neighbour, _)| *neighbour == peer).map(|(_, news)| news);
+            let news = news.filter(|news| self.is_eligible(now, root, news));
             let (Some(news), Some(best), Some(latest)) = (news, filter.best(), filter.latest()) else { continue };
             if now - latest > reach {
                 continue;
@@ -274,7 +278,7 @@ impl Ntp {
             if farthest >= MAX_DISTANCE {
                 return false;
             }
-            let offset = self.discipline.residual(now, best);
+            let offset = best.carried_to(now, rate) - shown;
             (low, high) = (low.max(offset - nearest), high.min(offset + nearest));
             (lowest, highest) = (lowest.min(offset), highest.max(offset));
             least = least.min(news.stratum);
@@ -421,9 +425,10 @@ impl Clock for Ntp {
         let (root, parent, root_age) = self.news_to_tell(at);
         let (delay, dispersion) =
             self.distance.map_or((Nanos::ZERO, Nanos::ZERO), |d| (d.delay(), d.dispersion_at(at)));
+        let line = self.reading().line_at(at);
         Claim {
-            reading: self.reading().at(at),
-            rate: self.reading().rate_at(at),
+            reading: line.at(at),
+            rate: line.rate,
             counter: 0,
             stratum: self.stratum(at),
             root,
