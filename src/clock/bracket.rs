@@ -112,6 +112,7 @@ impl Bracket {
 
     /// How far any clock of the mesh can be from the own one at `now`, which is `own` ahead of the local clock. `None`
     /// until every peer was heard.
+    #[inline]
     pub fn bound(&self, now: Time<Local>, own: Nanos) -> Option<ErrorBound> {
         let growth = self.kappa.apart();
         let ahead = self.held?.aged(now, growth);

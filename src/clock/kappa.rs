@@ -9,42 +9,54 @@ use crate::time::{Ppb, Rate};
 /// No clock of a mesh that is worth anything drifts more.
 const MOST: Ppb = Ppb(10_000_000);
 
-/// The largest kappa of any clock that was heard of.
+/// The largest kappa of any clock that was heard of, and what follows from it: it is asked for often and hardly ever grows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Kappa(Ppb);
+pub struct Kappa {
+    limit: Ppb,
+    drift: Rate,
+    apart: Rate,
+}
 
 impl Kappa {
     /// That of the own clock: nobody was heard yet.
     pub fn own(kappa: Ppb) -> Self {
-        Self(kappa.abs().min(MOST))
+        let limit = kappa.abs().min(MOST);
+        Self { limit, drift: Rate::from_ppb(limit), apart: apart(limit) }
     }
 
     /// Hears what a peer claims, in ppb.
+    #[inline]
     pub fn hear(&mut self, claimed: u32) {
-        self.0 = self.0.max(Ppb(i64::from(claimed))).min(MOST);
+        if Ppb(i64::from(claimed)) > self.limit {
+            *self = Self::own(Ppb(i64::from(claimed)));
+        }
     }
 
     /// What to claim, in ppb.
     pub fn claimed(self) -> u32 {
-        u32::try_from(self.0.0).unwrap_or(u32::MAX)
+        u32::try_from(self.limit.0).unwrap_or(u32::MAX)
     }
 
     /// The limit.
     pub const fn limit(self) -> Ppb {
-        self.0
+        self.limit
     }
 
     /// How fast a clock can drift against true time, either way.
     pub const fn drift(self) -> Rate {
-        Rate::from_ppb(self.0)
+        self.drift
     }
 
     /// How fast two clocks can run apart, for each unit of time that either shows: (1 + kappa)/(1 − kappa) − 1, rounded up.
-    pub fn apart(self) -> Rate {
-        let kappa = i128::from(self.0.0);
-        let apart = 2 * kappa * i128::from(Ppb::ONE.0) / (i128::from(Ppb::ONE.0) - kappa) + 1;
-        Rate::from_ppb(Ppb(apart as i64))
+    pub const fn apart(self) -> Rate {
+        self.apart
     }
+}
+
+fn apart(limit: Ppb) -> Rate {
+    let kappa = i128::from(limit.0);
+    let apart = 2 * kappa * i128::from(Ppb::ONE.0) / (i128::from(Ppb::ONE.0) - kappa) + 1;
+    Rate::from_ppb(Ppb(apart as i64))
 }
 
 #[cfg(test)]

@@ -61,16 +61,19 @@ impl Clock for Lamport {
         &self.reading
     }
 
+    #[inline]
     fn claim(&self, at: Time<Local>) -> Claim {
         Claim { reading: self.reading.at(at), counter: self.mesh.kappa().claimed(), ..Claim::default() }
     }
 
+    #[inline]
     fn on_message(&mut self, message: &Message<'_>) -> Option<Change> {
         self.mesh.hear(message.claim);
         let heard = message.claim.reading + message.credit;
         (heard > self.reading.at(message.at)).then(|| self.show(message.at, heard, true))
     }
 
+    #[inline]
     fn on_exchange(&mut self, at: Time<Local>, exchange: &Exchange) -> Option<Change> {
         let claim = exchange.claims.of(Algorithm::Lamport)?;
         let value = self.reading.at(at);

@@ -257,7 +257,8 @@ pub trait Clock: Send {
     /// What a message sent at `at` says of this clock.
     #[inline]
     fn claim(&self, at: Time<Local>) -> Claim {
-        Claim { reading: self.reading().at(at), rate: self.reading().rate_at(at), ..Claim::default() }
+        let line = self.reading().line_at(at);
+        Claim { reading: line.at(at), rate: line.rate, ..Claim::default() }
     }
 
     /// A message arrived.

@@ -123,7 +123,9 @@ impl Node {
             Input::Timer { at } => self.on_timer(at, sink),
             Input::Received { at, arrived, probe } => self.on_probe(at, arrived, probe, sink),
             Input::Rejected(rejection) => self.counters.add(counter_of(rejection)),
-            Input::Departed { to, sequence, stamp } => self.departed(to, sequence, stamp),
+            Input::Departed { to, sequence, stamp } => {
+                self.index_of(to).into_iter().for_each(|peer| self.departed(peer, sequence, stamp));
+            }
             Input::Mark { at, mark } => sink.note(|| Record::Mark(at, mark)),
         }
     }
@@ -217,10 +219,11 @@ impl Node {
         }
     }
 
-    /// The kernel said when a message really left. Nothing comes of it at once.
-    pub fn departed(&mut self, to: NodeId, sequence: u64, stamp: Stamp) {
-        if let Some(index) = self.index_of(to) {
-            self.peers[index].departed(sequence, stamp);
+    /// The kernel said when a message to a peer really left; `peer` is its place in the configuration. Nothing comes of it at
+    /// once.
+    pub fn departed(&mut self, peer: usize, sequence: u64, stamp: Stamp) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.departed(sequence, stamp);
         }
     }
 

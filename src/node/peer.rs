@@ -45,6 +45,7 @@ impl Peer {
 
     /// The kernel said when message `sequence` to this peer left: a request's `t1`, or what the next message tells the
     /// peer of a reply.
+    #[inline]
     pub fn departed(&mut self, sequence: u64, stamp: Stamp) {
         if !self.requests.departed(sequence, stamp) && self.departed.is_none_or(|(newest, _)| newest < sequence) {
             self.departed = Some((sequence, stamp));

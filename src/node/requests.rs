@@ -86,6 +86,7 @@ impl Requests {
     }
 
     /// Opens the request `sequence` sent at `at`. Returns whether another had to be given up for it.
+    #[inline]
     pub fn ask(&mut self, sequence: u64, at: Time<Local>, tau: Nanos) -> bool {
         if self.latest.is_open() {
             let story = std::mem::replace(&mut self.latest.story, Story::Told);
@@ -104,6 +105,7 @@ impl Requests {
 
     /// A reply of `peer` to request `sequence` came in: the request's arrival at the peer, the reply's departure from there
     /// and its arrival here, and what the peer's clocks read at `t3.user`. Returns false if no such request is open.
+    #[inline]
     pub fn answer(
         &mut self,
         peer: NodeId,
@@ -128,6 +130,7 @@ impl Requests {
     }
 
     /// The kernel said when request `sequence` left. Returns false if no such request is open.
+    #[inline]
     pub fn departed(&mut self, sequence: u64, stamp: Stamp) -> bool {
         match self.find(sequence).map(|request| &mut request.story) {
             Some(Story::Asked(t1) | Story::Answered(Exchange { t1, .. }, _)) => t1.wire = Some(stamp),

@@ -16,11 +16,13 @@ pub struct Point {
 
 impl Point {
     /// The best stamp there is.
+    #[inline]
     pub fn best(&self) -> Time<Local> {
         self.wire.map_or(self.user, |stamp| stamp.at)
     }
 
     /// Where the best stamp was taken.
+    #[inline]
     pub fn source(&self) -> Source {
         self.wire.map_or(Source::User, |stamp| stamp.source)
     }
@@ -55,6 +57,7 @@ pub struct Sample {
 
 impl Exchange {
     /// Where the worst of the four stamps was taken: the exchange is no better than that.
+    #[inline]
     pub fn source(&self) -> Source {
         self.t1.source().min(self.t2.source()).min(self.t3.source()).min(self.t4.source())
     }
@@ -70,9 +73,9 @@ impl Exchange {
     #[inline]
     pub fn stamps(&self) -> [Time<Local>; 4] {
         let points = [&self.t1, &self.t2, &self.t3, &self.t4];
-        match points.map(|point| point.wire) {
-            [Some(t1), Some(t2), Some(t3), Some(t4)] if self.source() != Source::User => [t1.at, t2.at, t3.at, t4.at],
-            _ => points.map(|point| point.user),
+        match self.source() {
+            Source::User => points.map(|point| point.user),
+            Source::Kernel | Source::Hardware => points.map(Point::best),
         }
     }
 
@@ -83,6 +86,7 @@ impl Exchange {
     }
 
     /// The delay alone.
+    #[inline]
     pub fn delay(&self) -> Nanos {
         let [t1, t2, t3, t4] = self.stamps();
         (t4 - t1) - (t3 - t2)

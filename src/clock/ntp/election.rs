@@ -176,7 +176,14 @@ impl Election {
         self.neighbours.of(neighbour)
     }
 
+    /// The latest news of every neighbour, by their ids.
+    #[inline]
+    pub fn all_news(&self) -> impl Iterator<Item = (NodeId, &News)> {
+        self.neighbours.iter()
+    }
+
     /// Takes in what a message says.
+    #[inline]
     pub fn hear(&mut self, message: &Message<'_>) {
         let news = News::of(message);
         if let Some(place) = self.neighbours.find(message.from) {
@@ -212,6 +219,7 @@ impl Election {
     }
 
     /// Looks at the news again at `now`, and changes the role if it must.
+    #[inline]
     pub fn turn(&mut self, now: Time<Local>) -> Option<Turn> {
         let first = self.first(now);
         self.seen = Seen::Since(now, first);
@@ -279,6 +287,7 @@ impl Election {
     }
 
     /// What is known when this news comes in from the neighbour in this place, instead of its last.
+    #[inline]
     fn seen_after(&self, place: usize, news: &News) -> Seen {
         let Seen::Since(then, first) = self.seen else { return Seen::Nothing };
         let Some((first, old)) = first.and_then(|first| Some((first, self.neighbours.at(first)?))) else {

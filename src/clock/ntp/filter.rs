@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use crate::affine::{Line, shifted};
 use crate::ids::Algorithm;
-use crate::probe::{Exchange, Source};
+use crate::probe::{Exchange, Point, Source};
 use crate::time::{Local, Nanos, Ppb, Rate, Synced, Time};
 
 /// PHI: how fast an unattended clock is assumed to go wrong, 15 ppm.
@@ -35,6 +35,7 @@ pub struct Measurement {
 impl Measurement {
     /// What an exchange says of the peer's NTP-style clock (RFC 5905, section 8): offset and delay in nanoseconds of
     /// the local clock, dispersion `2 rho + PHI (t4 − t1)` plus the errors of the stamps.
+    #[inline]
     pub fn of(exchange: &Exchange) -> Option<Self> {
         let stamps = exchange.stamps();
         let sample = exchange.sample_at(&stamps, Algorithm::Ntp)?;
@@ -66,8 +67,9 @@ fn stamp_error(exchange: &Exchange) -> Nanos {
     if exchange.source() == Source::User {
         return Nanos::ZERO;
     }
-    let points = [exchange.t1, exchange.t2, exchange.t3, exchange.t4];
-    points.iter().filter_map(|point| point.wire).map(|stamp| stamp.error.abs()).max().unwrap_or(Nanos::ZERO)
+    let points = [&exchange.t1, &exchange.t2, &exchange.t3, &exchange.t4];
+    let error = |point: &Point| point.wire.map_or(Nanos::ZERO, |stamp| stamp.error.abs());
+    points.into_iter().map(error).fold(Nanos::ZERO, Nanos::max)
 }
 
 /// What a filter makes of its samples.
@@ -170,7 +172,7 @@ impl Filter {
     /// See [`crate::node::Node::touch_beyond`]: what is read of a peer beside the one that was heard.
     #[inline]
     pub fn touch(&self) -> i64 {
-        self.extent.latest.as_nanos() ^ self.best().map_or(0, |best| best.offset.0)
+        self.extent.latest.as_nanos() ^ self.stages[usize::from(self.order[0]) % STAGES].offset.0
     }
 
     /// The same for the peer that was heard.

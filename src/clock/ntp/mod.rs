@@ -192,9 +192,11 @@ impl Ntp {
     }
 
     /// What the system peer says of the root reaches those that follow us.
+    #[inline]
     fn relay(&mut self, from: NodeId) {
-        let (Some(following), Some(news)) = (&mut self.following, self.election.news(from)) else { return };
-        if following.peer != from || following.root != news.root || news.stratum == 0 {
+        let Some(following) = self.following.as_mut().filter(|following| following.peer == from) else { return };
+        let Some(news) = self.election.news(from) else { return };
+        if following.root != news.root || news.stratum == 0 {
             return;
         }
         if news.parent == self.settings.node {
@@ -260,10 +262,14 @@ impl Ntp {
     /// all are truechimers; the smallest stratum is then the best, and the system peer has it.
     fn is_settled_on_its_peer(&self, now: Time<Local>, root: NodeId) -> bool {
         let (rate, reach) = (self.discipline.frequency(), self.settings.poll.times(STAGES as i64));
+        let shown = self.reading().at(now);
         let (mut least, mut own) = (MAX_STRATUM, None);
         let (mut low, mut high, mut lowest, mut highest) = (Nanos(i64::MIN), Nanos::MAX, Nanos::MAX, Nanos(i64::MIN));
+        // Who has a filter has told news, and both are by their ids: one walk finds all.
+        let mut told = self.election.all_news();
         for (peer, filter) in self.filters.iter() {
-            let news = self.election.news(peer).filter(|news| self.is_eligible(now, root, news));
+            let news = told.find(|(neighbour, _)| *neighbour == peer).map(|(_, news)| news);
+            let news = news.filter(|news| self.is_eligible(now, root, news));
             let (Some(news), Some(best), Some(latest)) = (news, filter.best(), filter.latest()) else { continue };
             if now - latest > reach {
                 continue;
@@ -272,7 +278,7 @@ impl Ntp {
             if farthest >= MAX_DISTANCE {
                 return false;
             }
-            let offset = self.discipline.residual(now, best);
+            let offset = best.carried_to(now, rate) - shown;
             (low, high) = (low.max(offset - nearest), high.min(offset + nearest));
             (lowest, highest) = (lowest.min(offset), highest.max(offset));
             least = least.min(news.stratum);
@@ -385,6 +391,7 @@ impl Ntp {
     }
 
     /// Root, parent and age of the news to pass on at `at`.
+    #[inline]
     fn news_to_tell(&self, at: Time<Local>) -> (NodeId, NodeId, Nanos) {
         let me = self.settings.node;
         // Only a root's own news has no age.
@@ -418,9 +425,10 @@ impl Clock for Ntp {
         let (root, parent, root_age) = self.news_to_tell(at);
         let (delay, dispersion) =
             self.distance.map_or((Nanos::ZERO, Nanos::ZERO), |d| (d.delay(), d.dispersion_at(at)));
+        let line = self.reading().line_at(at);
         Claim {
-            reading: self.reading().at(at),
-            rate: self.reading().rate_at(at),
+            reading: line.at(at),
+            rate: line.rate,
             counter: 0,
             stratum: self.stratum(at),
             root,

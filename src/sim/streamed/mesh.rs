@@ -3,8 +3,6 @@
 
 use std::hint::black_box;
 
-use smallvec::SmallVec;
-
 use super::calendar::Calendar;
 use super::compact::{self, World};
 use super::courses::{Course, Courses};
@@ -23,8 +21,6 @@ use crate::time::{Local, Nanos, Synced, Time};
 pub const MOST_NODES: usize = 100_000;
 /// The only start of every node.
 const BOOT: BootId = BootId(1);
-/// Rarely are more events read ahead of.
-const AT_ONCE: usize = 32;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +57,7 @@ pub struct Mesh {
     nodes: Vec<Node>,
     letters: Letters,
     calendar: Calendar<Event>,
+    coming: Coming,
     counts: Counts,
     now: i64,
     window: i64,
@@ -86,6 +83,7 @@ impl Mesh {
                 .collect(),
             letters: Letters::new(),
             calendar: Calendar::new(count, ahead(&world)),
+            coming: Coming::default(),
             counts: Counts::default(),
             now: 0,
             window: (world.tau.0 / windows).max(1),
@@ -110,7 +108,8 @@ impl Mesh {
         let until = (self.now + self.window).min(self.world.duration.0);
         loop {
             if let Some(coming) = self.calendar.turn() {
-                touch(&self.world, &self.nodes, &self.letters, &self.watched, coming);
+                self.coming.find(&self.world, &self.nodes, &self.letters, coming);
+                self.coming.touch(&self.world, &self.nodes, &self.watched);
             }
             let Some((now, event)) = self.calendar.pop_before(until) else { break };
             self.counts.events += 1;
@@ -189,13 +188,13 @@ impl Mesh {
         let (stamps, arc) = (self.world.stamps, &mut self.world.arcs[index as usize]);
         self.counts.sent += 1;
         let place = self.letters.spare;
-        let Probe { from, to, sequence, .. } = self.letters.places[place as usize].probe;
+        let Probe { from, sequence, .. } = self.letters.places[place as usize].probe;
         let (id, link) = ((BOOT.0 << 40) ^ sequence, &self.world.kinds[usize::from(arc.kind)]);
         let mut rng = Rng::stream(arc.stream, Purpose::Stamp, id);
         let departed = noise(&mut rng, stamps);
-        let from = from.0 as usize;
-        if let Some(stamp) = stamp(stamps, local(&self.world.nodes[from], now) + departed) {
-            self.nodes[from].departed(to, sequence, stamp);
+        let clock = &self.world.nodes[from.0 as usize];
+        if let Some(stamp) = stamp(stamps, local(clock, now) + departed) {
+            self.nodes[from.0 as usize].departed((index - clock.first) as usize, sequence, stamp);
         }
         let mut first = i64::MAX;
         for delay in &link.path.fates(arc.stream, id, Nanos(now)) {
@@ -348,25 +347,34 @@ impl Sink for Outbox<'_> {
     }
 }
 
-/// Reads a word of what the coming events will need, as [`super::lamport`] does: first what is found at once, then what that
-/// leads to.
-fn touch(world: &World, nodes: &[Node], letters: &Letters, watched: &Watched, coming: impl Iterator<Item = Event>) {
-    // The node of each event, and its arc to the peer that the event is about.
-    let coming = coming.map(|event| match event {
-        Event::Wake(id) => (id as usize, due_arc(&world.nodes[id as usize], &nodes[id as usize])),
-        Event::Receipt(place) => {
-            let arc = &world.arcs[letters.places[place as usize].arc as usize];
-            (arc.to as usize, arc.back)
-        }
-    });
-    let coming: SmallVec<[(usize, u32); AT_ONCE]> = coming.collect();
-    let near = coming.iter().fold(0, |sum, (id, arc)| {
-        let arc = world.arcs.get(*arc as usize).map_or(0, |arc| arc.last);
-        sum ^ arc ^ nodes[*id].touch() ^ watched.touch(*id)
-    });
-    let far =
-        coming.iter().fold(0, |sum, (id, arc)| sum ^ nodes[*id].touch_beyond((arc - world.nodes[*id].first) as usize));
-    black_box((near, far));
+/// Whom the next few events are about: the node of each, and its arc to the peer.
+#[derive(Debug, Default)]
+struct Coming(Vec<(u32, u32)>);
+
+impl Coming {
+    fn find(&mut self, world: &World, nodes: &[Node], letters: &Letters, events: impl Iterator<Item = Event>) {
+        self.0.clear();
+        self.0.extend(events.map(|event| match event {
+            Event::Wake(id) => (id, due_arc(&world.nodes[id as usize], &nodes[id as usize])),
+            Event::Receipt(place) => {
+                let arc = &world.arcs[letters.places[place as usize].arc as usize];
+                (arc.to, arc.back)
+            }
+        }));
+    }
+
+    /// Reads a word of what they will need, as [`super::lamport`] does: first what is found at once, then what that leads to.
+    fn touch(&self, world: &World, nodes: &[Node], watched: &Watched) {
+        let near = self.0.iter().fold(0, |sum, (id, arc)| {
+            let arc = world.arcs.get(*arc as usize).map_or(0, |arc| arc.last);
+            sum ^ arc ^ nodes[*id as usize].touch() ^ watched.touch(*id as usize)
+        });
+        let far = self.0.iter().fold(0, |sum, (id, arc)| {
+            let peer = arc - world.nodes[*id as usize].first;
+            sum ^ nodes[*id as usize].touch_beyond(peer as usize)
+        });
+        black_box((near, far));
+    }
 }
 
 /// The arc of a node's next request: its peers are configured in the order of its arcs.
