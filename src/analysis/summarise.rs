@@ -27,7 +27,7 @@ use crate::journal::{Note, RunConfig};
 use crate::node::Counter;
 use crate::theory::Premises;
 use crate::time::{Local, Nanos, Ppb, Time};
-use crate::trial::Played;
+use crate::trial::{Bearings, Played};
 
 /// Most workloads of a run that are told of.
 const MAX_PLAYED: usize = 256;
@@ -48,7 +48,7 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
     let claims = audit::rows(&spans);
     let mut summary = Summary { facts, counters, notes, claims, played: played(runs), ..Summary::default() };
-    summary.played.extend(replicas::played(&spans, config.nodes));
+    summary.played.extend(replicas::played(&spans, config.nodes, &Bearings::default()));
     summary.notes.extend(replicas::not_ordered(&spans));
     summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));

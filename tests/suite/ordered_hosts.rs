@@ -1,5 +1,6 @@
 //! Agents with an [order] table, as they run on hosts of their own, here on loopback.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
@@ -77,6 +78,36 @@ fn agents_on_hosts_of_their_own_order_by_every_clock() {
     ordered.mesh.assert_nothing_is_lost();
     let left: Vec<_> = fs::read_dir(ordered.mesh.spool(0)).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.iter().all(|path| path.extension().is_none_or(|end| end != "trace")), "{left:?}");
+}
+
+/// Plays workloads by one clock on three agents: what the report has of each.
+fn played(name: &str, more: &str) -> Vec<BTreeMap<String, String>> {
+    let ordered = Ordered::new(name, 3);
+    let collector = ordered.mesh.collector(&["--agents", "3"]);
+    let agents: Vec<Process> = (0..3).map(|id| ordered.agent(id, more)).collect();
+    for agent in agents {
+        let (code, said) = agent.ended();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("has ordered all that was planned"), "{said}");
+    }
+    let output = collector.end();
+    let rows = table(&ordered.mesh.path("run/ordering.csv"));
+    let told = format!("{rows:#?}{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(matches!(output.status.code(), Some(0 | 4)), "{told}");
+    for row in &rows {
+        assert_eq!(row["violations"], "0", "{told}");
+        assert!(row["operations"].parse::<u64>().expect("a count") > 0, "{told}");
+    }
+    rows
+}
+
+#[test]
+fn exclusion_on_hosts_of_their_own_is_judged_by_who_knew_of_whom() {
+    let more = "workload = [\"mutex\", \"ricart-agrawala\"]\nduration = \"300ms\"\nrate_per_s = 100\nclock = \"ntp\"";
+    let rows = played("exclusion", more);
+    let workloads: BTreeSet<&str> = rows.iter().map(|row| &row["workload"][..]).collect();
+    assert_eq!(workloads, BTreeSet::from(["mutex", "ricart-agrawala"]));
+    assert!(rows.iter().all(|row| row["eps_ns"].is_empty() && !row["latency_ns_p50"].is_empty()), "{rows:?}");
 }
 
 #[test]
