@@ -147,11 +147,6 @@ impl Workload {
         matches!(self, Self::Mutex | Self::RicartAgrawala | Self::Restart)
     }
 
-    /// Whether it is judged on hosts that share no clock.
-    pub const fn is_judged_apart(self) -> bool {
-        matches!(self, Self::TotalOrder | Self::StateMachine | Self::Mutex | Self::RicartAgrawala)
-    }
-
     /// Whether it stands on how far apart clocks are declared to be.
     pub const fn declares_eps(self) -> bool {
         matches!(

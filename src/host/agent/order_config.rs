@@ -147,13 +147,6 @@ impl OrderSettings {
         if self.workload.is_empty() {
             return Ok(vec![Workload::TotalOrder, Workload::StateMachine]);
         }
-        if let Some(workload) = self.workload.iter().find(|workload| !workload.is_judged_apart()) {
-            return Err(refuse(
-                "order.workload",
-                workload,
-                "it is not judged between hosts that share no clock: play it in the lab",
-            ));
-        }
         let stands = self.workload.iter().find(|workload| workload.declares_eps());
         if let Some(workload) = stands.filter(|_| self.declared_eps.is_none()) {
             let mend = "it stands on how far apart clocks are believed to be: say it, such as order.declared_eps = \"5ms\", or \

@@ -30,9 +30,9 @@ pub(super) struct Heard<E> {
     unsent: u64,
 }
 
-/// The only main scene of a trial.
-pub(super) fn first<E: Wire>(scenes: &[Vec<Option<Trace>>], terms: &Terms) -> Heard<E> {
-    Heard::of(scenes.first().map_or(&[], Vec::as_slice), terms)
+/// The scene at this place of a trial.
+pub(super) fn scene<E: Wire>(scenes: &[Vec<Option<Trace>>], place: usize, terms: &Terms) -> Heard<E> {
+    Heard::of(scenes.get(place).map_or(&[], Vec::as_slice), terms)
 }
 
 impl<E: Wire> Heard<E> {
@@ -60,29 +60,45 @@ impl<E> Heard<E> {
         self.local(entry.node, entry.at)
     }
 
-    /// What lacks of the evidence, and how often.
-    fn lacks(&self) -> [(&'static str, u64); 2] {
-        [
-            ("agents whose trace is missing", self.missing),
-            ("receipts of messages that no trace says were sent", self.unsent),
-        ]
+    /// What lacks of the evidence.
+    pub(super) const fn lacks(&self) -> Lacks {
+        Lacks { missing: self.missing, unsent: self.unsent }
     }
 
-    /// What was judged, if everything was heard; else what is open is told, and no invariant is said to have broken.
+    /// What was judged, if everything was heard.
     pub(super) fn conclude(&self, row: Row) -> Judged {
-        conclude(&self.lacks(), row)
+        self.lacks().conclude(row)
     }
 }
 
-/// The same of several scenes.
-pub(super) fn conclude(lacks: &[(&'static str, u64)], mut row: Row) -> Judged {
-    let lacking: Vec<(&'static str, u64)> = lacks.iter().copied().filter(|(_, count)| *count > 0).collect();
-    if !lacking.is_empty() {
-        row.violations.clear();
-        row.excuse_unfinished();
-        row.checks.extend(lacking.into_iter().map(|(name, count)| Check::alone(name, count as f64)));
+/// What lacks of the evidence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Lacks {
+    missing: u64,
+    unsent: u64,
+}
+
+/// What lacks of several scenes' evidence. Without a scene every trace of one is missing.
+pub(super) fn all(scenes: &[Lacks]) -> Lacks {
+    let none = Lacks { missing: u64::from(scenes.is_empty()), unsent: 0 };
+    scenes.iter().fold(none, |sum, one| Lacks {
+        missing: sum.missing.max(one.missing),
+        unsent: sum.unsent.saturating_add(one.unsent),
+    })
+}
+
+impl Lacks {
+    /// What was judged, if nothing lacks; else what is open is told, and no invariant is said to have broken.
+    pub(super) fn conclude(self, mut row: Row) -> Judged {
+        if (self.missing, self.unsent) != (0, 0) {
+            row.violations.clear();
+            row.excuse_unfinished();
+            let (missing, unsent) = (self.missing as f64, self.unsent as f64);
+            row.checks.push(Check::alone("agents whose trace is missing", missing));
+            row.checks.push(Check::alone("receipts of messages that no trace says were sent", unsent));
+        }
+        Judged { row, premises: Vec::new() }
     }
-    Judged { row, premises: Vec::new() }
 }
 
 /// Receipts of what was not sent before them in the log, or was received already.
@@ -98,7 +114,7 @@ fn unsent<E>(log: &Log<E>) -> u64 {
     count
 }
 
-/// Mean in milliseconds of spans between events of one host.
+/// A span in milliseconds.
 pub(super) fn ms(span: Nanos) -> f64 {
     span.as_seconds() * 1e3
 }

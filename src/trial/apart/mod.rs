@@ -5,15 +5,22 @@
 //! ([`Bearings`]): a violation is one that they prove, and what they leave open is told as such. Spans are those between
 //! events of one host. What would need a common clock is left out.
 
+mod battles;
 mod bearings;
+mod cuts;
 mod exclusion;
 mod heard;
+mod outside;
+mod proved;
 mod replicas;
+mod replicated;
 #[cfg(test)]
 mod testing;
 
 pub use bearings::{Bearings, Sight};
 pub use heard::Trace;
+
+use heard::scene;
 
 use super::{Terms, Workload};
 use crate::workload::Row;
@@ -32,11 +39,21 @@ pub struct Judged {
 /// engine judges.
 pub fn judge(workload: Workload, scenes: &[Vec<Option<Trace>>], terms: &Terms, bearings: &Bearings) -> Option<Judged> {
     let judged = match workload {
-        Workload::StateMachine => replicas::state_machine(heard::first(scenes, terms), terms),
-        Workload::Mutex => exclusion::exclusion(heard::first(scenes, terms), terms, 3),
-        Workload::RicartAgrawala => exclusion::exclusion(heard::first(scenes, terms), terms, 2),
-        _ => return None,
+        Workload::TotalOrder => return None,
+        Workload::StateMachine => replicas::state_machine(scene(scenes, 0, terms), terms),
+        Workload::Mutex => exclusion::exclusion(scene(scenes, 0, terms), terms, 3),
+        Workload::RicartAgrawala => exclusion::exclusion(scene(scenes, 0, terms), terms, 2),
+        Workload::RealTime => replicated::real_time(scene(scenes, 0, terms), terms, bearings),
+        Workload::CommitWait => outside::commit_wait(scene(scenes, 0, terms), terms, bearings),
+        Workload::Restart => outside::restart(scene(scenes, 0, terms), terms, bearings),
+        Workload::Snapshot => cuts::snapshot(scene(scenes, 0, terms), terms),
+        Workload::Anomaly => outside::anomaly(scene(scenes, 0, terms), terms, bearings),
+        Workload::Causal => replicated::causal(scene(scenes, 0, terms), scene(scenes, 1, terms)),
+        Workload::Byzantine => battles::byzantine(scenes, terms, bearings),
+        Workload::StabilityTests => {
+            let (stable, timed, agreed) = (scene(scenes, 0, terms), scene(scenes, 1, terms), scene(scenes, 2, terms));
+            replicated::stability_tests(stable, timed, agreed, terms, bearings)
+        }
     };
-    let _ = bearings;
     Some(judged)
 }
