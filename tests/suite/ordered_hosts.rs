@@ -129,7 +129,7 @@ fn exclusion_on_hosts_of_their_own_is_judged_by_who_knew_of_whom() {
     assert_eq!(workloads, BTreeSet::from(["mutex", "ricart-agrawala"]));
     assert!(rows.iter().all(|row| row["eps_ns"].is_empty() && !row["latency_ns_p50"].is_empty()), "{rows:?}");
     let mut runs = ordered.runs();
-    assert_eq!(broken(&runs), []);
+    assert_eq!(broken(&runs), [] as [&str; 0]);
     // Node 1 says that its last entry had the stamp of a request that it made long ago.
     doctor(&mut runs, |records: &mut Vec<Record<Event>>| {
         let granted = records.iter_mut().rev().find_map(|record| match &mut record.what {
