@@ -241,3 +241,48 @@ impl OrderPlan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::settings;
+
+    fn plan(more: &str) -> OrderPlan {
+        let text = format!("listen = \"0.0.0.0:7302\"\n{more}");
+        let around = Around {
+            peers: vec![(NodeId(1), Some("b:7302"))],
+            nodes: 2,
+            measured: Some(Nanos::from_seconds(5)),
+            clocks: Algorithms::USUAL,
+            cluster: 7,
+        };
+        settings::parse::<OrderSettings>(&text).expect("a table").check(&around).expect("a plan")
+    }
+
+    #[test]
+    fn who_believes_something_else_of_clocks_or_delays_orders_with_others() {
+        let all = "workload = \"all\"\ndeclared_eps = \"5ms\"\n";
+        let fellowships = [
+            plan("").fellowship(),
+            plan(all).fellowship(),
+            plan(&all.replace("5ms", "6ms")).fellowship(),
+            plan(&format!("{all}declared_delay = \"50ms\"")).fellowship(),
+        ];
+        let different = fellowships.iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!((different.len(), plan(all).fellowship()), (4, fellowships[1]));
+    }
+
+    #[test]
+    fn a_workload_is_told_what_it_stands_on() {
+        let plan = plan("workload = \"all\"\ndeclared_eps = \"5ms\"\ndeclared_delay = \"50ms\"");
+        assert_eq!(plan.workloads, Workload::ALL);
+        let told = |workload| {
+            let Terms { eps, declared, rate, .. } = plan.terms(workload, Clock::Hlc);
+            (eps, declared, rate)
+        };
+        let declared = Nanos::from_millis(5);
+        assert_eq!(told(Workload::RealTime), (declared, declared, RATE));
+        assert_eq!(told(Workload::Mutex), (Nanos::ZERO, Nanos::ZERO, IN_LINE_RATE));
+        assert_eq!(plan.terms(Workload::Byzantine, Clock::Hlc).longest_delay(), Nanos::from_millis(50));
+    }
+}

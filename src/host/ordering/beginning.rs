@@ -14,7 +14,7 @@ use crate::time::{Nanos, Raw, Synced, Time};
 use crate::workload::wire::{Frame, Kind, decode};
 
 /// How long to wait for the word: scenes are of one length, so that whoever gives it is late only if it is in trouble.
-const PATIENCE: Nanos = Nanos::from_seconds(10);
+const PATIENCE: Nanos = Nanos::from_seconds(30);
 
 /// What came of looking for the word.
 enum Word {
@@ -43,7 +43,7 @@ impl Mesh {
     /// Waits until a scene begins: what the clock of the agent that said so showed then.
     ///
     /// # Errors
-    /// That agent is lost, says something else, or nothing for [`PATIENCE`].
+    /// That agent is lost, says something else, or nothing for half a minute.
     pub async fn await_beginning(&mut self, scene: u16) -> Result<Time<Synced>> {
         let until = raw_now() + PATIENCE;
         poll_fn(|cx| {
