@@ -77,31 +77,50 @@ fn commits(heard: &Heard<Committed>) -> Vec<Commit<'_>> {
     found
 }
 
+/// What became of the order of commits.
+#[derive(Default)]
+struct Order {
+    /// Pairs of which a nudge made the second.
+    pairs: u64,
+    /// Those of them in which the second one is not stamped later.
+    inverted: u64,
+    /// Further commits that bearings prove not to be stamped later than one that was done before they began.
+    proved: u64,
+    /// Commits of which that is possible.
+    open: u64,
+}
+
+impl Order {
+    fn of(heard: &Heard<Committed>, commits: &[Commit<'_>], bearings: &Bearings) -> Self {
+        let mut histories: Vec<History<'_, Committed>> = vec![Vec::new(); heard.log.nodes as usize];
+        let mut stamps: BTreeMap<u64, Stamp> = BTreeMap::new();
+        for commit in commits {
+            remember(&mut histories[commit.entry.node.0 as usize], commit.entry, commit.stamp);
+            stamps.insert(commit.number, commit.stamp);
+        }
+        let mut found = Self::default();
+        for Commit { number, stamp, entry, began, .. } in commits {
+            let not_less = |other: Option<Stamp>| other.is_some_and(|other| other.time >= stamp.time);
+            let first = stamps.get(&number.wrapping_sub(1)).copied().filter(|_| number % 2 == 1);
+            let by_nudge = not_less(first);
+            let instant = heard.local(entry.node, *began);
+            let others = (0..).map(NodeId).zip(&histories).filter(|(owner, _)| *owner != entry.node);
+            let known = others.map(|(owner, history)| latest_before(heard, bearings, (owner, history), instant));
+            let (sure, may) = known.fold((None, None), |most, (sure, may)| (most.0.max(sure), most.1.max(may)));
+            found.pairs += u64::from(first.is_some());
+            found.inverted += u64::from(by_nudge);
+            found.proved += u64::from(!by_nudge && not_less(sure));
+            found.open += u64::from(!by_nudge && !not_less(sure) && not_less(may));
+        }
+        found
+    }
+}
+
 /// Commit wait: whoever begins after a commit must get a later stamp. That the first of a pair was committed before the second
 /// one began its nudge proves; of all others the bearings must.
 pub(super) fn commit_wait(heard: Heard<Committed>, terms: &Terms, bearings: &Bearings) -> Judged {
     let commits = commits(&heard);
-    let mut histories: Vec<History<'_, Committed>> = vec![Vec::new(); terms.nodes as usize];
-    let mut stamps: BTreeMap<u64, Stamp> = BTreeMap::new();
-    for commit in &commits {
-        remember(&mut histories[commit.entry.node.0 as usize], commit.entry, commit.stamp);
-        stamps.insert(commit.number, commit.stamp);
-    }
-    let (mut pairs, mut inverted, mut proved, mut open) = (0_u64, 0_u64, 0_u64, 0_u64);
-    for Commit { number, stamp, entry, began, .. } in &commits {
-        let first = stamps.get(&number.wrapping_sub(1)).filter(|_| number % 2 == 1);
-        let by_nudge = first.is_some_and(|first| stamp.time <= first.time);
-        pairs += u64::from(first.is_some());
-        inverted += u64::from(by_nudge);
-        let instant = heard.local(entry.node, *began);
-        let others = (0..).map(NodeId).zip(&histories).filter(|(owner, _)| *owner != entry.node);
-        let known = others.map(|(owner, history)| latest_before(&heard, bearings, (owner, history), instant));
-        let not_less = |other: Option<Stamp>| other.is_some_and(|other| other.time >= stamp.time);
-        let (sure, may) =
-            known.fold((false, false), |found, (sure, may)| (found.0 | not_less(sure), found.1 | not_less(may)));
-        proved += u64::from(sure && !by_nudge);
-        open += u64::from(may && !sure && !by_nudge);
-    }
+    let Order { pairs, inverted, proved, open } = Order::of(&heard, &commits, bearings);
     let planned = commits.iter().filter(|commit| commit.number % 2 == 0);
     let latencies: Vec<Nanos> = planned.map(|commit| commit.entry.at - commit.intended).collect();
     let least = least_latency(terms.believed().over(2), Nanos::ZERO);
