@@ -1,6 +1,7 @@
 //! The hot path: what each probe and each stamp costs, beside a raw clock read of the same run.
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use skewbench::affine::Line;
@@ -10,6 +11,8 @@ use skewbench::host::clock::raw_now;
 use skewbench::host::published::Published;
 use skewbench::ids::{Algorithm, Algorithms, BootId, NodeId};
 use skewbench::node::{Config, Input, Node};
+use skewbench::order::report::StampSource;
+use skewbench::order::{Stamper, stamp};
 use skewbench::probe::key::{KEY_BYTES, Key};
 use skewbench::probe::{Claim, Claims, Codec, Exchange, Kind, Point, Probe, Source, Stamp};
 use skewbench::time::{Local, Nanos, Ppb, Rate, Synced, Time};
@@ -159,5 +162,30 @@ fn stamps(c: &mut Criterion) {
     c.bench_function("logical_tick", |b| b.iter(|| logical.tick()));
 }
 
-criterion_group!(benches, clock_read, wire, node_step, clocks, stamps);
+/// A command's stamp as the ordering workload makes it: a reading and an update of the clock a batch, and each command's own
+/// stamp. An operation is one batch: `stamping_hlc_64` is 64 commands.
+fn stamping(c: &mut Criterion) {
+    let line = Line { start: at(0), value: Time::<Synced>::from_nanos(5), rate: Rate::from_ppb(Ppb(-20_000)) };
+    let published = Published::default();
+    for algorithm in [Algorithm::Lamport, Algorithm::Ntp] {
+        published.publish(algorithm, &skewbench::clock::Reading { line, then: None });
+    }
+    for source in StampSource::ORDERING {
+        for batch in [1, 64].map(|batch| NonZeroU32::new(batch).expect("a batch")) {
+            let mut stamper = Stamper::new(source, NodeId(1), Nanos::MAX);
+            let clock = stamp::algorithm(source);
+            c.bench_function(&format!("stamping_{}_{batch}", source.name()), |b| {
+                b.iter(|| {
+                    let now = at(raw_now().as_nanos());
+                    let physical = clock.map_or(Time::ZERO, |clock| published.reading(clock).at(now));
+                    for stamp in stamper.tick_many(physical, batch).stamps() {
+                        black_box(stamp);
+                    }
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, clock_read, wire, node_step, clocks, stamps, stamping);
 criterion_main!(benches);

@@ -8,7 +8,7 @@ use skewbench::model::oscillator::{Declaration, Happening, Turn};
 use skewbench::node::record::SystemSample;
 use skewbench::node::{Counter, Mark, Received, Record, Sent};
 use skewbench::order::link::{LinkReport, LinkState, Loss};
-use skewbench::order::report::{Checkpoint, Holding, Load, Phase, PhaseReport, StampSource};
+use skewbench::order::report::{Checkpoint, Holding, Load, Phase, PhaseReport, StampSource, Stamping};
 use skewbench::probe::{Claim, Claims, Exchange, Point, Source, Stamp};
 use skewbench::time::{Local, Nanos, Ppb, Rate, Time};
 use skewbench::topology::Impairment;
@@ -212,7 +212,12 @@ impl Maker<'_, '_> {
             acknowledged: self.bytes.coin().then(|| self.sequence()),
             holdings: (0..self.bytes.pick(4)).map(|_| self.holding()).collect(),
             links: (0..self.bytes.pick(4)).map(|_| self.link()).collect(),
+            stamping: self.bytes.coin().then(|| self.stamping()),
         }
+    }
+
+    fn stamping(&mut self) -> Stamping {
+        Stamping { commands: self.sequence(), batch: self.bytes.id(), cpu_ns: self.sequence() }
     }
 
     fn holding(&mut self) -> Holding {

@@ -46,10 +46,24 @@ pub struct OrderRow {
     pub missing: u64,
     /// Deliveries of commands beyond those that their issuer made: must be none.
     pub repeated: u64,
+    /// What stamping cost. None where that was not measured.
+    pub stamping: Option<StampingCost>,
+}
+
+/// What stamping cost, as agents measured it alone.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StampingCost {
+    /// CPU time of a command's stamp in ns, over the commands of all agents.
+    pub ns_per_command: f64,
+    /// The same for each command issued in the phase, over the CPU time of all agents' ordering threads in it: whatever a command
+    /// costs anywhere, of which its one stamp is a part.
+    pub share: f64,
 }
 
 /// Ordering should carry at least this share of what the same transport carries without order.
 const SHARE: f64 = 0.5;
+/// Stamping a command should take no more than this share of the CPU time that the command takes.
+const STAMPING: f64 = 0.1;
 
 impl OrderRow {
     /// The phase as a row like that of any other workload.
@@ -87,6 +101,10 @@ impl OrderRow {
         }
         checks.extend(self.cpu_ns_per_command.map(|cpu| Check::alone("CPU ns per delivery", cpu)));
         checks.extend(self.floor_ns_per_command.map(|cpu| Check::alone("the same without order", cpu)));
+        if let Some(StampingCost { ns_per_command, share }) = self.stamping {
+            checks.push(Check::alone("stamping alone, CPU ns per command", ns_per_command));
+            checks.push(Check::at_most("stamping alone, share of all CPU per command", share, STAMPING));
+        }
         let share = self.inversions.and_then(|(_, share)| share);
         checks.extend(share.map(|share| Check::alone("inversions, share of neighbours", share)));
         checks
@@ -164,7 +182,21 @@ fn row(reports: &Reports<'_>, floors: &[&Reports<'_>], agents: u32, eps: Option<
         acknowledged: reports.iter().try_fold(0_u64, |sum, (_, report)| Some(sum.saturating_add(report.acknowledged?))),
         missing,
         repeated,
+        stamping: stamping(reports),
     })
+}
+
+/// What stamping cost, if every agent measured it.
+fn stamping(reports: &Reports<'_>) -> Option<StampingCost> {
+    let (mut stamping, mut issued, mut cpu) = (0.0, 0.0, 0.0);
+    for (_, report) in reports {
+        let alone = report.stamping.filter(|alone| alone.commands > 0)?;
+        let commands = report.issued as f64;
+        stamping += alone.cpu_ns as f64 / alone.commands as f64 * commands;
+        issued += commands;
+        cpu += report.cpu_ns as f64;
+    }
+    (issued > 0.0 && cpu > 0.0).then(|| StampingCost { ns_per_command: stamping / issued, share: stamping / cpu })
 }
 
 /// How many acknowledged commands somebody has not received, and how many deliveries there were of commands that nobody
@@ -231,7 +263,7 @@ fn common(reports: &Reports<'_>) -> Option<Result<u64, ()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::report::Holding;
+    use crate::order::report::{Holding, Stamping};
 
     fn report(source: StampSource, load: Load, delivered: u64, checkpoints: &[(u64, u64)]) -> PhaseReport {
         let phase = Phase { index: 0, source, load, payload_bytes: 64, batch: 64, duration_ns: 2_000_000_000 };
@@ -255,6 +287,7 @@ mod tests {
             acknowledged: Some(delivered / 2),
             holdings: vec![],
             links: vec![],
+            stamping: None,
         }
     }
 
@@ -279,6 +312,21 @@ mod tests {
         assert_eq!(row.latency, Some([1_000, 5_000, 5_000]));
         assert_eq!(row.inversions, Some((6, Some(0.03))));
         assert_eq!((row.cpu_ns_per_command, row.eps), (Some(1_000.0), Some((Nanos(1), Nanos(2)))));
+    }
+
+    #[test]
+    fn stamping_is_a_share_of_what_a_command_costs_at_all_agents() {
+        let make = |stamping| PhaseReport { stamping, ..report(StampSource::Hlc, Load::Saturated, 1_000, &[]) };
+        let alone = |cpu_ns| Some(Stamping { commands: 100, batch: 64, cpu_ns });
+        // Each issued 500 commands and delivered 1010, which took it 1,010,000 ns: 2020 ns a command at both.
+        let floor = report(StampSource::Floor, Load::Saturated, 1, &[]);
+        let cost = |first, second| one_row(&[make(first), floor.clone(), make(second), floor.clone()]).stamping;
+        let found = cost(alone(3_000), alone(5_000)).unwrap();
+        assert!((found.ns_per_command - 40.0).abs() < 1e-9 && (found.share - 40.0 / 2_020.0).abs() < 1e-9, "{found:?}");
+        assert_eq!(cost(alone(3_000), None), None, "one of them did not measure it");
+        let row = one_row(&[make(alone(50_000)), floor.clone(), make(alone(50_000)), floor.clone()]).as_workload();
+        let share = row.check("stamping alone, share of all CPU per command").unwrap();
+        assert!(share.predicted == 0.1 && !share.agrees(0.05), "{share:?}");
     }
 
     #[test]

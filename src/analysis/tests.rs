@@ -163,6 +163,7 @@ fn an_ordering_phase_is_judged_by_its_own_span() {
             acknowledged: None,
             holdings: vec![],
             links: vec![],
+            stamping: None,
         };
         run.entries.push(Entry::Note(Note::Phase(Box::new(report))));
     }

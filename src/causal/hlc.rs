@@ -6,6 +6,8 @@
 //! stated limit is refused (as CockroachDB does), since one bad clock would otherwise drag every l with it; and c
 //! saturates into l instead of overflowing.
 
+use std::num::NonZeroU32;
+
 use crate::time::{Nanos, Synced, Time};
 
 /// How far a message's `l` may be ahead as long as nothing else is said: CockroachDB's default of max_offset.
@@ -18,6 +20,15 @@ pub struct HlcStamp {
     pub l: Time<Synced>,
     /// Count of events with the same `l`.
     pub c: u32,
+}
+
+impl HlcStamp {
+    /// The `nth` stamp after this one in lexicographic order; a full counter carries into `l`.
+    #[inline]
+    pub fn after(self, nth: u32) -> Self {
+        let counts = u64::from(self.c) + u64::from(nth);
+        Self { l: self.l + Nanos((counts >> u32::BITS) as i64), c: counts as u32 }
+    }
 }
 
 /// Why a message was refused: its `l` is too far ahead of the physical clock.
@@ -50,8 +61,17 @@ impl Hlc {
     /// The stamp of a local event or a send.
     #[inline]
     pub fn tick(&mut self, physical: Time<Synced>) -> HlcStamp {
-        self.last = if physical > self.last.l { HlcStamp { l: physical, c: 0 } } else { successor(self.last) };
-        self.last
+        self.tick_many(physical, NonZeroU32::MIN)
+    }
+
+    /// Reserves the stamps of the next `count` local events or sends by one update: they are what as many ticks at this reading
+    /// would give, and the `nth` of them, from zero, is [`HlcStamp::after`] the first one, which is returned. l stays and c
+    /// runs, unless it is full. Cost: O(1).
+    #[inline]
+    pub fn tick_many(&mut self, physical: Time<Synced>, count: NonZeroU32) -> HlcStamp {
+        let first = if physical > self.last.l { HlcStamp { l: physical, c: 0 } } else { self.last.after(1) };
+        self.last = first.after(count.get() - 1);
+        first
     }
 
     /// The stamp of the receipt of a message stamped `heard`.
@@ -65,16 +85,8 @@ impl Hlc {
             return Err(TooFarAhead(ahead));
         }
         let newest = self.last.max(heard);
-        self.last = if physical > newest.l { HlcStamp { l: physical, c: 0 } } else { successor(newest) };
+        self.last = if physical > newest.l { HlcStamp { l: physical, c: 0 } } else { newest.after(1) };
         Ok(self.last)
-    }
-}
-
-/// The next stamp in lexicographic order.
-fn successor(stamp: HlcStamp) -> HlcStamp {
-    match stamp.c.checked_add(1) {
-        Some(c) => HlcStamp { l: stamp.l, c },
-        None => HlcStamp { l: stamp.l + Nanos(1), c: 0 },
     }
 }
 
@@ -115,6 +127,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_stamps_keeps_l_and_begins_where_the_clock_is() {
+        let mut hlc = clock();
+        let three = NonZeroU32::new(3).unwrap();
+        assert_eq!((hlc.tick_many(at(10), three), hlc.last()), (stamp(10, 0), stamp(10, 2)));
+        assert_eq!(
+            (hlc.tick_many(at(9), three), hlc.last()),
+            (stamp(10, 3), stamp(10, 5)),
+            "the physical clock is behind"
+        );
+        assert_eq!(hlc.tick_many(at(11), three), stamp(11, 0));
+    }
+
+    #[test]
     fn a_full_counter_carries_into_l() {
         let mut hlc = clock();
         let heard = stamp(500, u32::MAX);
@@ -124,6 +149,23 @@ mod tests {
     }
 
     proptest! {
+        /// The law of reserved stamps, on a clock that is ahead of its physical one or behind it, near the counter's end or not.
+        #[test]
+        fn reserved_stamps_are_those_of_as_many_ticks(
+            last in (0..40_i64, prop_oneof![0..9_u32, u32::MAX - 9..=u32::MAX]),
+            batches in prop::collection::vec((0..60_i64, 1..20_u32), 1..20),
+        ) {
+            let mut many = Hlc { last: stamp(last.0, last.1), max_ahead: Nanos(1_000) };
+            let mut one_by_one = many;
+            for (physical, count) in batches {
+                let first = many.tick_many(at(physical), NonZeroU32::new(count).unwrap());
+                for nth in 0..count {
+                    prop_assert_eq!(first.after(nth), one_by_one.tick(at(physical)));
+                }
+                prop_assert_eq!(many, one_by_one);
+            }
+        }
+
         /// Theorems (1)–(4) on random executions of three nodes: happened-before is respected; l >= pt; l is a
         /// physical reading heard of; l - pt is at most the clock skew.
         #[test]

@@ -105,6 +105,18 @@ pub struct Holding {
     pub delivered: u64,
 }
 
+/// What stamping commands cost an agent when it did nothing else: a reading of the clock a batch, an update of the stamps' clock,
+/// and each command's stamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stamping {
+    /// Commands that were stamped.
+    pub commands: u64,
+    /// How many shared a reading and an update: as many as in the phase on average, rounded down.
+    pub batch: u32,
+    /// CPU time of the thread, in ns.
+    pub cpu_ns: u64,
+}
+
 /// What one agent measured of one phase.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PhaseReport {
@@ -144,4 +156,8 @@ pub struct PhaseReport {
     /// What became of its connections.
     #[serde(default)]
     pub links: Vec<LinkReport>,
+    /// What stamping alone costs, measured on the same thread right after the phase. None where nothing was ordered, and in
+    /// journals that were written before this was measured.
+    #[serde(default)]
+    pub stamping: Option<Stamping>,
 }

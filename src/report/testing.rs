@@ -1,6 +1,6 @@
 //! Summaries for the tests of this room.
 
-use crate::analysis::ordering::OrderRow;
+use crate::analysis::ordering::{OrderRow, StampingCost};
 use crate::analysis::testing::{MS, count, end, exchange, mesh, set};
 use crate::analysis::{Summary, summarise};
 use crate::ids::Algorithm;
@@ -60,6 +60,7 @@ fn row(source: StampSource, open: bool) -> OrderRow {
         acknowledged: Some(6_100_000),
         missing: 0,
         repeated: 0,
+        stamping: Some(StampingCost { ns_per_command: 2.5, share: 0.0125 }),
     }
 }
 

@@ -48,7 +48,7 @@ impl Process for Witness {
 
     fn handle(&mut self, at: Time<Synced>, input: Input<Silence, Touch>, act: &mut Actions<Silence, Stamped>) {
         if let Input::Command(touch) = input {
-            act.note(Stamped(touch, self.0.tick(at, 0)));
+            act.note(Stamped(touch, self.0.tick(at)));
         }
     }
 }

@@ -111,7 +111,7 @@ impl Centre {
     }
 
     fn put(&mut self, at: Time<Synced>, key: u32, act: &mut Act) {
-        let stamp = self.stamper.tick(at, 0);
+        let stamp = self.stamper.tick(at);
         let after: Vec<Stamp> = match self.visibility {
             Visibility::Dependencies => self.context.values().copied().collect(),
             Visibility::Stable | Visibility::Eager => Vec::new(),

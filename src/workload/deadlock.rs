@@ -70,7 +70,7 @@ impl Process for Lender {
             Input::Timer => {}
             Input::Command(Ask(to)) if self.waits || to == self.me || to.0 >= self.nodes => {}
             Input::Command(Ask(to)) => {
-                let stamp = self.stamper.tick(at, 0);
+                let stamp = self.stamper.tick(at);
                 self.waits = true;
                 act.note(Event::Asked(to, stamp));
                 act.send(to, Message::Request(stamp));
@@ -82,11 +82,11 @@ impl Process for Lender {
             Input::Received { message: Message::Grant(stamp), .. } => {
                 self.stamper.merge(at, stamp);
                 self.waits = false;
-                act.note(Event::Freed(self.stamper.tick(at, 0)));
+                act.note(Event::Freed(self.stamper.tick(at)));
             }
         }
         while let Some(to) = if self.waits { None } else { self.queue.pop_first() } {
-            let stamp = self.stamper.tick(at, 0);
+            let stamp = self.stamper.tick(at);
             act.note(Event::Granted(to, stamp));
             act.send(to, Message::Grant(stamp));
         }

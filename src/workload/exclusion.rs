@@ -1,7 +1,8 @@
 //! What mutual exclusion must do, by whatever algorithm, and what came of a run.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::fairness::Turns;
 use super::wire::{Wire, wire};
 use super::{Entry, Log, What};
 use crate::ids::NodeId;
@@ -81,6 +82,12 @@ pub struct Findings {
     pub waits: Vec<Nanos>,
     /// From each instant at which a user wanted the resource to the grant: who waits in line at a process waits, too.
     pub latencies: Vec<Nanos>,
+    /// Grants of each process while everybody wanted the resource.
+    pub shares: Vec<u64>,
+    /// The most grants of others between a request, made as its process released the resource, and its grant, if it has come.
+    pub bypasses: Option<u64>,
+    /// The shortest time for which one held the resource.
+    pub shortest_hold: Option<Nanos>,
 }
 
 impl Findings {
@@ -103,13 +110,15 @@ struct Users<'a> {
 pub fn check(log: &Log<Event>) -> Findings {
     let mut found = Findings::default();
     let mut users = vec![Users::default(); log.nodes as usize];
-    let mut holders: BTreeSet<NodeId> = BTreeSet::new();
+    let mut holders: BTreeMap<NodeId, Time<True>> = BTreeMap::new();
+    let mut turns = Turns::new(log.nodes);
     let (mut latest, mut previous) = (Stamp::START, None::<&Entry<Event>>);
     for entry in &log.entries {
         let Users { request, demands } = &mut users[entry.node.0 as usize];
         let event = match &entry.what {
             What::Commanded { intended } => {
                 demands.push_back(*intended);
+                turns.want(entry.node);
                 continue;
             }
             What::Event(event) => event,
@@ -119,11 +128,16 @@ pub fn check(log: &Log<Event>) -> Findings {
             Event::Requested(_) => {
                 found.requested += 1;
                 *request = Some(entry);
+                turns.request(entry.node);
             }
-            Event::Released => drop(holders.remove(&entry.node)),
+            Event::Released => {
+                found.held(holders.remove(&entry.node).map(|since| entry.at - since));
+                turns.release(entry.node);
+            }
             Event::Granted(stamp) => {
                 found.shared += u64::from(!holders.is_empty());
-                holders.insert(entry.node);
+                holders.insert(entry.node, entry.at);
+                turns.grant(entry.node);
                 found.out_of_order += u64::from(*stamp < latest);
                 latest = latest.max(*stamp);
                 found.latencies.extend(demands.pop_front().map(|intended| entry.at - intended));
@@ -136,10 +150,15 @@ pub fn check(log: &Log<Event>) -> Findings {
             }
         }
     }
-    found
+    Findings { shares: turns.shares(), bypasses: turns.bypasses(), ..found }
 }
 
 impl Findings {
+    /// One held the resource for so long, if it is known since when.
+    fn held(&mut self, span: Option<Nanos>) {
+        self.shortest_hold = [self.shortest_hold, span].into_iter().flatten().min();
+    }
+
     /// Two neighbouring grants' requests, in the order of the grants.
     fn compare(&mut self, first: &Entry<Event>, second: &Entry<Event>) {
         self.neighbours += 1;

@@ -14,6 +14,7 @@ pub mod deadlock;
 pub mod exclusion;
 #[cfg(test)]
 mod explore;
+pub mod fairness;
 mod heartbeat;
 mod log;
 pub mod mutex;

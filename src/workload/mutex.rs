@@ -73,7 +73,7 @@ impl Mutex {
             return;
         }
         self.demands -= 1;
-        let stamp = self.stamper.tick(at, 0);
+        let stamp = self.stamper.tick(at);
         self.own = Some(stamp);
         self.queue.insert(stamp);
         act.note(Event::Requested(stamp));
@@ -97,7 +97,7 @@ impl Mutex {
 
     fn acknowledge(&mut self, at: Time<Synced>, act: &mut Act) {
         while let Some(request) = self.owed.pop_due(at) {
-            act.send(request.node, Message::Acknowledge(self.stamper.tick(at, 0)));
+            act.send(request.node, Message::Acknowledge(self.stamper.tick(at)));
         }
     }
 
@@ -116,7 +116,7 @@ impl Mutex {
             (self.own, self.until) = (None, None);
             self.queue.remove(&own);
             act.note(Event::Released);
-            let stamp = self.stamper.tick(at, 0);
+            let stamp = self.stamper.tick(at);
             self.tell_others(&Message::Release(stamp), act);
         }
     }

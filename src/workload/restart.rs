@@ -77,7 +77,7 @@ impl Database {
     }
 
     fn write(&mut self, at: Time<Synced>, act: &mut Actions<Message, Event>) {
-        let stamp = self.stamper.tick(at, 0);
+        let stamp = self.stamper.tick(at);
         if self.versions.len() == VERSIONS {
             self.versions.pop_front();
         }
@@ -106,7 +106,7 @@ impl Process for Database {
             Input::Timer => {}
             Input::Command(Command::Write) => self.write(at, act),
             Input::Command(Command::Read(read, of)) => {
-                let stamp = self.stamper.tick(at, 0);
+                let stamp = self.stamper.tick(at);
                 act.note(Event::Began(read, of));
                 act.send(of, Message::Read { read, stamp, limit: stamp.time.saturating_add(self.max_offset.0) });
             }

@@ -78,7 +78,7 @@ impl RicartAgrawala {
             return;
         }
         self.demands -= 1;
-        let stamp = self.stamper.tick(at, 0);
+        let stamp = self.stamper.tick(at);
         self.own = Some(stamp);
         self.awaited = (0..self.nodes).map(NodeId).filter(|node| *node != self.me).collect();
         act.note(Event::Requested(stamp));

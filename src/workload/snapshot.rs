@@ -88,7 +88,7 @@ impl Branch {
         }
         self.latest = Some(number);
         act.note(Event::Recorded(number, self.account));
-        let stamp = self.stamper.tick(at, 0);
+        let stamp = self.stamper.tick(at);
         act.send_to_others(self.me, self.nodes, &Message::Marker(number, stamp));
         let open = (0..self.nodes).map(NodeId).filter(|node| *node != self.me).map(|node| (node, 0)).collect();
         self.recording = Some(Recording { number, open });
@@ -107,7 +107,7 @@ impl Branch {
             return;
         }
         self.account -= amount;
-        let stamp = self.stamper.tick(at, 0);
+        let stamp = self.stamper.tick(at);
         act.note(Event::Paid(amount, stamp));
         act.send(to, Message::Money(amount, stamp));
     }
@@ -118,7 +118,7 @@ impl Branch {
         if let Some(open) = self.recording.as_mut().and_then(|recording| recording.open.get_mut(&from)) {
             *open = open.saturating_add(amount);
         }
-        act.note(Event::Got(amount, sent, self.stamper.tick(at, 0)));
+        act.note(Event::Got(amount, sent, self.stamper.tick(at)));
     }
 }
 

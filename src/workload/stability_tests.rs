@@ -68,7 +68,7 @@ impl Process for RealTime {
         match input {
             Input::Timer => {}
             Input::Command(request) => {
-                let stamp = self.stamper.tick(at, 0);
+                let stamp = self.stamper.tick(at);
                 act.note(Event::Issued(request));
                 act.send_to_others(self.me, self.nodes, &(stamp, request));
                 self.waiting.insert(stamp, request);

@@ -99,7 +99,7 @@ impl Replica {
     }
 
     fn issue(&mut self, at: Time<Synced>, command: Reserve, act: &mut Act) {
-        let stamp = self.stamper.tick(at, 0);
+        let stamp = self.stamper.tick(at);
         act.note(Event::Issued(stamp));
         self.open.push_back(stamp);
         self.take(at, self.me, Message::Command(stamp, command, 0), act);

@@ -64,7 +64,7 @@ impl Worker {
         for (step, units) in [(1, left.div_ceil(2)), (2, left / 2)] {
             let to = NodeId((self.me.0 + step) % self.nodes);
             if units > 0 && to != self.me {
-                let stamp = self.stamper.tick(at, 0);
+                let stamp = self.stamper.tick(at);
                 act.note(Event::Sent(work.job, stamp));
                 act.send(to, (Work { units, ..work }, stamp));
             }
@@ -81,12 +81,12 @@ impl Process for Worker {
         match input {
             Input::Timer => {}
             Input::Command(work) => {
-                act.note(Event::Began(work.job, self.stamper.tick(at, 0)));
+                act.note(Event::Began(work.job, self.stamper.tick(at)));
                 self.take(at, work);
             }
             Input::Received { message: (work, sent), .. } => {
                 self.stamper.merge(at, sent);
-                act.note(Event::Got(work.job, self.stamper.tick(at, 0)));
+                act.note(Event::Got(work.job, self.stamper.tick(at)));
                 self.take(at, work);
             }
         }
@@ -96,7 +96,7 @@ impl Process for Worker {
             }
             self.busy.remove(&key);
             self.hand_on(at, work, act);
-            act.note(Event::Did(work.job, self.stamper.tick(at, 0)));
+            act.note(Event::Did(work.job, self.stamper.tick(at)));
         }
     }
 

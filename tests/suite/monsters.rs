@@ -10,7 +10,7 @@ use skewbench::ids::{Algorithm, Algorithms, Arc, BootId, NodeId};
 use skewbench::journal::{Entry, Header, HostFacts, Journals, Note, RunConfig, Writer, run_id};
 use skewbench::model::oscillator::Declaration;
 use skewbench::node::{Mark, Record, Sent};
-use skewbench::order::report::{Load, Phase, PhaseReport, StampSource};
+use skewbench::order::report::{Load, Phase, PhaseReport, StampSource, Stamping};
 use skewbench::report::{csv, terminal};
 use skewbench::time::{Local, Nanos, Ppb, Rate, Time};
 use skewbench::topology::Impairment;
@@ -185,6 +185,7 @@ fn thousands_of_phases_are_not_swept_one_by_one() {
         acknowledged: None,
         holdings: vec![],
         links: vec![],
+        stamping: Some(Stamping { commands: 1, batch: 0, cpu_ns: u64::MAX }),
     };
     let phases = (0..10_000).map(|index| Entry::Note(Note::Phase(Box::new(report(index)))));
     let steps = (0..5_000).map(|k| change(Algorithm::Lamport, k * 2_000_000, k));

@@ -72,5 +72,6 @@ fn phase(phase: Phase, end: Time<Local>) -> PhaseReport {
         acknowledged: None,
         holdings: vec![],
         links: vec![],
+        stamping: None,
     }
 }

@@ -122,6 +122,28 @@ fn a_point_says_what_a_single_run_of_the_same_scenario_says() {
 }
 
 #[test]
+fn a_scenario_that_orders_is_swept_without_and_is_told_so() {
+    let order = "[order]\nworkload = \"mutex\"\nclock = \"ntp\"\nrate_per_s = 20\nat = \"1s\"\nduration = \"500ms\"\n";
+    let folder = Folder::new("sweep-order");
+    let told = |name: &str, text: &str| {
+        let scenario = folder.write(&format!("{name}.toml"), text);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skewbench"));
+        command.arg("sweep").arg(scenario).args(["--over", "tau=50ms", "--seeds", "1", "--quiet"]);
+        command.arg("--out").arg(folder.join(name));
+        String::from_utf8_lossy(&done(command).stderr).into_owned()
+    };
+    let why = told("orders", &format!("{SCENARIO}{order}"));
+    assert!(why.contains("[order] is left out") && why.contains("skewbench order WORKLOAD"), "{why}");
+    assert!(!told("plain", SCENARIO).contains("[order]"));
+    let [orders, plain] = ["orders", "plain"].map(|name| {
+        let mut rows = table(&folder.join(name).join("sweep.csv"));
+        rows.iter_mut().for_each(|row| drop(row.remove("scenario")));
+        rows
+    });
+    assert!(!plain.is_empty() && orders == plain, "the clocks are the same: {orders:?} {plain:?}");
+}
+
+#[test]
 fn what_cannot_be_swept_is_refused_before_anything_is_run() {
     let (folder, scenario) = folder("sweep-refused");
     let out = folder.join("out");

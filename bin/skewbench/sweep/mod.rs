@@ -45,7 +45,8 @@ Keys (values as in scenarios: spans with a unit, shares from 0 to below 1, ppm):
   offset      oscillators.offset_within     noise, wait  of stamps (noise, wait_within)
   wan-delay, wan-jitter, wan-loss, wan-mu   the same of [wan]
   duration    how long each run lasts; where it is not varied, at least 20(d+1) tau
-A [[link]] or [[oscillator]] of its own keeps what it declares.
+A [[link]] or [[oscillator]] of its own keeps what it declares. [order] is left out, and a note says so: a sweep looks at
+clocks alone. What order costs over eps, delay or rate: skewbench order WORKLOAD --simulated --over TERM=VALUES.
 
 Values: a list a,b,c whose items are values or ranges. a..b holds both ends and between them every whole number
 (counts) or 1, 3, 10, 30 ... (all else); a..b:N holds N values in equal ratios, rounded to three digits.
@@ -107,6 +108,12 @@ pub fn run(args: &Args) -> Result<u8> {
     let text = fs::read_to_string(&args.scenario).with_context(|| format!("{shown}: cannot be read"))?;
     let refused = |why: Refused| Malformed(format!("{shown}: {why}"));
     let base = Scenario::parse(&text).map_err(refused)?;
+    if base.order.is_some() {
+        eprintln!(
+            "note: {shown}: its [order] is left out: a sweep looks at clocks alone. To play it: skewbench sim {shown}; what order \
+             costs over eps, delay or rate: skewbench order WORKLOAD --simulated --over TERM=VALUES"
+        );
+    }
     let grid = Grid::parse(&args.over).map_err(|why| Malformed(why.to_string()))?;
     let plan = Arc::new(Plan { first_seed: args.seed.or(base.seed).unwrap_or(1), seeds: args.seeds, base, grid });
     args.say(&format!("{}, {} each from {}\n", plan.grid.size(), plural(plan.seeds, "seed"), plan.first_seed))?;

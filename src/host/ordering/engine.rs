@@ -1,17 +1,18 @@
 //! One phase: turns of reading, ordering, issuing and writing.
 
 use std::future::poll_fn;
+use std::num::NonZeroU32;
 use std::task::{Context, Poll};
 
 use anyhow::ensure;
 
 use super::latency::Latency;
 use super::peer::Peer;
-use super::{Clocks, DRAIN, Mesh, Now, RawClock, TENDING, WINDOW};
+use super::{Clocks, DRAIN, Mesh, Now, RawClock, TENDING, WINDOW, stamping};
 use crate::host::clock::{raw_now, thread_cpu};
 use crate::ids::{Algorithm, NodeId};
 use crate::order::message::{batch_bytes, command_bytes, issued, payload};
-use crate::order::report::{Holding, Phase, PhaseReport, StampSource};
+use crate::order::report::{Holding, Phase, PhaseReport, StampSource, Stamping};
 use crate::order::{Payloads, Schedule, Stamp, Stamper, Tally, TotalOrder, stamp};
 use crate::time::{Local, Nanos, Raw, Time};
 
@@ -77,6 +78,8 @@ pub(super) struct Engine<'a> {
     /// The latest command heard of: what one's own clock should pass, so that it does not hold others back.
     pub(super) wanted: Stamp,
     pub(super) issued: u64,
+    /// In so many batches.
+    pub(super) batches: u64,
     pub(super) issued_at: Time<Raw>,
     /// A message without commands, before it is sent.
     pub(super) message: Vec<u8>,
@@ -114,6 +117,7 @@ impl<'a> Engine<'a> {
             progress: vec![progress; mesh.peers.len()],
             wanted: Stamp::START,
             issued: 0,
+            batches: 0,
             issued_at: began.raw,
             message: Vec::new(),
             tending: began.raw,
@@ -256,7 +260,17 @@ impl<'a> Engine<'a> {
         std::iter::once(own).chain(others.map(other)).collect()
     }
 
-    fn report(self) -> PhaseReport {
+    /// What stamping alone costs this thread, in batches as large as those that were issued on average.
+    fn stamping(&mut self) -> Stamping {
+        let mean = self.issued.checked_div(self.batches).and_then(|mean| u32::try_from(mean).ok());
+        let batch = mean.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        let stamper = Stamper::new(self.phase.source, self.mesh.me, self.mesh.plausible);
+        stamping::measure(self.clocks, self.algorithm, stamper, batch)
+    }
+
+    fn report(mut self) -> PhaseReport {
+        let cpu_ns = (thread_cpu() - self.cpu).0.max(0) as u64;
+        let stamping = self.is_ordered().then(|| self.stamping());
         let drained = self.is_drained();
         let ended = self.ended.unwrap_or(Ended { at: self.began.local, delivered: 0 });
         PhaseReport {
@@ -267,13 +281,14 @@ impl<'a> Engine<'a> {
             delivered_in_time: ended.delivered,
             delivered: self.tally.delivered(),
             drained,
-            cpu_ns: (thread_cpu() - self.cpu).0.max(0) as u64,
+            cpu_ns,
             forced: self.stamper.forced(),
             neighbours: self.tally.neighbours(),
             inversions: (self.mesh.raw_clock == RawClock::Shared).then(|| self.tally.inversions()),
             acknowledged: Some(self.acknowledged()),
             holdings: self.holdings(),
             links: self.mesh.links(),
+            stamping,
             latency: self.latency.into_counts(),
             checkpoints: self.tally.into_checkpoints(),
         }

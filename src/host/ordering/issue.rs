@@ -1,5 +1,6 @@
 //! What a node sends in a phase: its commands, its null heartbeats, and that it is done.
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::task::Context;
 
@@ -39,26 +40,26 @@ impl Engine<'_> {
     }
 
     /// How many commands the next batch has, if it is time for one.
-    fn wanted_batch(&self, now: &Now) -> Option<u64> {
-        let batch = u64::from(self.phase.batch);
-        let Some(schedule) = &self.schedule else { return Some(batch).filter(|_| now.raw < self.end()) };
-        let due = schedule.due(now.raw) - self.issued;
-        Some(due.min(batch)).filter(|count| *count == batch || (*count > 0 && now.raw >= self.issued_at + FLUSH))
+    fn wanted_batch(&self, now: &Now) -> Option<NonZeroU32> {
+        let batch = self.phase.batch;
+        let Some(schedule) = &self.schedule else {
+            return NonZeroU32::new(batch).filter(|_| now.raw < self.end());
+        };
+        let due = (schedule.due(now.raw) - self.issued).min(u64::from(batch)) as u32;
+        NonZeroU32::new(due).filter(|count| count.get() == batch || now.raw >= self.issued_at + FLUSH)
     }
 
-    /// Stamps a batch with one reading of the clock, sends it to all and queues it.
-    fn issue_batch(&mut self, cx: &mut Context<'_>, count: u64) {
+    /// Stamps a batch with one reading and one update of the clock, sends it to all and queues it.
+    fn issue_batch(&mut self, cx: &mut Context<'_>, count: NonZeroU32) {
         let now = self.clocks.now(self.algorithm);
         let Self { mesh, stamper, phase, issued, .. } = self;
-        let mut last = Stamp::START;
-        let commands = (0..count as u32).map(|nth| {
-            last = stamper.tick(now.physical, nth);
-            (last, now.raw + Nanos(i64::from(nth)))
-        });
+        let reserved = stamper.tick_many(now.physical, count);
+        let commands = reserved.stamps().enumerate().map(|(nth, stamp)| (stamp, now.raw + Nanos(nth as i64)));
         let payload_bytes = phase.payload_bytes as usize;
         let message = mesh.parcels.pack(|bytes| put_batch(bytes, phase.index, *issued, payload_bytes, commands));
-        self.send_to_all(cx, &message, last, now.raw);
-        self.issued += count;
+        self.send_to_all(cx, &message, reserved.last(), now.raw);
+        self.issued += u64::from(count.get());
+        self.batches += 1;
         self.issued_at = now.raw;
         self.latency.issued(self.issued, now.raw);
         self.admit_own(&message);

@@ -23,6 +23,7 @@ mod parcels;
 mod peer;
 pub mod player;
 mod receive;
+mod stamping;
 mod timer;
 
 #[cfg(test)]

@@ -126,6 +126,7 @@ fn phases_that_are_over_are_listed() {
         acknowledged: Some(6_100_000),
         missing: 0,
         repeated: 0,
+        stamping: None,
     }];
     let past = past(&summary);
     let view = View { status: &status, summary: &summary, past: &past, palette: Palette::Plain };

@@ -1,6 +1,7 @@
 use super::driver::run;
 use super::{BASE, Virtual, setting};
 use crate::ids::{Arc, NodeId};
+use crate::model::{Purpose, Rng};
 use crate::order::report::StampSource;
 use crate::time::{Nanos, Time};
 use crate::trial::generals::fight;
@@ -312,6 +313,69 @@ fn reads_restart_as_often_as_writes_fall_into_latency_and_skew() {
                 Terms { eps: ms(eps), declared: ms(declared), rate: 400.0, stamps, span: ms(40_000), ..terms() };
             let row = Workload::Restart.run(&terms);
             assert!(row.checks.iter().all(|check| check.agrees(0.02)), "{terms:?}: {:?}", row.checks);
+        }
+    }
+}
+
+/// The crowd of a run: what it measured of fairness, after it is held to its prediction.
+fn crowd(workload: Workload, terms: &Terms) -> (f64, f64, f64) {
+    let row = workload.run(terms);
+    let of = |name| row.check(name).unwrap_or_else(|| panic!("{name}: {row:?}"));
+    let (jain, wait) = (of("fairness when crowded, Jain's index"), of("longest wait when crowded, grants of others"));
+    assert!(jain.measured >= jain.predicted - 1e-12 && jain.measured <= 1.0, "{workload}, {terms:?}: {jain:?}");
+    assert!(wait.measured <= wait.predicted, "{workload}, {terms:?}: {wait:?}");
+    (jain.measured, wait.measured, wait.predicted)
+}
+
+#[test]
+fn a_crowd_takes_turns_where_stamps_follow_the_real_order() {
+    for workload in [Workload::Mutex, Workload::RicartAgrawala] {
+        for nodes in [2, 3, 5] {
+            // The next request is made a delay and a hold after one that waits: 6 ms.
+            let terms = Terms { nodes, eps: ms(5), jitter: Nanos(900_000), span: ms(500), ..terms() };
+            for stamps in [StampSource::Ntp, StampSource::Hlc, StampSource::LamportLogical] {
+                let (jain, wait, most) = crowd(workload, &Terms { stamps, ..terms });
+                // Who has had all of its 200 grants ends the window: nobody else has fewer than 199 by then.
+                assert!(jain > 0.99999, "{workload}, {nodes}, {stamps:?}: {jain}");
+                assert_eq!((wait, most), (f64::from(nodes - 1), f64::from(nodes - 1)), "{workload}, {stamps:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn clocks_that_differ_by_more_than_a_handover_let_the_slow_one_in_again_as_often_as_predicted() {
+    for (workload, eps, fewest) in [
+        (Workload::Mutex, 8, 3.0),
+        (Workload::Mutex, 30, 24.0),
+        (Workload::RicartAgrawala, 8, 2.0),
+        (Workload::RicartAgrawala, 30, 4.0),
+    ] {
+        let (jain, wait, most) = crowd(workload, &Terms { nodes: 2, eps: ms(eps), span: ms(500), ..terms() });
+        assert!(jain < 0.95 && wait >= fewest && most - wait <= 2.0, "{workload}, {eps}: {jain} {wait} {most}");
+    }
+    // Hearing of a release lifts a clock above the request that comes with it, and there is no gain in being slow.
+    let lifted = Terms { nodes: 3, eps: ms(60), stamps: StampSource::Hlc, span: ms(500), ..terms() };
+    assert_eq!(crowd(Workload::Mutex, &lifted).1, 2.0);
+}
+
+#[test]
+fn fairness_is_as_predicted_whatever_the_clocks_and_the_channels() {
+    for seed in 0..12 {
+        let mut rng = Rng::stream(seed, Purpose::Users, 99);
+        let mut any = |most: u64| rng.below(most) as i64;
+        let terms = Terms {
+            nodes: 2 + any(4) as u32,
+            eps: Nanos(any(20_000_000)),
+            delay: Nanos(100_000 + any(5_000_000)),
+            jitter: Nanos(any(5_000_000)),
+            stamps: [StampSource::Ntp, StampSource::Hlc, StampSource::LamportLogical][any(3) as usize],
+            span: ms(200),
+            seed,
+            ..terms()
+        };
+        for workload in [Workload::Mutex, Workload::RicartAgrawala] {
+            crowd(workload, &Terms { declared: terms.eps, ..terms });
         }
     }
 }
