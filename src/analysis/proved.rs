@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::audit::{Compared, audit};
-use super::certificate::{Certificate, Certified, PairCell, Parameters, Schedule, certificate, statement};
+use super::certificate::{Certificate, Certified, PairCell, Parameters, Schedule, bearings, certificate, statement};
 use super::horizon::Horizon;
 use super::parameters::real::longest;
 use super::parameters::{CertifiedBound, Label, Symbol};
+use super::replicas;
 use super::ruling::Ruling;
 use super::run::{AgentRun, Span, choose};
 use super::shared;
+use super::summarise::played;
 use super::summary::Summary;
 use super::target::Evidence;
 use super::truth::Truth;
@@ -71,6 +73,10 @@ impl Summary {
         let certificate = certificate(runs, &given, |_| ());
         let at_s = instants(&certificate, &spans);
         self.judge_claims(&certificate, &spans);
+        let scenes = replicas::scenes_by_true_time(&spans);
+        if !scenes.is_empty() {
+            self.played = played(runs, &spans, config.nodes, &bearings(runs, &given, &scenes));
+        }
         self.notes
             .extend(certificate.notes.iter().filter(|note| !self.notes.contains(note)).cloned().collect::<Vec<_>>());
         let evidence = Evidence::seen(&certificate, &given, &config, &spans, None);

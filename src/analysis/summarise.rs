@@ -27,7 +27,7 @@ use crate::journal::{Note, RunConfig};
 use crate::node::Counter;
 use crate::theory::Premises;
 use crate::time::{Local, Nanos, Ppb, Time};
-use crate::trial::Played;
+use crate::trial::{Bearings, Played};
 
 /// Most workloads of a run that are told of.
 const MAX_PLAYED: usize = 256;
@@ -47,8 +47,8 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     let facts = facts::of(run_id, &config, &spans);
     let counters = spans.iter().map(|(node, span)| (*node, span.run.counters())).collect();
     let claims = audit::rows(&spans);
-    let mut summary = Summary { facts, counters, notes, claims, played: played(runs), ..Summary::default() };
-    summary.played.extend(replicas::played(&spans, config.nodes));
+    let mut summary = Summary { facts, counters, notes, claims, ..Summary::default() };
+    summary.played = played(runs, &spans, config.nodes, &Bearings::default());
     summary.notes.extend(replicas::not_ordered(&spans));
     summary.notes.extend(audit::shared(&summary.claims, summary.facts.hosts, summary.facts.agents));
     summary.notes.extend(premise::missing(&config, &spans));
@@ -66,8 +66,20 @@ pub fn summarise(run_id: &str, runs: &[AgentRun]) -> Summary {
     summary
 }
 
-/// What all boots say that workloads came to, by node and boot: of too many the first ones.
-fn played(runs: &[AgentRun]) -> Vec<Played> {
+/// What all boots say that workloads came to, by node and boot: of too many the first ones; and what traces of hosts of their
+/// own show, by what is certified of their clocks.
+pub(super) fn played(
+    runs: &[AgentRun],
+    spans: &BTreeMap<NodeId, Span<'_>>,
+    nodes: u32,
+    bearings: &Bearings,
+) -> Vec<Played> {
+    let mut found = told(runs);
+    found.extend(replicas::played(spans, nodes, bearings));
+    found
+}
+
+fn told(runs: &[AgentRun]) -> Vec<Played> {
     let mut runs: Vec<&AgentRun> = runs.iter().collect();
     runs.sort_by_key(|run| (run.header.node, run.header.boot));
     let played = |note: &Note| if let Note::Played(played) = note { Some((**played).clone()) } else { None };

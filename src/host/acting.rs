@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 
 use super::clock::raw_now;
 use super::clock::thread_cpu;
-use super::control::{self, Cue, Trial};
+use super::control::{Cue, Trial};
 use super::orderer::{Cues, Done, Order, Scenes, Thread};
 use super::ordering::player::{Count, Overtaking, Player, Setting};
 use super::ordering::{DRAIN, Mesh};
 use crate::ids::NodeId;
-use crate::time::{Nanos, Raw, Synced, Time, True};
+use crate::time::{Nanos, Raw, Synced, Time};
 use crate::trial::{Delivery, Laws, Planned, Premise, Scene, Stage, Terms, World, fits};
 use crate::workload::{Log, Process};
 
@@ -23,6 +23,8 @@ const OVERTAKING: Nanos = Nanos::from_millis(25);
 
 /// From the end of one thing to the beginning of a scene without a cue.
 const SOON: Nanos = Nanos::from_millis(15);
+/// Who waits in line has so long at least when users want nothing more.
+const IN_LINE: Nanos = Nanos::from_seconds(2);
 /// No scene without cues is longer, whatever it says of itself.
 const LONGEST: Nanos = Nanos::from_seconds(3_600);
 
@@ -56,7 +58,7 @@ impl<'a> Acting<'a> {
         let number = self.scenes.next;
         self.scenes.next += 1;
         self.played += 1;
-        if self.played > 1 && self.trial.scenes == control::Scenes::First {
+        if self.played > self.trial.scenes.most(self.trial.workload) {
             return Ok(());
         }
         let me = self.mesh.me();
@@ -64,7 +66,7 @@ impl<'a> Acting<'a> {
         self.count(Count { scene: number, ..Count::default() });
         let beginning = match self.cues {
             Cues::Lab => self.begin(number)?,
-            Cues::Own => Some(self.begin_alone(scene.end)),
+            Cues::Own => Some(self.begin_alone(number, self.length(terms, &scene))?),
         };
         let Some(Beginning { began, base, end }) = beginning else { return Ok(()) };
         let plan: Vec<Planned<P::Command>> = scene.plan.into_iter().filter(|planned| planned.node == me).collect();
@@ -97,7 +99,8 @@ impl<'a> Acting<'a> {
         }
         let cpu_ns = (thread_cpu() - cpu).0.max(0).unsigned_abs();
         let links = self.mesh.links();
-        self.say(Done::Played { scene: number, cpu_ns, links })
+        let began = self.thread.clocks.local.local(began);
+        self.say(Done::Played { scene: number, began, cpu_ns, links })
     }
 
     /// Connections keep their order: where the premise that they do is broken, messages are heard as if they did not.
@@ -123,14 +126,31 @@ impl<'a> Acting<'a> {
         Ok(None)
     }
 
-    /// The scene begins at once, and lasts until everything should be over; then others have time to be as far.
-    fn begin_alone(&mut self, end: Time<True>) -> Beginning {
-        let began = raw_now() + SOON;
-        let now = self.thread.clocks.now(Some(self.trial.algorithm));
-        Beginning {
-            began,
-            base: now.physical + (began - now.raw),
-            end: began + (end - Time::ZERO).min(LONGEST) + DRAIN,
+    /// The scene begins when the first agent says so, and lasts so long; then others have time to be as far. All take that
+    /// agent's clock for the one without offset where processes begin at a reading, else each its own: clocks may be far apart.
+    fn begin_alone(&mut self, number: u16, length: Nanos) -> Result<Beginning> {
+        let (Thread { runtime, clocks, .. }, mesh) = (&mut *self.thread, &mut *self.mesh);
+        let algorithm = Some(self.trial.algorithm);
+        let leads = mesh.leads();
+        let said = if leads { None } else { Some(runtime.block_on(mesh.await_beginning(number))?) };
+        let began = raw_now() + if leads { SOON } else { Nanos::ZERO };
+        let now = clocks.now(algorithm);
+        let own = now.physical + (began - now.raw);
+        if leads {
+            runtime.block_on(mesh.announce(number, own));
+        }
+        let base = said.filter(|_| self.trial.workload.begins_at_a_reading()).unwrap_or(own);
+        Ok(Beginning { began, base, end: began + length + DRAIN })
+    }
+
+    /// How long a scene without cues is: until everything should be over. Where whoever wants something waits for the others,
+    /// what it says of itself is far too much: then as long again as users want something, and [`IN_LINE`] at least.
+    fn length<P: Process>(&self, terms: &Terms, scene: &Scene<'_, P>) -> Nanos {
+        let end = (scene.end - Time::ZERO).min(LONGEST);
+        let last = scene.plan.iter().map(|planned| planned.at - Time::ZERO).max();
+        match last.filter(|_| self.trial.workload.waits_in_line()) {
+            Some(last) => end.min(last + terms.span.max(IN_LINE)),
+            None => end,
         }
     }
 
@@ -185,7 +205,9 @@ impl Stage for Acting<'_> {
     }
 
     fn fits(&self, terms: &Terms, wanted: u64, each: Nanos) -> u64 {
-        fits(terms, wanted, each)
+        // Without cues every scene lasts until the slowest must be done.
+        let drained = if self.cues == Cues::Own { DRAIN } else { Nanos::ZERO };
+        fits(terms, wanted, each + drained)
     }
 }
 

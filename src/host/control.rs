@@ -89,6 +89,19 @@ pub enum Scenes {
     All,
     /// The first alone, the main one; of the others nothing happens.
     First,
+    /// The main ones alone, as many as [`Workload::main_scenes`] says.
+    Main,
+}
+
+impl Scenes {
+    /// How many are played, from the first on.
+    pub fn most(self, workload: Workload) -> u16 {
+        match self {
+            Self::All => u16::MAX,
+            Self::First => 1,
+            Self::Main => workload.main_scenes() as u16,
+        }
+    }
 }
 
 /// When a scene begins and ends.

@@ -19,7 +19,7 @@ use crate::ids::NodeId;
 use crate::order::link::{LinkChange, LinkReport, PlannedCut};
 use crate::order::report::{Phase, PhaseReport};
 use crate::probe::Key;
-use crate::time::Nanos;
+use crate::time::{Local, Nanos, Time};
 
 /// How long an agent of a lab tries to reach all others.
 pub const PATIENCE: Nanos = Nanos::from_seconds(10);
@@ -66,6 +66,8 @@ pub enum Done {
     Played {
         /// Which scene.
         scene: u16,
+        /// When it began on the local clock.
+        began: Time<Local>,
         /// CPU time of the thread meanwhile, in ns.
         cpu_ns: u64,
         /// What became of its connections.

@@ -47,6 +47,9 @@ fn told(played: &Played) -> String {
     for (name, count) in row.never().filter(|(_, count)| *count > 0) {
         text += &wrapped("  BROKEN   ", &format!("{name}: {count} times"));
     }
+    for (name, count) in row.untold() {
+        text += &wrapped("  open     ", &format!("{name}: {count}"));
+    }
     text
 }
 

@@ -18,7 +18,7 @@ mod terms;
 
 use serde::{Deserialize, Serialize};
 
-pub use apart::replicas_apart;
+pub use apart::{Bearings, Judged, Sight, Trace, judge as judge_apart};
 pub use clock::Clock;
 pub use played::{Part, Played};
 pub use seen::Seen;
@@ -135,6 +135,24 @@ impl Workload {
     /// agreed on, or stands on a promise on delays that a saturated host does not keep.
     pub const fn saturates(self) -> bool {
         !matches!(self, Self::RealTime | Self::Snapshot | Self::Anomaly | Self::Byzantine | Self::StabilityTests)
+    }
+
+    /// Whether its processes begin together when their clocks show one reading.
+    pub const fn begins_at_a_reading(self) -> bool {
+        matches!(self, Self::Byzantine)
+    }
+
+    /// Whether whoever wants something waits for all who want it too, so that nobody knows beforehand when a scene is over.
+    pub const fn waits_in_line(self) -> bool {
+        matches!(self, Self::Mutex | Self::RicartAgrawala | Self::Restart)
+    }
+
+    /// Whether it stands on how far apart clocks are declared to be.
+    pub const fn declares_eps(self) -> bool {
+        matches!(
+            self,
+            Self::RealTime | Self::CommitWait | Self::Restart | Self::Anomaly | Self::Byzantine | Self::StabilityTests
+        )
     }
 
     /// Main scenes that take as long as users want something.

@@ -143,7 +143,7 @@ pub(super) fn unfinished(found: &state_machine::Findings) -> Vec<(&'static str, 
 /// Three ways to know that nothing earlier can still come.
 pub fn stability_tests(stage: &mut impl Stage, terms: &Terms) -> Row {
     let Ordered { found, sends, mut row, .. } = ordered(stage, terms, u32::MAX, Delivery::Fifo);
-    let delta = hop(terms.longest_delay(), terms.believed(), 0);
+    let delta = delta(terms);
     // A count of events is no time to wait after.
     let physical = match terms.stamps {
         StampSource::LamportLogical => Terms { stamps: StampSource::Ntp, ..*terms },
@@ -177,6 +177,11 @@ pub fn stability_tests(stage: &mut impl Stage, terms: &Terms) -> Row {
     let open = agreed.issued.saturating_sub(agreed.everywhere);
     row.unfinished.push(("by agreement: requests not carried out everywhere", open));
     row
+}
+
+/// What the real-time test waits after a stamp.
+pub(super) fn delta(terms: &Terms) -> Nanos {
+    hop(terms.longest_delay(), terms.believed(), 0)
 }
 
 fn requests<P: Process<Command = Request, Event = stability_tests::Event>>(

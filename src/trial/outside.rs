@@ -29,10 +29,14 @@ fn follower(terms: &Terms, node: NodeId, number: u64) -> NodeId {
     terms.other(node, &mut Rng::stream(terms.seed, Purpose::Users, FOLLOWERS + number))
 }
 
+/// How long the nudge of an event waits.
+pub(super) fn nudge(terms: &Terms, number: u64) -> Nanos {
+    Nanos(1 + (i128::from(terms.eps.0) * i128::from(number / 2 % STEPS) / 10) as i64)
+}
+
 /// Nudges of different delays, from a nanosecond (so that no stamps tie) to one and a half times the clocks' spread. An even
 /// number is an event, the odd one after it what its nudge made.
 pub fn anomaly(stage: &mut impl Stage, terms: &Terms) -> Row {
-    let nudge = |number: u64| Nanos(1 + (i128::from(terms.eps.0) * i128::from(number / 2 % STEPS) / 10) as i64);
     let events = terms.arrivals(terms.rate, 0).zip(0_u64..);
     let plan =
         events.map(|((at, mut rng), number)| Planned { at, node: terms.any(&mut rng), command: Touch(2 * number) });
@@ -42,7 +46,7 @@ pub fn anomaly(stage: &mut impl Stage, terms: &Terms) -> Row {
         let What::Event(Stamped(Touch(number), _)) = entry.what else { return None };
         let node = follower(terms, entry.node, number);
         let command = Touch(number + 1);
-        (number % 2 == 0).then(|| Planned { at: entry.at + nudge(number), node, command })
+        (number % 2 == 0).then(|| Planned { at: entry.at + nudge(terms, number), node, command })
     };
     let scene = Scene::new(&witness, plan.collect(), end, Delivery::Fifo);
     let log = stage.play(terms, Scene { nudge: Some(&follow), ..scene });

@@ -32,12 +32,18 @@ pub struct Played {
     pub row: Row<String>,
 }
 
-/// A part of what one process did in the main scene of a workload, as its agent wrote it down: traces of hosts of their own
+/// A part of what one process did in a main scene of a workload, as its agent wrote it down: traces of hosts of their own
 /// meet in their journals.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Part {
     /// Number of the scene among all of the run.
     pub scene: u16,
+    /// Which scene of its trial it is, from zero.
+    #[serde(default)]
+    pub place: u16,
+    /// When it began on the agent's local clock, in ns; not known of journals before this was written down.
+    #[serde(default)]
+    pub began_ns: Option<i64>,
     /// What was played.
     pub workload: Workload,
     /// What stamps were made of.
@@ -89,6 +95,8 @@ mod tests {
         let (workload, clock) = (Workload::StateMachine, Clock::Hlc);
         Part {
             scene: 1,
+            place: 0,
+            began_ns: Some(5),
             workload,
             clock,
             terms: TERMS,

@@ -11,17 +11,16 @@ use crate::workload::real_time::{self, Bookkeeper, Conduct, Submit, hop};
 use crate::workload::{Check, Log, Relation, Row, predict, quantiles};
 
 /// δ: commands are accepted until so long after their issue.
-const ACCEPT: Nanos = Nanos::from_millis(20);
+pub(super) const ACCEPT: Nanos = Nanos::from_millis(20);
 /// Commands reach a bookkeeper after up to so long, evenly: a fifth comes too late.
-const OLDEST: Nanos = Nanos::from_millis(25);
+pub(super) const OLDEST: Nanos = Nanos::from_millis(25);
 /// Keys of the replicated store.
 const KEYS: u64 = 10;
 
 /// The real-time state machine, of which a minority is killed half-way.
 pub fn real_time(stage: &mut impl Stage, terms: &Terms) -> Row {
-    let failures = (terms.nodes - 1) / 2;
-    let hop = hop(terms.longest_delay(), terms.believed(), 0);
-    let agreed = real_time::Terms { accept: ACCEPT, hop, failures, diameter: 1 };
+    let agreed = agreed(terms);
+    let failures = agreed.failures;
     let half = Time::ZERO + terms.span.over(2);
     let crashes = (0..failures).map(|node| (NodeId(node), half)).collect();
     let working: Vec<NodeId> = terms.names().skip(failures as usize).collect();
@@ -63,6 +62,12 @@ pub fn real_time(stage: &mut impl Stage, terms: &Terms) -> Row {
             Check::alone("killed half-way", f64::from(failures)),
         ],
     }
+}
+
+/// What the bookkeepers agree on: that a minority fails is survived.
+pub(super) fn agreed(terms: &Terms) -> real_time::Terms {
+    let hop = hop(terms.longest_delay(), terms.believed(), 0);
+    real_time::Terms { accept: ACCEPT, hop, failures: (terms.nodes - 1) / 2, diameter: 1 }
 }
 
 fn ms(span: Nanos) -> f64 {

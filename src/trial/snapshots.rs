@@ -12,7 +12,7 @@ use crate::workload::termination::{self, Work, Worker};
 use crate::workload::{Check, Log, Row, predict, quantiles};
 
 /// What each branch of the bank begins with.
-const ACCOUNT: u64 = 1_000;
+pub(super) const ACCOUNT: u64 = 1_000;
 /// Cuts by stamps that are looked at.
 const CUTS: i64 = 300;
 /// Work of a job, and how long a worker is active for a piece of it.
@@ -77,7 +77,7 @@ fn ms(span: Nanos) -> f64 {
 }
 
 /// Snapshots, each begun by the next process when the one before is surely over.
-fn plan_snapshots(terms: &Terms) -> impl Iterator<Item = Planned<Command>> + use<> {
+pub(super) fn plan_snapshots(terms: &Terms) -> impl Iterator<Item = Planned<Command>> + use<> {
     let gap = Nanos::from_millis(50).max(terms.usual_delay().times(4));
     let nodes = terms.nodes;
     let plan = move |number: u32| Planned {
@@ -101,7 +101,8 @@ fn bank(stage: &mut impl Stage, terms: &Terms) -> Log<Event> {
     stage.play(terms, Scene::new(&branch, plan, end, terms.delivery()))
 }
 
-fn stamps(log: &Log<Event>) -> Vec<i64> {
+/// Every stamp of the bank's own events.
+pub(super) fn stamps(log: &Log<Event>) -> Vec<i64> {
     let of = |event: &Event| match event {
         Event::Paid(_, stamp) | Event::Got(_, _, stamp) => Some(stamp.time),
         Event::Recorded(..) | Event::Channel(..) => None,
@@ -110,9 +111,11 @@ fn stamps(log: &Log<Event>) -> Vec<i64> {
 }
 
 /// Instants evenly between the earliest and the latest stamp.
-fn instants(stamps: &[i64]) -> impl Iterator<Item = i64> + use<> {
+pub(super) fn instants(stamps: &[i64]) -> impl Iterator<Item = i64> + use<> {
     let (first, last) = (stamps.iter().min().copied().unwrap_or(0), stamps.iter().max().copied().unwrap_or(0));
-    (1..=CUTS).map(move |cut| first + (i128::from(last - first) * i128::from(cut) / i128::from(CUTS + 1)) as i64)
+    (1..=CUTS).map(move |cut| {
+        first.saturating_add(((i128::from(last) - i128::from(first)) * i128::from(cut) / i128::from(CUTS + 1)) as i64)
+    })
 }
 
 /// Jobs whose end is looked for.

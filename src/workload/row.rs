@@ -99,6 +99,9 @@ impl<S> Check<S> {
     }
 }
 
+/// How the names of quantities end that say how often something could not be judged.
+const UNTOLD: [&str; 3] = ["could not be told", "whose trace is missing", "that no trace says were sent"];
+
 /// What one run of one workload came to.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Row<S = &'static str> {
@@ -133,6 +136,13 @@ impl<S: AsRef<str>> Row<S> {
     /// What should never happen, and how often it did.
     pub fn never(&self) -> impl Iterator<Item = (&str, u64)> {
         self.violations.iter().chain(&self.unfinished).map(|(name, count)| (name.as_ref(), *count))
+    }
+
+    /// What could not be judged, and how often.
+    pub fn untold(&self) -> impl Iterator<Item = (&str, u64)> {
+        let is_untold = |check: &&Check<S>| UNTOLD.iter().any(|end| check.quantity.as_ref().ends_with(end));
+        let untold = self.checks.iter().filter(is_untold).filter(|check| check.measured > 0.0);
+        untold.map(|check| (check.quantity.as_ref(), check.measured as u64))
     }
 
     /// The check of a quantity.

@@ -177,11 +177,12 @@ pub fn check(log: &Log<Event>, money: u64) -> Findings {
                 let new = || Pieces { recorded: Vec::new(), channels: 0, money: 0, last: entry };
                 let pieces = snapshots.entry(*number).or_insert_with(new);
                 pieces.recorded.extend(latest.map(|latest| (entry, latest)).or(Some((entry, entry))));
-                pieces.money += amount;
+                pieces.money = pieces.money.saturating_add(*amount);
             }
             Event::Channel(number, _, amount) => {
                 if let Some(pieces) = snapshots.get_mut(number) {
-                    (pieces.channels, pieces.money, pieces.last) = (pieces.channels + 1, pieces.money + amount, entry);
+                    (pieces.channels, pieces.money, pieces.last) =
+                        (pieces.channels + 1, pieces.money.saturating_add(*amount), entry);
                 }
             }
         }

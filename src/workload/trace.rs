@@ -63,6 +63,15 @@ pub fn read<E: Wire>(mut trace: &[u8]) -> Vec<Record<E>> {
     std::iter::from_fn(|| Record::take(&mut trace)).collect()
 }
 
+/// The records of a trace of which nothing else is left: `None` if it is cut or damaged.
+pub fn read_whole<E: Wire>(mut trace: &[u8]) -> Option<Vec<Record<E>>> {
+    let mut records = Vec::new();
+    while !trace.is_empty() {
+        records.push(Record::take(&mut trace)?);
+    }
+    Some(records)
+}
+
 /// Makes one log of the traces of all processes, by their names from zero, with the vector clocks that follow from them. In the
 /// log a receipt is never before its sending, whatever the instants say. Cost: O(records x processes).
 pub fn gather<E>(traces: Vec<Vec<Record<E>>>) -> Log<E> {
@@ -123,6 +132,7 @@ mod tests {
         records.iter().for_each(|record| record.put(&mut bytes));
         assert_eq!(read(&bytes), records);
         assert_eq!(read(&bytes[..bytes.len() - 1]), records[..3]);
+        assert_eq!((read_whole(&bytes), read_whole::<Event>(&bytes[..bytes.len() - 1])), (Some(records), None));
     }
 
     #[test]

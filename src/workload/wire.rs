@@ -174,6 +174,8 @@ pub enum Kind {
     Message,
     /// A command by the channel beside the messages.
     Nudge,
+    /// The scene begins now, where nobody gives cues: what the sender's clock shows.
+    Beginning,
 }
 
 /// What one agent sends another: header (kind, zero, scene, length of the body, number) and body.
@@ -183,7 +185,8 @@ pub struct Frame<'a> {
     pub kind: Kind,
     /// Number of the scene that it belongs to.
     pub scene: u16,
-    /// Of a message its number in the scene; of a nudge the raw instant, in ns, at which it is due.
+    /// Of a message its number in the scene; of a nudge the raw instant, in ns, at which it is due, or between hosts of their
+    /// own how long after its receipt it is, in ns; of a beginning zero.
     pub number: u64,
     /// The message, or the command.
     pub body: &'a [u8],
@@ -206,6 +209,7 @@ impl<'a> Frame<'a> {
         let kind = match (kind, zero) {
             (16, 0) => Kind::Message,
             (17, 0) => Kind::Nudge,
+            (18, 0) => Kind::Beginning,
             _ => return Err(Malformed),
         };
         if length as usize > MOST_BODY {
@@ -224,6 +228,7 @@ impl<'a> Frame<'a> {
         let kind: u8 = match kind {
             Kind::Message => 16,
             Kind::Nudge => 17,
+            Kind::Beginning => 18,
         };
         out.extend_from_slice(&[kind, 0]);
         scene.put(out);

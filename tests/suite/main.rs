@@ -50,5 +50,6 @@ mod streamed;
 mod swarm;
 mod sweeps;
 mod trials;
+mod true_time;
 mod verify;
 mod yardstick;

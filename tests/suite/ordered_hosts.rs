@@ -1,7 +1,18 @@
 //! Agents with an [order] table, as they run on hosts of their own, here on loopback.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
+
+use skewbench::analysis::{AgentRun, summarise};
+use skewbench::ids::NodeId;
+use skewbench::journal::{Entry, Note};
+use skewbench::trial::{Part, Played, Workload};
+use skewbench::workload::What;
+use skewbench::workload::exclusion::Event;
+use skewbench::workload::trace::{self, Record};
+use skewbench::workload::wire::Wire;
 
 use crate::hosts::{Mesh, Process, free_port};
 use crate::lab::{table, text};
@@ -15,6 +26,13 @@ struct Ordered {
 impl Ordered {
     fn new(name: &str, nodes: usize) -> Self {
         Self { mesh: Mesh::new(name, nodes), ports: (0..nodes).map(|_| free_port()).collect() }
+    }
+
+    /// The journals that reached the collector.
+    fn runs(&self) -> Vec<AgentRun> {
+        let read = |path: &PathBuf| fs::read(path).expect("a journal");
+        let blobs: Vec<Vec<u8>> = self.mesh.journals("run/journals").iter().map(read).collect();
+        AgentRun::read(blobs.iter().map(Vec::as_slice))
     }
 
     fn agent(&self, id: usize, more: &str) -> Process {
@@ -77,6 +95,130 @@ fn agents_on_hosts_of_their_own_order_by_every_clock() {
     ordered.mesh.assert_nothing_is_lost();
     let left: Vec<_> = fs::read_dir(ordered.mesh.spool(0)).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.iter().all(|path| path.extension().is_none_or(|end| end != "trace")), "{left:?}");
+}
+
+/// Plays workloads by one clock on three agents: what the report has of each. Nothing breaks, unless what was promised of clocks
+/// and delays is proved not to have been so: the machine may be busy.
+fn played(name: &str, more: &str) -> (Ordered, Vec<BTreeMap<String, String>>) {
+    let ordered = Ordered::new(name, 3);
+    let collector = ordered.mesh.collector(&["--agents", "3"]);
+    let agents: Vec<Process> = (0..3).map(|id| ordered.agent(id, more)).collect();
+    for agent in agents {
+        let (code, said) = agent.ended();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("has ordered all that was planned"), "{said}");
+    }
+    let output = collector.end();
+    let rows = table(&ordered.mesh.path("run/ordering.csv"));
+    let said = text(&output.stdout);
+    let told = format!("{rows:#?}{said}{}", text(&output.stderr));
+    let promised_too_much = said.contains("  premise  ");
+    assert!(matches!(output.status.code(), Some(0 | 4)) || promised_too_much, "{told}");
+    for row in &rows {
+        assert!(row["violations"] == "0" || promised_too_much, "{told}");
+        assert!(row["operations"].parse::<u64>().expect("a count") > 0, "{told}");
+    }
+    (ordered, rows)
+}
+
+#[test]
+fn exclusion_on_hosts_of_their_own_is_judged_by_who_knew_of_whom() {
+    let more = "workload = [\"mutex\", \"ricart-agrawala\"]\nduration = \"300ms\"\nrate_per_s = 100\nclock = \"ntp\"";
+    let (ordered, rows) = played("exclusion", more);
+    let workloads: BTreeSet<&str> = rows.iter().map(|row| &row["workload"][..]).collect();
+    assert_eq!(workloads, BTreeSet::from(["mutex", "ricart-agrawala"]));
+    assert!(rows.iter().all(|row| row["eps_ns"].is_empty() && !row["latency_ns_p50"].is_empty()), "{rows:?}");
+    let mut runs = ordered.runs();
+    assert_eq!(broken(&runs), [] as [&str; 0]);
+    // Node 1 says that its last entry had the stamp of a request that it made long ago.
+    doctor(&mut runs, |records: &mut Vec<Record<Event>>| {
+        let granted = records.iter_mut().rev().find_map(|record| match &mut record.what {
+            What::Event(Event::Granted(stamp)) => Some(stamp),
+            _ => None,
+        });
+        granted.expect("a grant").time -= 3_600_000_000_000;
+    });
+    assert_eq!(broken(&runs), ["mutex: grants out of the order of stamps"]);
+    // It says that it never heard anything: then nothing was sent in vain, and who entered after it knew nothing of it.
+    let mut runs = ordered.runs();
+    doctor(&mut runs, |records: &mut Vec<Record<Event>>| {
+        records.retain(|record| !matches!(record.what, What::Received { .. }));
+    });
+    assert_eq!(broken(&runs), ["mutex: two holders"]);
+}
+
+/// What broke in the journals, with what.
+fn broken(runs: &[AgentRun]) -> Vec<String> {
+    let played = summarise("run", runs).played;
+    let never = |played: &Played| {
+        let broken = played.row.never().filter(|(_, count)| *count > 0);
+        broken.map(|(name, _)| format!("{}: {name}", played.workload)).collect::<Vec<_>>()
+    };
+    played.iter().flat_map(never).collect()
+}
+
+/// Changes what node 1 says that it did in mutual exclusion.
+fn doctor(runs: &mut [AgentRun], change: impl Fn(&mut Vec<Record<Event>>)) {
+    let run = runs.iter_mut().find(|run| run.header.node == NodeId(1)).expect("a journal of node 1");
+    for entry in &mut run.entries {
+        let Entry::Note(Note::Part(part)) = entry else { continue };
+        if part.workload == Workload::Mutex {
+            assert_eq!(part.of, 1, "a short trace");
+            let mut records = trace::read(&Part::join(&[part]).expect("a trace"));
+            change(&mut records);
+            let mut bytes = Vec::new();
+            records.iter().for_each(|record| record.put(&mut bytes));
+            **part = Part::of(part, &bytes).remove(0);
+        }
+    }
+}
+
+#[test]
+fn what_happened_before_what_needs_no_common_clock() {
+    let more = "workload = [\"snapshot\", \"causal\"]\nduration = \"300ms\"\nclock = \"hlc\"";
+    let (_ordered, rows) = played("causal-hosts", more);
+    let workloads: BTreeSet<&str> = rows.iter().map(|row| &row["workload"][..]).collect();
+    assert_eq!(workloads, BTreeSet::from(["causal", "snapshot"]));
+    assert!(rows.iter().all(|row| row["latency_ns_p50"].is_empty()), "between hosts no span is known: {rows:?}");
+}
+
+#[test]
+fn what_stands_on_declared_clocks_is_judged_by_what_stamps_prove_of_them() {
+    let more = "workload = [\"anomaly\", \"commit-wait\", \"restart\"]\nduration = \"300ms\"\nclock = \"ntp\"\ndeclared_eps = \"50ms\"";
+    let (_ordered, rows) = played("true-time-hosts", more);
+    let quantity = |workload: &str, quantity: &str| {
+        let mut of = rows.iter().filter(|row| row["workload"] == workload && row["quantity"] == quantity);
+        let row = of.next().unwrap_or_else(|| panic!("{workload}: {quantity}: {rows:#?}"));
+        row["measured"].parse::<f64>().expect("a number")
+    };
+    let open = [
+        ("anomaly", "anomalies of which it could not be told"),
+        ("commit-wait", "commits of which it could not be told"),
+        ("restart", "reads of which it could not be told"),
+    ];
+    for (workload, open) in open {
+        // On one host probes take less than 50 ms, and certify clocks far better than that.
+        assert_eq!(quantity(workload, open), 0.0, "{workload}");
+    }
+}
+
+#[test]
+fn generals_and_bookkeepers_on_hosts_of_their_own_agree() {
+    let more =
+        "workload = [\"byzantine\", \"real-time\"]\nduration = \"300ms\"\nclock = \"ntp\"\ndeclared_eps = \"50ms\"";
+    let (_ordered, rows) = played("generals", more);
+    let workloads: BTreeSet<&str> = rows.iter().map(|row| &row["workload"][..]).collect();
+    assert_eq!(workloads, BTreeSet::from(["byzantine", "real-time"]));
+}
+
+#[test]
+fn three_stability_tests_on_hosts_of_their_own_give_one_order_each() {
+    let more = "workload = \"stability-tests\"\nduration = \"300ms\"\nclock = \"ntp\"\ndeclared_eps = \"50ms\"\n\
+                declared_delay = \"100ms\"";
+    let (_ordered, rows) = played("stability-hosts", more);
+    let quantities: BTreeSet<&str> = rows.iter().map(|row| &row["quantity"][..]).collect();
+    assert!(quantities.contains("eps that stamps prove, ms") || rows.is_empty(), "{quantities:?}");
+    assert!(rows.iter().all(|row| row["workload"] == "stability-tests"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod stamps;
 mod table;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 pub use courses::Courses;
 pub use grid::Grid;
@@ -25,6 +26,7 @@ use crate::certify::{
 use crate::ids::{Algorithm, Arc, NodeId};
 use crate::length::Length;
 use crate::time::{Local, Nanos, Ppb, Time};
+use crate::trial::{Bearings, Sight as Sighted};
 use table::Table;
 
 /// The step of every local clock.
@@ -103,8 +105,19 @@ struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
+    /// While all nodes measured.
     fn of(runs: &'a [AgentRun], parameters: &Parameters) -> Self {
-        let (mut spans, mut notes) = choose(runs);
+        Self::on(choose(runs), parameters)
+    }
+
+    /// For as long as all journals reach: probes go on when measuring is over.
+    fn to_the_end(runs: &'a [AgentRun], parameters: &Parameters) -> Self {
+        let (mut spans, notes) = choose(runs);
+        spans.values_mut().for_each(|span| span.ended = span.ended.max(span.run.covers_until));
+        Self::on((spans, notes), parameters)
+    }
+
+    fn on((mut spans, mut notes): (BTreeMap<NodeId, Span<'a>>, Vec<String>), parameters: &Parameters) -> Self {
         stamps::retain_usable(&mut spans, parameters, &mut notes);
         let grid = Grid::new(&mut spans, parameters.grid, &mut notes);
         let kappas: BTreeMap<NodeId, Ppb> = spans.keys().map(|node| (*node, parameters.kappa[node])).collect();
@@ -212,6 +225,43 @@ pub fn certificate(runs: &[AgentRun], parameters: &Parameters, mut progress: imp
     certificate.algorithms = table.finish();
     certificate.grid = grid;
     certificate
+}
+
+/// What is certified of every pair of clocks around `scenes`, spans of the local clocks of nodes, measured or not. Nothing if
+/// the assumptions are contradicted at any instant of them: then nobody knows what else is wrong. Cost: as [`certificate`], for
+/// the instants that the scenes are around.
+pub fn bearings(
+    runs: &[AgentRun],
+    parameters: &Parameters,
+    scenes: &[(NodeId, RangeInclusive<Time<Local>>)],
+) -> Bearings {
+    let Ground { spans, grid, kappas, observation, .. } = Ground::to_the_end(runs, parameters);
+    let nodes: Vec<NodeId> = spans.keys().copied().collect();
+    let mut certificate = Certificate { nodes, ..Certificate::default() };
+    let step = parameters.grid;
+    let near = |row: &[Time<Local>]| {
+        let shown: BTreeMap<NodeId, Time<Local>> = spans.keys().copied().zip(row.iter().copied()).collect();
+        let around = |scene: &RangeInclusive<Time<Local>>| *scene.start() - step..=*scene.end() + step;
+        scenes.iter().any(|(node, scene)| shown.get(node).is_some_and(|at| around(scene).contains(at)))
+    };
+    let mut found = Vec::new();
+    for instant in 0..grid.instants() {
+        let at = grid.at(instant);
+        if near(at) {
+            let seen = certificate.look(&observation, &grid.window(instant, parameters.window()), instant, at);
+            let sight = |sight: Sight| Sighted { own: sight.at, low: sight.other.low, high: sight.other.high };
+            found.extend(pairs(&certificate.nodes).zip(seen).map(|((own, other), seen)| (own, other, sight(seen))));
+        }
+    }
+    if certificate.contradictory_windows > 0 {
+        return Bearings::default();
+    }
+    Bearings::new(kappas, found)
+}
+
+/// Every pair, by the lower and then the higher node.
+fn pairs(nodes: &[NodeId]) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
+    nodes.iter().enumerate().flat_map(|(place, own)| nodes[place + 1..].iter().map(|other| (*own, *other)))
 }
 
 impl Certificate {

@@ -110,7 +110,7 @@ async fn obey(
                 Done::Ready { scene, raw_ns, reading_ns } => {
                     say(&mut output, &FromAgent::Ready { scene, raw_ns, reading_ns }).await?;
                 }
-                Done::Played { scene, cpu_ns, links } => {
+                Done::Played { scene, cpu_ns, links, .. } => {
                     say(&mut output, &FromAgent::Played { scene, cpu_ns, links }).await?;
                 }
                 Done::Link(change) => say(&mut output, &FromAgent::Link(change)).await?,

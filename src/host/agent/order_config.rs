@@ -16,10 +16,14 @@ use crate::trial::{Clock, MOST_OPERATIONS, MOST_PROCESSES, Premise, Terms, Workl
 const DURATION: Nanos = Nanos::from_seconds(2);
 /// How long an agent waits for the others, unless it is said.
 const PATIENCE: Nanos = Nanos::from_seconds(60);
-/// Commands a second of the state machine, unless they are said.
+/// Operations a second of a workload, unless they are said.
 const RATE: f64 = 200.0;
-/// What a message is taken to need at most, where a scene must know when it is over.
-const SLACK: Nanos = Nanos::from_millis(200);
+/// The same where one waits for the other: as many as a resource carries that goes from host to host in 50 ms.
+const IN_LINE_RATE: f64 = 20.0;
+/// The longest that a message is believed to take, unless it is said.
+const DECLARED_DELAY: Nanos = Nanos::from_millis(200);
+/// Nothing longer is declared of clocks and delays.
+const MOST_DECLARED: Nanos = Nanos::from_seconds(10);
 
 /// The table.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -27,7 +31,7 @@ const SLACK: Nanos = Nanos::from_millis(200);
 pub struct OrderSettings {
     /// Address and port at which the other agents connect.
     pub listen: String,
-    /// Which workloads: total-order, state-machine, or both, which is what is done if none is named.
+    /// Which workloads; total-order and state-machine if none is named.
     #[serde(default, deserialize_with = "listed::deserialize")]
     pub workload: Vec<Workload>,
     /// By which clocks; those of the main run that the agent runs, if none is named.
@@ -37,8 +41,13 @@ pub struct OrderSettings {
     pub after: Option<Nanos>,
     /// How long users want something, for each clock and load.
     pub duration: Option<Nanos>,
-    /// Operations a second of all users together; total order is saturated and run at half of that if it is not given.
+    /// Operations a second of all users together; if it is not given, total order is saturated and run at half of that, and
+    /// of the others the users want 200 a second, or 20 where one waits for the other.
     pub rate_per_s: Option<f64>,
+    /// How far apart workloads that stand on it believe the clocks of any two hosts to be.
+    pub declared_eps: Option<Nanos>,
+    /// The longest that workloads believe a message between processes to take.
+    pub declared_delay: Option<Nanos>,
     /// Most commands, or messages, in one write.
     pub batch: Option<u32>,
     /// How long to wait for the other agents.
@@ -62,6 +71,10 @@ pub struct OrderPlan {
     pub span: Nanos,
     /// Operations a second of all, if they were said.
     pub rate: Option<f64>,
+    /// How far apart clocks are believed to be, if that was said.
+    pub declared_eps: Option<Nanos>,
+    /// The longest that a message is believed to take.
+    pub declared_delay: Nanos,
     /// Most commands in one write.
     pub batch: u32,
     /// How long to wait for the others.
@@ -111,6 +124,8 @@ impl OrderSettings {
             clocks: self.checked_clocks(around.clocks)?,
             span: self.duration.unwrap_or(DURATION),
             rate: self.rate_per_s,
+            declared_eps: self.declared_eps,
+            declared_delay: self.declared_delay.unwrap_or(DECLARED_DELAY),
             batch,
             patience,
             nodes: around.nodes,
@@ -129,13 +144,16 @@ impl OrderSettings {
     }
 
     fn checked_workloads(&self) -> Result<Vec<Workload>> {
-        let can = [Workload::TotalOrder, Workload::StateMachine];
-        let mend = "hosts of their own share no clock by which the others could be judged: choose total-order or state-machine";
-        match self.workload.iter().find(|workload| !can.contains(workload)) {
-            Some(workload) => Err(refuse("order.workload", workload, mend)),
-            None if self.workload.is_empty() => Ok(can.to_vec()),
-            None => Ok(self.workload.clone()),
+        if self.workload.is_empty() {
+            return Ok(vec![Workload::TotalOrder, Workload::StateMachine]);
         }
+        let stands = self.workload.iter().find(|workload| workload.declares_eps());
+        if let Some(workload) = stands.filter(|_| self.declared_eps.is_none()) {
+            let mend = "it stands on how far apart clocks are believed to be: say it, such as order.declared_eps = \"5ms\", or \
+                        name workloads that do not";
+            return Err(refuse("order.workload", workload, mend));
+        }
+        Ok(self.workload.clone())
     }
 
     fn checked_clocks(&self, runs: Algorithms) -> Result<Vec<Clock>> {
@@ -170,37 +188,101 @@ impl OrderPlan {
         if self.rate.is_some_and(|rate| !(1.0..=10_000_000.0).contains(&rate)) {
             return Err(refuse("order.rate_per_s", self.rate.unwrap_or_default(), "choose from 1 to 10000000"));
         }
-        let operations = self.rate.unwrap_or(RATE) * self.span.as_seconds();
-        if self.workloads.contains(&Workload::StateMachine) && operations > MOST_OPERATIONS {
-            let mend = format!(
-                "the state machine would carry out {operations:.0} commands: choose less, up to {MOST_OPERATIONS}"
-            );
-            return Err(refuse("order.rate_per_s", self.rate.unwrap_or(RATE), &mend));
+        let declared = [("order.declared_eps", self.declared_eps), ("order.declared_delay", Some(self.declared_delay))];
+        for (key, value) in declared.into_iter().filter_map(|(key, value)| Some((key, value?))) {
+            if !(Nanos(1)..=MOST_DECLARED).contains(&value) {
+                return Err(refuse(key, value, "choose from 1ns to 10s"));
+            }
+        }
+        for workload in self.workloads.iter().filter(|workload| **workload != Workload::TotalOrder) {
+            let operations = self.rate(*workload) * self.span.as_seconds();
+            if operations > MOST_OPERATIONS {
+                let mend =
+                    format!("{workload} would be {operations:.0} operations: choose less, up to {MOST_OPERATIONS}");
+                return Err(refuse("order.rate_per_s", self.rate(*workload), &mend));
+            }
         }
         Ok(())
     }
 
+    /// Operations a second of a workload.
+    fn rate(&self, workload: Workload) -> f64 {
+        let usual = match workload {
+            Workload::Mutex | Workload::RicartAgrawala => IN_LINE_RATE,
+            _ => RATE,
+        };
+        self.rate.unwrap_or(usual)
+    }
+
     /// What those have in common who order the same: the cluster, with all that must be the same at all of them.
     pub fn fellowship(&self) -> u64 {
-        let Self { workloads, clocks, span, rate, batch, nodes, cluster, .. } = self;
-        let digest = Sha256::digest(format!("{cluster} {workloads:?} {clocks:?} {span} {rate:?} {batch} {nodes}"));
+        let Self { workloads, clocks, span, rate, declared_eps, declared_delay, batch, nodes, cluster, .. } = self;
+        let digest = Sha256::digest(format!(
+            "{cluster} {workloads:?} {clocks:?} {span} {rate:?} {declared_eps:?} {declared_delay} {batch} {nodes}"
+        ));
         digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    /// What the state machine is told.
-    pub fn terms(&self, clock: Clock) -> Terms {
+    /// What a workload is told.
+    pub fn terms(&self, workload: Workload, clock: Clock) -> Terms {
+        let declared = self.declared_eps.filter(|_| workload.declares_eps()).unwrap_or(Nanos::ZERO);
         Terms {
             nodes: self.nodes,
-            eps: Nanos::ZERO,
-            declared: Nanos::ZERO,
+            eps: declared,
+            declared,
             delay: Nanos::ZERO,
             jitter: Nanos::ZERO,
-            slack: SLACK,
-            rate: self.rate.unwrap_or(RATE),
+            slack: self.declared_delay,
+            rate: self.rate(workload),
             span: self.span,
             seed: self.cluster,
             stamps: clock.stamps(),
             premise: Premise::Kept,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::settings;
+
+    fn plan(more: &str) -> OrderPlan {
+        let text = format!("listen = \"0.0.0.0:7302\"\n{more}");
+        let around = Around {
+            peers: vec![(NodeId(1), Some("b:7302"))],
+            nodes: 2,
+            measured: Some(Nanos::from_seconds(5)),
+            clocks: Algorithms::USUAL,
+            cluster: 7,
+        };
+        settings::parse::<OrderSettings>(&text).expect("a table").check(&around).expect("a plan")
+    }
+
+    #[test]
+    fn who_believes_something_else_of_clocks_or_delays_orders_with_others() {
+        let all = "workload = \"all\"\ndeclared_eps = \"5ms\"\n";
+        let fellowships = [
+            plan("").fellowship(),
+            plan(all).fellowship(),
+            plan(&all.replace("5ms", "6ms")).fellowship(),
+            plan(&format!("{all}declared_delay = \"50ms\"")).fellowship(),
+        ];
+        let different = fellowships.iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!((different.len(), plan(all).fellowship()), (4, fellowships[1]));
+    }
+
+    #[test]
+    fn a_workload_is_told_what_it_stands_on() {
+        let plan = plan("workload = \"all\"\ndeclared_eps = \"5ms\"\ndeclared_delay = \"50ms\"");
+        assert_eq!(plan.workloads, Workload::ALL);
+        let told = |workload| {
+            let Terms { eps, declared, rate, .. } = plan.terms(workload, Clock::Hlc);
+            (eps, declared, rate)
+        };
+        let declared = Nanos::from_millis(5);
+        assert_eq!(told(Workload::RealTime), (declared, declared, RATE));
+        assert_eq!(told(Workload::Mutex), (Nanos::ZERO, Nanos::ZERO, IN_LINE_RATE));
+        assert_eq!(plan.terms(Workload::Byzantine, Clock::Hlc).longest_delay(), Nanos::from_millis(50));
     }
 }

@@ -18,7 +18,7 @@ use crate::ids::NodeId;
 use crate::journal::Note;
 use crate::order::report::{Load, PAYLOAD_BYTES, Phase, PhaseReport, StampSource};
 use crate::probe::Key;
-use crate::time::Nanos;
+use crate::time::{Local, Nanos, Time};
 use crate::trial::{Clock, Part, Workload};
 
 /// The transport without order is measured for so long at most.
@@ -77,7 +77,7 @@ impl Ordering {
             bail!("the ordering thread is out of step: this is a bug")
         };
         turns.total_order().await?;
-        turns.state_machine(&spool).await?;
+        turns.workloads(&spool).await?;
         eprintln!("agent: node {node} has ordered all that was planned");
         Ok(())
     }
@@ -151,40 +151,74 @@ impl Turns<'_> {
         Ok(*report)
     }
 
-    /// The airline by every clock; each agent's trace goes into its journal.
-    async fn state_machine(&mut self, spool: &Path) -> Result<()> {
-        if !self.plan.workloads.contains(&Workload::StateMachine) {
-            return Ok(());
-        }
-        for clock in self.plan.clocks.clone() {
-            eprintln!("agent: node {} plays {} by {clock}", self.node, Workload::StateMachine);
-            let (scene, cpu) = self.play(clock).await?;
-            let path = spool.join(trace_name(scene, self.node));
-            let trace = std::fs::read(&path).with_context(|| format!("trace `{}`: cannot be read", path.display()))?;
-            // What is in the journal is not needed a second time.
-            let _ = std::fs::remove_file(&path);
-            let (workload, batch, records) = (Workload::StateMachine, self.plan.batch, String::new());
-            let whole =
-                Part { scene, workload, clock, terms: self.plan.terms(clock), batch, cpu, part: 0, of: 1, records };
-            for part in Part::of(&whole, &trace) {
-                self.running.tell(Command::Note(Note::Part(Box::new(part))));
+    /// The other workloads by every clock; each agent's traces go into its journal.
+    async fn workloads(&mut self, spool: &Path) -> Result<()> {
+        for workload in self.plan.workloads.clone() {
+            if workload == Workload::TotalOrder {
+                continue;
+            }
+            for clock in workload.differing(&self.plan.clocks) {
+                eprintln!("agent: node {} plays {workload} by {clock}", self.node);
+                let scenes = self.play(workload, clock).await?;
+                for (place, scene) in (0..).zip(scenes) {
+                    self.write_down(spool, (workload, clock), place, scene)?;
+                }
             }
         }
         Ok(())
     }
 
-    /// The main scene by one clock: its number, and the CPU time of the thread.
-    async fn play(&mut self, clock: Clock) -> Result<(u16, Nanos)> {
-        let (terms, algorithm) = (self.plan.terms(clock), clock.algorithm());
-        let (workload, batch, scenes) = (Workload::StateMachine, self.plan.batch, Scenes::First);
+    /// The trace of one scene goes into the journal.
+    fn write_down(&self, spool: &Path, played: (Workload, Clock), place: u16, scene: Scene) -> Result<()> {
+        let (workload, clock) = played;
+        let Scene { number, began, cpu } = scene;
+        let path = spool.join(trace_name(number, self.node));
+        let trace = std::fs::read(&path).with_context(|| format!("trace `{}`: cannot be read", path.display()))?;
+        // What is in the journal is not needed a second time.
+        let _ = std::fs::remove_file(&path);
+        let whole = Part {
+            scene: number,
+            place,
+            began_ns: Some(began.as_nanos()),
+            workload,
+            clock,
+            terms: self.plan.terms(workload, clock),
+            batch: self.plan.batch,
+            cpu,
+            part: 0,
+            of: 1,
+            records: String::new(),
+        };
+        for part in Part::of(&whole, &trace) {
+            self.running.tell(Command::Note(Note::Part(Box::new(part))));
+        }
+        Ok(())
+    }
+
+    /// The main scenes of a workload by one clock.
+    async fn play(&mut self, workload: Workload, clock: Clock) -> Result<Vec<Scene>> {
+        let (terms, algorithm, batch) = (self.plan.terms(workload, clock), clock.algorithm(), self.plan.batch);
+        // Battles are all that the generals have, and each is a scene.
+        let scenes = if workload == Workload::Byzantine { Scenes::All } else { Scenes::Main };
         self.orderer.play_alone(Box::new(Trial { workload, terms, algorithm, batch, scenes })).await;
-        let mut played = None;
+        let mut played = Vec::new();
         loop {
             match self.done().await? {
-                Done::Played { scene, cpu_ns, .. } => played = Some((scene, Nanos(cpu_ns as i64))),
-                Done::Tried => return played.context("no scene was played: this is a bug"),
+                Done::Played { scene, began, cpu_ns, .. } => {
+                    played.push(Scene { number: scene, began, cpu: Nanos(cpu_ns as i64) });
+                }
+                Done::Tried => return Ok(played),
                 _ => {}
             }
         }
     }
+}
+
+/// A scene that was played.
+struct Scene {
+    number: u16,
+    /// When it began.
+    began: Time<Local>,
+    /// CPU time of the thread meanwhile.
+    cpu: Nanos,
 }

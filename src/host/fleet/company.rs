@@ -14,7 +14,7 @@ use super::agents::{Agents, Cut};
 use super::{HEAD_START, OPENING, Plan, span};
 use crate::host::acting::trace_name;
 use crate::host::clock::raw_now;
-use crate::host::control::{Cue, FromAgent, Scenes, ToAgent, Trial};
+use crate::host::control::{Cue, FromAgent, ToAgent, Trial};
 use crate::host::ordering::DRAIN;
 use crate::host::ordering::player::Count;
 use crate::ids::NodeId;
@@ -130,7 +130,7 @@ impl Company {
         self.cpu = Nanos::ZERO;
         self.links.clear();
         self.busy = None;
-        self.last = if trial.scenes == Scenes::All { u16::MAX } else { self.scene + 1 };
+        self.last = self.scene.saturating_add(trial.scenes.most(trial.workload));
         let Self { runtime, agents, .. } = self;
         runtime.block_on(agents.tell_all(&ToAgent::Trial(Box::new(trial))));
         let row = trial.workload.play(self, &trial.terms);

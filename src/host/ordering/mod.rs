@@ -9,6 +9,7 @@
 //! connections that carry them, and go on at the very byte. If that takes longer than [`MENDING`], or if the process at the
 //! other end is another one by then, the peer is lost for good.
 
+mod beginning;
 mod clocks;
 mod connect;
 mod engine;
@@ -117,6 +118,11 @@ impl Mesh {
     /// Refuses a phase whose batches would be empty or too long for a message.
     pub async fn run_phase(&mut self, phase: Phase, clocks: &mut Clocks) -> anyhow::Result<PhaseReport> {
         engine::Engine::new(self, phase, clocks)?.run().await
+    }
+
+    /// Whether all agents share one raw clock.
+    pub const fn raw_clock(&self) -> RawClock {
+        self.raw_clock
     }
 
     /// The node itself.

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::outbox::MAX_RECORD_BYTES;
 use super::peer::Rest;
-use super::{Clocks, Mesh};
+use super::{Clocks, Mesh, RawClock};
+use crate::host::clock::raw_now;
 use crate::ids::{Algorithm, NodeId};
 use crate::model::{Jitter, Purpose, Rng};
 use crate::order::message;
@@ -267,7 +268,16 @@ impl<'a, P: Process> Player<'a, P> {
                 let what = What::Received { from, message: number };
                 self.tell(Input::Received { from, message }, Some(what));
             }
-            Said::Nudge(command) => self.want(Time::from_nanos(number as i64), command),
+            Said::Nudge(command) => self.want(self.due(number), command),
+        }
+    }
+
+    /// When a nudge is due, by its number on the wire.
+    fn due(&self, number: u64) -> Time<Raw> {
+        let nanos = i64::try_from(number).unwrap_or(i64::MAX);
+        match self.mesh.raw_clock() {
+            RawClock::Shared => Time::from_nanos(nanos),
+            RawClock::Separate => raw_now() + Nanos(nanos),
         }
     }
 
@@ -350,12 +360,18 @@ impl<'a, P: Process> Player<'a, P> {
         let Some(nudge) = self.nudge else { return };
         let what = What::Event(event.clone());
         let entry = Entry { at, reading, node: self.mesh.me, vector: Box::default(), what };
+        let asked = at;
         let Some(Planned { at, node, command }) = nudge(&entry) else { return };
         let due = self.setting.began + (at - Time::ZERO);
         if node == self.mesh.me {
             self.want(due, command);
         } else {
-            self.queue(node, Kind::Nudge, due.as_nanos() as u64, &command);
+            // Between hosts of their own an instant says nothing: there the receiver waits for what is left.
+            let number = match self.mesh.raw_clock() {
+                RawClock::Shared => due.as_nanos(),
+                RawClock::Separate => (at - asked).0,
+            };
+            self.queue(node, Kind::Nudge, number.max(0).unsigned_abs(), &command);
         }
     }
 
@@ -413,6 +429,8 @@ impl<P: Process> Said<P> {
         match frame.kind {
             Kind::Message => decode(frame.body).map(Self::Message),
             Kind::Nudge => decode(frame.body).map(Self::Nudge),
+            // One was heard before the scene began here, and there is no other.
+            Kind::Beginning => None,
         }
     }
 }

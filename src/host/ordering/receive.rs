@@ -43,6 +43,8 @@ impl Engine<'_> {
                 }
                 // A record has whole messages. Those of a scene that ended early may still come.
                 Ok(None) | Err(_) => match wire::Frame::decode(record) {
+                    // Whoever is done with the phase speaks of a scene to come.
+                    Ok(Some(_)) if self.progress[peer].done.is_some() => break Rest::Waits,
                     Ok(Some(frame)) => {
                         let bytes = frame.bytes();
                         inbox.take(bytes);

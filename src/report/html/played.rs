@@ -25,7 +25,8 @@ fn words(played: &Played) -> Vec<String> {
     let broken = played.row.never().filter(|(_, count)| *count > 0);
     let broken = broken.map(|(what, count)| format!("{name}: broken, {what}: {count} times."));
     let premises = played.premises.iter().map(|premise| format!("{name}: it promised too much, since {premise}."));
-    broken.chain(premises).collect()
+    let untold = played.row.untold().map(|(what, count)| format!("{name}: {what}: {count}."));
+    broken.chain(premises).chain(untold).collect()
 }
 
 fn cells(played: &Played) -> Vec<String> {
