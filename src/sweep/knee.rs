@@ -133,7 +133,8 @@ mod tests {
             mu in 0..10_000_i64, diameter in 1..9_u32, floor in 10_000..1_000_000_i64, slope in 1_000..500_000_i64) {
             use crate::time::Ppb;
             let premises = Premises { kappa: Ppb(kappa), diameter, mu: Nanos(mu), xi: Nanos(xi), ..Premises::default() };
-            let made = along("10us..1000s", premises, |tau| floor as f64 + tau * slope as f64 * 1e-9);
+            // The last knee is at 1000 s, and is found where slopes on both sides of it are known.
+            let made = along("10us..10000s", premises, |tau| floor as f64 + tau * slope as f64 * 1e-9);
             let line = &lines(&made, 0)[0];
             let knee = premises.knee().unwrap().0 as f64;
             let expected = knee + 2.0 * premises.nu().0 as f64 + mu as f64 / (2.0 * f64::from(diameter));
