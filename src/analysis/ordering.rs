@@ -8,6 +8,9 @@ use crate::order::report::{Checkpoint, Load, Phase, PhaseReport, StampSource};
 use crate::time::{NANOS_PER_SECOND, Nanos};
 use crate::workload::{self, Check};
 
+/// What [`OrderRow::commands_per_s`] is, for files that are read without these documents.
+pub const COMMANDS_PER_S_IS: &str = "delivered in one order a second by the slowest agent";
+
 /// One phase over all agents.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OrderRow {

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use super::run::Span;
 use crate::ids::NodeId;
 use crate::journal::Note;
+use crate::order::report::TRANSPORT;
 use crate::time::{Local, Nanos, Time};
 use crate::trial::{Bearings, Judged, MOST_PROCESSES, Part, Played, Terms, Trace, judge_apart};
 
@@ -95,7 +96,7 @@ fn judge(scenes: &Scenes<'_>, nodes: u32, cores: Option<u32>, bearings: &Bearing
         clock: told.clock,
         terms,
         seen: None,
-        transport: "tcp".to_owned(),
+        transport: TRANSPORT.to_owned(),
         cores,
         batch: Some(told.batch),
         cpu: Some(cpu),

@@ -9,6 +9,8 @@ use crate::ids::{Algorithm, NodeId};
 pub const PAYLOAD_BYTES: u32 = 64;
 /// Most commands in one write, unless something else is asked for.
 pub const BATCH: u32 = 64;
+/// What connects agents that order.
+pub const TRANSPORT: &str = "tcp";
 
 /// Where the stamps come from that order the commands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

@@ -13,12 +13,13 @@ use crate::analysis::audit::ClaimRow;
 use crate::analysis::certificate::Certified;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::loops::Loop;
-use crate::analysis::ordering::OrderRow;
+use crate::analysis::ordering::{COMMANDS_PER_S_IS, OrderRow};
 use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::proved::Proved;
 use crate::analysis::skew::Skew;
 use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
+use crate::order::report::TRANSPORT;
 use crate::theory::{Bounds, TauCeiling};
 use crate::time::{NANOS_PER_SECOND, Nanos};
 
@@ -35,7 +36,8 @@ const ARC_COLUMNS: &str = "from,to,sent,received,lost,duplicated,reordered,late,
 
 const ORDERING_COLUMNS: &str = "algorithm,nodes,load,payload_bytes,batch,duration_s,commands,commands_per_s,\
     latency_ns_p50,latency_ns_p99,latency_ns_p999,cpu_ns_per_command,floor_ns_per_command,inversions,inversion_rate,\
-    order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s,commands_issued,commands_acknowledged";
+    order_digest,agree,eps_true_ns_p50,eps_true_ns_max,floor_commands_per_s,commands_issued,commands_acknowledged,\
+    commands_per_s_is,cores,transport";
 
 const CLAIM_COLUMNS: &str = "node,source,readings,synchronised_share,error_bound_p50_ns,error_bound_max_ns,\
     offset_p50_ns,offset_max_ns,estimated_error_p50_ns,estimated_error_max_ns,verdict,judged,refuted,worst_excess_ns";
@@ -246,7 +248,7 @@ pub fn ordering_csv(summary: &Summary) -> Vec<u8> {
     if !summary.played.is_empty() {
         return workload::csv_of(summary);
     }
-    file(columns(ORDERING_COLUMNS), summary.ordering.iter().map(order_row))
+    file(columns(ORDERING_COLUMNS), summary.ordering.iter().map(|row| order_row(row, summary.facts.cores)))
 }
 
 fn columns(names: &str) -> Vec<String> {
@@ -364,7 +366,7 @@ fn arc_row(row: &ArcRow) -> Vec<String> {
     ]
 }
 
-fn order_row(row: &OrderRow) -> Vec<String> {
+fn order_row(row: &OrderRow, cores: u32) -> Vec<String> {
     let tenths = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.1}"));
     vec![
         row.phase.source.name().to_owned(),
@@ -389,6 +391,9 @@ fn order_row(row: &OrderRow) -> Vec<String> {
         tenths(row.floor_commands_per_s),
         row.issued.to_string(),
         text(row.acknowledged),
+        COMMANDS_PER_S_IS.to_owned(),
+        text(Some(cores).filter(|cores| *cores > 0)),
+        TRANSPORT.to_owned(),
     ]
 }
 

@@ -76,7 +76,7 @@ impl<'a> Report<'a> {
             certificate: summary.proved.as_ref().map(Certificate::of),
             clocks: summary.rows.iter().map(Clock::of).collect(),
             arcs: summary.arcs.iter().map(ArcNumbers::of).collect(),
-            ordering: summary.ordering.iter().map(Order::of).collect(),
+            ordering: summary.ordering.iter().map(|row| Order::of(row, summary.facts.cores)).collect(),
             workloads: summary.played.iter().map(WorkloadNumbers::of).collect(),
             stability: summary.stability.iter().flat_map(Stability::of).collect(),
             epsilon: Epsilon::of(&summary.series),

@@ -5,7 +5,7 @@ use csv::Writer;
 use super::text::{line, wrapped};
 use crate::analysis::Summary;
 use crate::analysis::ordering::OrderRow;
-use crate::order::report::Load;
+use crate::order::report::{Load, TRANSPORT};
 use crate::time::Nanos;
 use crate::trial::{Played, Premise, Terms, Workload};
 use crate::workload::{Check, Relation, Row};
@@ -133,7 +133,7 @@ impl<'a> Given<'a> {
             premises: Vec::new(),
             happened: Vec::new(),
             place: Place {
-                transport: "tcp",
+                transport: TRANSPORT,
                 cores: Some(summary.facts.cores),
                 batch: Some(phase.batch),
                 payload_bytes: Some(phase.payload_bytes),

@@ -6,12 +6,13 @@ use crate::analysis::arcs::{ArcRow, Quantiles};
 use crate::analysis::audit::ClaimRow;
 use crate::analysis::events::{Event, Subject};
 use crate::analysis::loops::Loop;
-use crate::analysis::ordering::OrderRow;
+use crate::analysis::ordering::{COMMANDS_PER_S_IS, OrderRow};
 use crate::analysis::parameters::{Parameter, Unit};
 use crate::analysis::series::{Cell, Series};
 use crate::analysis::stability::Stable;
 use crate::analysis::summary::Row;
 use crate::ids::{Algorithm, NodeId};
+use crate::order::report::TRANSPORT;
 use crate::report::text::verdict_of;
 use crate::time::Nanos;
 
@@ -180,11 +181,14 @@ pub struct Order<'a> {
     floor_commands_per_s: Option<f64>,
     commands_issued: u64,
     commands_acknowledged: Option<u64>,
+    commands_per_s_is: &'a str,
+    cores: Option<u32>,
+    transport: &'a str,
 }
 
 impl Order<'_> {
-    /// The numbers of a row.
-    pub fn of(row: &OrderRow) -> Self {
+    /// The numbers of a row, measured on hosts of so many cores; zero if that is not known.
+    pub fn of(row: &OrderRow, cores: u32) -> Self {
         Self {
             algorithm: row.phase.source.name(),
             nodes: row.agents,
@@ -208,6 +212,9 @@ impl Order<'_> {
             floor_commands_per_s: row.floor_commands_per_s.and_then(tenths),
             commands_issued: row.issued,
             commands_acknowledged: row.acknowledged,
+            commands_per_s_is: COMMANDS_PER_S_IS,
+            cores: Some(cores).filter(|cores| *cores > 0),
+            transport: TRANSPORT,
         }
     }
 }
