@@ -174,7 +174,10 @@ fn an_ordering_phase_is_judged_by_its_own_span() {
     let file = String::from_utf8(crate::report::csv::ordering_csv(&summary)).unwrap();
     assert_eq!(
         file.lines().nth(1),
-        Some("lamport,2,saturated,64,64,0.200000000,100,500.0,,,,10.0,,,,00000000000000ff,true,0,2000000,,100,")
+        Some(
+            "lamport,2,saturated,64,64,0.200000000,100,500.0,,,,10.0,,,,00000000000000ff,true,0,2000000,,100,,\
+             delivered in one order a second by the slowest agent,2,tcp"
+        )
     );
     let sentence = crate::report::terminal::sentence(&summary);
     assert!(sentence.ends_with("ordering by lamport carries 500 commands a second."), "{sentence}");
