@@ -2,6 +2,7 @@
 //! which nobody competes.
 
 use super::expect;
+use super::figure::{mean_ms, ms};
 use super::stage::{Delivery, Laws, Planned, Scene, Stage, World};
 use super::terms::{Premise, Terms};
 use crate::ids::NodeId;
@@ -96,7 +97,6 @@ fn exclude<P: Process<Command = Demand, Event = Event>>(
     let idle = check(&ask(stage, terms, delivery, &process, alone));
     let world = stage.world(terms);
     let jammed = check(&crowded);
-    let ms = |nanos: Nanos| nanos.as_seconds() * 1e3;
     let entries = found.waits.len() as u64;
     let others = f64::from(terms.nodes - 1);
     let per_s = jammed.waits.len() as f64 / crowded.span().as_seconds();
@@ -186,9 +186,4 @@ fn apart(stage: &impl Stage, terms: &Terms) -> Vec<(Time<True>, NodeId)> {
     let count = stage.fits(terms, u64::from(terms.nodes) * 100, gap) as u32;
     let demand = |number: u32| (Time::ZERO + gap.times(i64::from(number)), NodeId(number % terms.nodes));
     (0..count).map(demand).collect()
-}
-
-/// Mean in milliseconds; not a number if there is nothing to take it of.
-pub fn mean_ms(spans: &[Nanos]) -> f64 {
-    spans.iter().map(|span| span.as_seconds() * 1e3).sum::<f64>() / spans.len() as f64
 }

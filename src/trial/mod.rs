@@ -5,6 +5,7 @@ mod apart;
 mod clock;
 mod exclusion;
 pub mod expect;
+mod figure;
 pub mod generals;
 pub mod listed;
 mod order;

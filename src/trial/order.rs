@@ -1,7 +1,7 @@
 //! Total order, the airline on it, and Schneider's other stability tests.
 
-use super::exclusion::mean_ms;
 use super::expect::{self, HEARTBEAT, Own, mean_stability_s, phases};
+use super::figure::{mean_ms, ms};
 use super::stage::{Delivery, Laws, Planned, SETTING_UP, Scene, Stage, World};
 use super::terms::{Premise, Terms};
 use crate::ids::NodeId;
@@ -155,7 +155,6 @@ pub fn stability_tests(stage: &mut impl Stage, terms: &Terms) -> Row {
     let by_agreement = requests(stage, terms, &sends, generating, terms.longest_delay().times(20));
     let (timed, agreed) = (stability_tests::check(&by_time), stability_tests::check(&by_agreement));
     let (per, others) = (sends.len().max(1) as f64, f64::from(terms.nodes - 1));
-    let ms = |span: Nanos| span.as_seconds() * 1e3;
     let least = ms(stage.world(terms).terms.delay) * (2.0 + others / f64::from(terms.nodes));
     row.checks.retain(|check| check.quantity.starts_with("latency"));
     row.checks[0].quantity = "by later stamps: latency, mean ms";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::exclusion::mean_ms;
+use super::figure::{mean_ms, ms};
 use super::stage::{Delivery, Planned, Scene, Stage, World};
 use super::terms::Terms;
 use crate::ids::NodeId;
@@ -88,10 +88,6 @@ pub fn anomaly(stage: &mut impl Stage, terms: &Terms) -> Row {
         unfinished: Vec::new(),
         checks,
     }
-}
-
-fn ms(span: Nanos) -> f64 {
-    span.as_seconds() * 1e3
 }
 
 /// Pairs of transactions of which a side channel starts the second as soon as the first is committed; and one key that

@@ -1,7 +1,7 @@
 //! The real-time state machine and causal+ visibility.
 
-use super::exclusion::mean_ms;
 use super::expect::{self, HEARTBEAT, Own, mean_stability_s, phases};
+use super::figure::{mean_ms, ms};
 use super::stage::{Delivery, Planned, Scene, Stage};
 use super::terms::{Premise, Terms};
 use crate::ids::NodeId;
@@ -45,11 +45,7 @@ pub fn real_time(stage: &mut impl Stage, terms: &Terms) -> Row {
         operation: "commands",
         messages: Some(log.messages()),
         latency: quantiles(found.latencies.clone()),
-        violations: vec![
-            ("commands that some carried out and others did not", found.disagreements),
-            ("accepted commands that nobody carried out", found.forgotten),
-            ("commands out of order", found.out_of_order),
-        ],
+        violations: broken(&found),
         unfinished: Vec::new(),
         checks: vec![
             Check::about("from issue to execution, mean ms", mean_ms(&found.latencies), ms(agreed.response())),
@@ -70,8 +66,13 @@ pub(super) fn agreed(terms: &Terms) -> real_time::Terms {
     real_time::Terms { accept: ACCEPT, hop, failures: (terms.nodes - 1) / 2, diameter: 1 }
 }
 
-fn ms(span: Nanos) -> f64 {
-    span.as_seconds() * 1e3
+/// What the bookkeepers of the real-time machine must never do.
+pub(super) fn broken(found: &real_time::Findings) -> Vec<(&'static str, u64)> {
+    vec![
+        ("commands that some carried out and others did not", found.disagreements),
+        ("accepted commands that nobody carried out", found.forgotten),
+        ("commands out of order", found.out_of_order),
+    ]
 }
 
 /// Causal+ visibility by dependencies, and by stable time on the same plan.

@@ -1,5 +1,6 @@
 //! Snapshots: by markers and by stamps of the same bank; and what is detected on cuts by stamps.
 
+use super::figure::ms;
 use super::stage::{Delivery, Planned, Scene, Stage};
 use super::terms::Terms;
 use crate::ids::NodeId;
@@ -70,10 +71,6 @@ pub fn snapshot(stage: &mut impl Stage, terms: &Terms) -> Row {
             Check::alone("phantom deadlocks by states alone, share of cuts", share(stated.phantoms, stated.cuts)),
         ],
     }
-}
-
-fn ms(span: Nanos) -> f64 {
-    span.as_seconds() * 1e3
 }
 
 /// Snapshots, each begun by the next process when the one before is surely over.

@@ -6,7 +6,7 @@
 //! none.
 
 use super::super::Terms;
-use super::super::exclusion::mean_ms;
+use super::super::figure::mean_ms;
 use super::Judged;
 use super::heard::Heard;
 use crate::order::Stamp;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::Terms;
 use super::Judged;
 use crate::ids::NodeId;
-use crate::time::{Local, Nanos, Time, True};
+use crate::time::{Local, Time, True};
 use crate::workload::trace::{self, Record};
 use crate::workload::wire::Wire;
 use crate::workload::{Check, Entry, Log, Row, What};
@@ -112,9 +112,4 @@ fn unsent<E>(log: &Log<E>) -> u64 {
         }
     }
     count
-}
-
-/// A span in milliseconds.
-pub(super) fn ms(span: Nanos) -> f64 {
-    span.as_seconds() * 1e3
 }

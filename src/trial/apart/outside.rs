@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::super::Terms;
-use super::super::exclusion::mean_ms;
+use super::super::figure::{mean_ms, ms};
 use super::super::outside::nudge;
-use super::heard::{Heard, ms};
+use super::heard::Heard;
 use super::proved::Proved;
 use super::{Bearings, Judged};
 use crate::ids::NodeId;

@@ -2,7 +2,8 @@
 //! than was so.
 
 use super::super::Terms;
-use super::heard::{Heard, ms};
+use super::super::figure::ms;
+use super::heard::Heard;
 use super::{Bearings, Judged};
 use crate::ids::NodeId;
 use crate::time::{Local, Nanos, Synced, Time};

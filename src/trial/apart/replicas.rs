@@ -1,7 +1,7 @@
 //! The airline on hosts that share no clock.
 
 use super::super::Terms;
-use super::super::exclusion::mean_ms;
+use super::super::figure::mean_ms;
 use super::super::order::{broken, oversold_in, unfinished};
 use super::Judged;
 use super::heard::Heard;

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::super::Terms;
-use super::super::exclusion::mean_ms;
+use super::super::figure::{mean_ms, ms};
 use super::super::order::{broken, delta, unfinished};
-use super::super::replicas::{ACCEPT, OLDEST, agreed};
-use super::heard::{Heard, all, ms};
+use super::super::replicas::{self, ACCEPT, OLDEST, agreed};
+use super::heard::{Heard, all};
 use super::proved::Proved;
 use super::{Bearings, Judged};
 use crate::ids::NodeId;
@@ -113,11 +113,7 @@ pub(super) fn real_time(heard: Heard<real_time::Event>, terms: &Terms, bearings:
         operation: "commands",
         messages: Some(log.messages()),
         latency: quantiles(latencies.clone()),
-        violations: vec![
-            ("commands that some carried out and others did not", found.disagreements),
-            ("accepted commands that nobody carried out", found.forgotten),
-            ("commands out of order", found.out_of_order),
-        ],
+        violations: replicas::broken(&found),
         unfinished: Vec::new(),
         checks: vec![
             Check::about("from issue to execution, mean ms", mean_ms(&latencies), ms(agreed(terms).response())),
