@@ -49,12 +49,7 @@ impl Mesh {
         poll_fn(|cx| {
             loop {
                 let now = raw_now();
-                self.tend(cx, now);
-                let mut moved = false;
-                for peer in &mut self.peers {
-                    moved |= peer.poll_read(cx).is_ready();
-                    peer.flush(cx);
-                }
+                let moved = self.keep_up(cx, now);
                 match self.word(scene, now) {
                     Word::Begin(base) => return Poll::Ready(Ok(base)),
                     Word::NotYet if now < until && !self.peers.first().is_none_or(|first| first.is_spent()) => {}

@@ -95,12 +95,7 @@ impl Mesh {
         poll_fn(|cx| {
             loop {
                 let now = raw_now();
-                self.tend(cx, now);
-                let mut moved = false;
-                for peer in &mut self.peers {
-                    moved |= peer.poll_read(cx).is_ready();
-                    peer.flush(cx);
-                }
+                let moved = self.keep_up(cx, now);
                 let next = self.tends_again(now);
                 if !moved && self.timer.poll_until(cx, now, next).is_pending() {
                     return Poll::Pending;
@@ -108,6 +103,18 @@ impl Mesh {
             }
         })
         .await
+    }
+
+    /// Looks after the connections, reads what came and writes what waits, as far as that goes without waiting: whether anything
+    /// came.
+    pub(super) fn keep_up(&mut self, cx: &mut Context<'_>, now: Time<Raw>) -> bool {
+        self.tend(cx, now);
+        let mut moved = false;
+        for peer in &mut self.peers {
+            moved |= peer.poll_read(cx).is_ready();
+            peer.flush(cx);
+        }
+        moved
     }
 
     /// The connections that are to be cut in the next phase or scene, from its beginning on.
