@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use skewbench::analysis::{AgentRun, summarise};
 use skewbench::ids::NodeId;
@@ -55,20 +55,26 @@ impl Ordered {
         command.arg("--config").arg(file).arg("--key-file").arg(mesh.path("key")).arg("--spool").arg(mesh.spool(id));
         Process::start(&mut command)
     }
+
+    /// All agents order what they are told, and the collector reports.
+    fn carry_out(&self, more: &str) -> Output {
+        let nodes = self.ports.len();
+        let collector = self.mesh.collector(&["--agents", &nodes.to_string()]);
+        let agents: Vec<Process> = (0..nodes).map(|id| self.agent(id, more)).collect();
+        for agent in agents {
+            let (code, said) = agent.ended();
+            assert_eq!(code, Some(0), "{said}");
+            assert!(said.contains("has ordered all that was planned"), "{said}");
+        }
+        collector.end()
+    }
 }
 
 #[test]
 fn agents_on_hosts_of_their_own_order_by_every_clock() {
     let ordered = Ordered::new("ordered-hosts", 3);
-    let collector = ordered.mesh.collector(&["--agents", "3"]);
     let more = "duration = \"300ms\"\nclock = [\"ntp\", \"hlc\"]";
-    let agents: Vec<Process> = (0..3).map(|id| ordered.agent(id, more)).collect();
-    for agent in agents {
-        let (code, said) = agent.ended();
-        assert_eq!(code, Some(0), "{said}");
-        assert!(said.contains("has ordered all that was planned"), "{said}");
-    }
-    let output = collector.end();
+    let output = ordered.carry_out(more);
     let said = text(&output.stdout);
     assert!(matches!(output.status.code(), Some(0 | 4)), "{said}{}", text(&output.stderr));
     let rows = table(&ordered.mesh.path("run/ordering.csv"));
@@ -101,14 +107,7 @@ fn agents_on_hosts_of_their_own_order_by_every_clock() {
 /// and delays is proved not to have been so: the machine may be busy.
 fn played(name: &str, more: &str) -> (Ordered, Vec<BTreeMap<String, String>>) {
     let ordered = Ordered::new(name, 3);
-    let collector = ordered.mesh.collector(&["--agents", "3"]);
-    let agents: Vec<Process> = (0..3).map(|id| ordered.agent(id, more)).collect();
-    for agent in agents {
-        let (code, said) = agent.ended();
-        assert_eq!(code, Some(0), "{said}");
-        assert!(said.contains("has ordered all that was planned"), "{said}");
-    }
-    let output = collector.end();
+    let output = ordered.carry_out(more);
     let rows = table(&ordered.mesh.path("run/ordering.csv"));
     let said = text(&output.stdout);
     let told = format!("{rows:#?}{said}{}", text(&output.stderr));
