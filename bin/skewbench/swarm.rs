@@ -10,21 +10,29 @@ use skewbench::sim::swarm::{self, Trial, coverage};
 
 use crate::out;
 
+/// How many scenarios exercised a feature, and the first seed that did.
+struct Exercised {
+    scenarios: u64,
+    first: u64,
+}
+
 /// Runs `count` scenarios from seed `first` on. Every seed that fails is printed with its scenario; then what was exercised.
 pub fn run(count: u64, first: u64, mut progress: impl FnMut(f64)) -> Result<u8> {
-    let mut exercised: BTreeMap<&str, u64> = coverage::names().map(|name| (name, 0)).collect();
+    let mut exercised: BTreeMap<&str, Exercised> = BTreeMap::new();
     let mut failed = 0_u64;
     for index in 0..count {
         let seed = first.wrapping_add(index);
         let trial = trial(seed);
-        trial.features.iter().for_each(|name| *exercised.entry(name).or_default() += 1);
+        for name in &trial.features {
+            exercised.entry(name).or_insert(Exercised { scenarios: 0, first: seed }).scenarios += 1;
+        }
         if !trial.failures.is_empty() {
             failed += 1;
             out::put(&failure(seed, &trial))?;
         }
         progress((index + 1) as f64 / count.max(1) as f64);
     }
-    let missing: Vec<&str> = coverage::names().filter(|name| exercised[name] == 0).collect();
+    let missing: Vec<&str> = coverage::names().filter(|name| !exercised.contains_key(name)).collect();
     out::put(&table(&exercised))?;
     out::put(&verdict(count, first, failed, &missing))?;
     let tame = count >= coverage::ENOUGH && !missing.is_empty();
@@ -49,10 +57,12 @@ fn failure(seed: u64, trial: &Trial) -> String {
     text
 }
 
-fn table(exercised: &BTreeMap<&str, u64>) -> String {
-    let mut text = format!("{:<40} scenarios\n", "exercised");
+fn table(exercised: &BTreeMap<&str, Exercised>) -> String {
+    let mut text = format!("{:<40} scenarios  first seed\n", "exercised");
     for name in coverage::names() {
-        let _ = writeln!(text, "{name:<40} {:>9}", exercised[name]);
+        let (scenarios, first) =
+            exercised.get(name).map_or((0, "-".to_owned()), |found| (found.scenarios, found.first.to_string()));
+        let _ = writeln!(text, "{name:<40} {scenarios:>9}  {first:>10}");
     }
     text
 }

@@ -6,6 +6,7 @@ use super::Seen;
 use super::causality::{Life, broken_theorems};
 use crate::affine::Line;
 use crate::analysis::{AgentRun, Verdict};
+use crate::clock::ClockEvent;
 use crate::ids::{Algorithm, Arc, BootId, NodeId};
 use crate::model::oscillator::Happening;
 use crate::node::replay::{Message, difference};
@@ -88,18 +89,29 @@ fn verdict(seen: &Seen<'_>) -> Vec<String> {
     broken
 }
 
-/// Whether the NTP-style clocks' own bounds must hold: they assume that no clock goes wrong by more than 15 ppm, and that
-/// nothing happens.
-pub fn warrants_claims(seen: &Seen<'_>) -> bool {
+/// Whether the NTP-style clocks' own bounds must hold: they assume that no clock goes wrong by more than 15 ppm, that nothing
+/// happens, and that the reference is heard. Where messages are lost until another node stands in for it, what is claimed is
+/// the distance from that one.
+fn warrants_claims(seen: &Seen<'_>) -> bool {
     let scenario = seen.scenario;
     let oscillators = &scenario.oscillators;
     let relative_ppm = 2.0 * (oscillators.drift_within_ppm + oscillators.wander_limit_ppm);
-    premises_hold(seen) && scenario.events.is_empty() && oscillators.temperature.is_none() && relative_ppm <= 15.0
+    let is_calm = premises_hold(seen) && scenario.events.is_empty() && oscillators.temperature.is_none();
+    let stands_in = |record: &Record| match record {
+        Record::Changed(_, change) => change.event.is_some_and(|(event, _)| event == ClockEvent::TookOver),
+        _ => false,
+    };
+    is_calm && relative_ppm <= 15.0 && !seen.runs.iter().flat_map(AgentRun::records).any(stands_in)
+}
+
+/// For how much of the time the NTP-style clocks' own bounds held, where they must and where it is known.
+pub fn claimed(seen: &Seen<'_>) -> Option<f64> {
+    seen.summary.row(Algorithm::Ntp)?.coverage.filter(|_| warrants_claims(seen))
 }
 
 /// The NTP-style clocks' own bounds hold where they must.
 fn claims(seen: &Seen<'_>) -> Option<String> {
-    let coverage = seen.summary.row(Algorithm::Ntp)?.coverage.filter(|_| warrants_claims(seen))?;
+    let coverage = claimed(seen)?;
     (coverage < CLAIMED).then(|| format!("ntp's own bound holds for {coverage:.4} of the time"))
 }
 
@@ -180,7 +192,9 @@ fn counters(run: &AgentRun) -> Vec<String> {
     let settled = of(|record| matches!(record, Record::Exchanged(..))) + count(Counter::Unanswered);
     let tau = run.header.run.tau;
     let peers = run.header.run.arcs.iter().filter(|(arc, _)| arc.to == run.header.node).count() as u64;
-    let open = peers * ((OPEN.max(tau.times(2)) + tau.times(2)).0 / tau.0.max(1) + 3).unsigned_abs();
+    // A pair is two requests of one slot.
+    let requests = 1 + u64::from(run.header.run.probe_pairs.is_some());
+    let open = peers * requests * ((OPEN.max(tau.times(2)) + tau.times(2)).0 / tau.0.max(1) + 3).unsigned_abs();
     let mut broken: Vec<String> =
         NEVER.into_iter().filter(|never| count(*never) > 0).map(|never| format!("counted {}", never.name())).collect();
     if settled > asked || asked - settled > open {
