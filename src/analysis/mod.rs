@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod events;
 pub mod facts;
 pub mod horizon;
+pub mod lies;
 pub mod loops;
 pub mod optimum;
 pub mod ordering;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::arcs::ArcRow;
 use super::envelope::Stretch;
 use super::reading::{GRAIN, Readings};
-use super::run::{Span, sender};
+use super::run::Span;
 use super::track::Track;
 use crate::ids::{Algorithm, Arc, NodeId};
 use crate::journal::RunConfig;
 use crate::model::oscillator::{Happening, Turn};
 use crate::node::Record;
-use crate::time::{Nanos, Time};
+use crate::time::Nanos;
 use crate::topology::Impairment;
 
 /// Messages credited with more than their delay make clocks run away (docs/theory.md §1.3).
@@ -50,34 +50,6 @@ pub fn unsteady(spans: &BTreeMap<NodeId, Span<'_>>) -> Vec<String> {
         }
     }
     notes
-}
-
-/// A message carries what the sender's clock shows (IR2'). A node that tells others something else is two-faced; the
-/// earliest instant there is tells nothing.
-pub fn told(spans: &BTreeMap<NodeId, Span<'_>>, readings: &BTreeMap<NodeId, Readings>) -> Vec<String> {
-    let mut lies: BTreeMap<Arc, (u64, Nanos)> = BTreeMap::new();
-    for (to, span) in spans {
-        for record in span.run.records() {
-            let Record::Received(received) = record else { continue };
-            let told = received.claims.of(Algorithm::Lamport);
-            let (Some(told), Some(_), Some(own)) = (told, sender(spans, received), readings.get(&received.from)) else {
-                continue;
-            };
-            let own = own.physical(Algorithm::Lamport);
-            let (before, after) = (own.before(received.sent), own.at(received.sent));
-            let excess = (told.reading - after).max(before - told.reading);
-            if excess > GRAIN && told.reading > Time::MIN {
-                let lie = lies.entry(Arc { from: received.from, to: *to }).or_default();
-                *lie = (lie.0 + 1, lie.1.max(excess));
-            }
-        }
-    }
-    let say = |(arc, (count, most)): (Arc, (u64, Nanos))| {
-        format!(
-            "premise failed: arc {arc}: {count} messages told another reading than the sender's clock showed, by up to {most}"
-        )
-    };
-    lies.into_iter().map(say).collect()
 }
 
 /// Lamport's clocks never go back (IR2').

@@ -9,6 +9,7 @@ use super::envelope::sweep;
 use super::events::{self, MOST_EVENTS, Watched};
 use super::facts;
 use super::horizon::{Horizon, LocalSpan, alive, cuts, own_spans};
+use super::lies;
 use super::optimum::Optimum;
 use super::ordering::{self, OrderRow, Reports};
 use super::parameters;
@@ -146,7 +147,7 @@ impl<'a> Run<'a, '_> {
     /// What journals alone show of nodes that did not follow Lamport's rule.
     fn broken_rules(&self) -> Vec<String> {
         let readings: BTreeMap<_, _> = self.spans.iter().map(|(node, span)| (*node, Readings::of(span.run))).collect();
-        let mut failed = premise::told(self.spans, &readings);
+        let mut failed = lies::told(self.spans, &readings);
         failed.extend(premise::set_back(&readings));
         failed.extend(premise::ignored(self.spans, &readings));
         failed
@@ -219,7 +220,7 @@ impl<'a> Run<'a, '_> {
         let mut failed = premise::credits(&summary.arcs);
         failed.extend(premise::rates(self.spans));
         failed.extend(premise::unsteady(self.spans));
-        failed.extend(premise::told(self.spans, clocks.readings()));
+        failed.extend(lies::told(self.spans, clocks.readings()));
         failed.extend(premise::set_back(clocks.readings()));
         failed.extend(premise::ignored(self.spans, clocks.readings()));
         let physical = clocks.of(Algorithm::Ntp);

@@ -222,3 +222,20 @@ fn a_jump_is_named_however_often_the_rate_changed_before() {
     let named = |note: &String| note == "premise failed: node 1: its local clock jumped by 1s at 5.000 s";
     assert!(summary.notes.iter().any(named), "{:?}", summary.notes);
 }
+
+/// Three clocks, one of which tells of another instant and reading, in the last tenth of a second: what it tells is what it would
+/// have shown at that instant, which is after the run's end. A swarm found it.
+#[test]
+fn a_lie_that_agrees_with_its_own_stamp_is_named() {
+    for at in ["3962228067ns", "3.95s", "4s"] {
+        let text = format!(
+            "duration = \"4092402867ns\"\ntau = \"231244995ns\"\ntopology = {{ shape = \"full\", nodes = 3 }}\n\
+             [links]\ndelay = \"24156704ns\"\nmu = \"12078352ns\"\njitter = {{ kind = \"constant\", span = \"40ms\" }}\n\
+             [[event]]\nkind = \"two-faced-clock\"\nnode = 0\nat = \"{at}\"\nlie = \"347306149ns\"\nto = [1, 2]\n\
+             about = \"everything\"\n"
+        );
+        let notes = summarise("lie", &runs(&text, 1)).notes;
+        let named = |note: &String| note.contains("told another reading") && note.contains("by up to 347.306ms");
+        assert!(notes.iter().any(named), "{at}: {notes:?}");
+    }
+}

@@ -249,9 +249,28 @@ fn messages(seen: &Seen<'_>) -> Vec<String> {
     broken
 }
 
-/// What a message claims is what its sender's clocks showed: replayed and online to the bit. Liars are left out.
+/// What a message claims is what its sender's clocks showed: replayed and online to the bit. Where a liar's message claims
+/// something else, a note names it, unless its node has several lives, of which one is analysed.
 fn told(seen: &Seen<'_>, lives: &[Life]) -> Vec<String> {
     let liars: BTreeSet<NodeId> = seen.scenario.events.iter().filter_map(liar).collect();
+    let lived_once = seen.runs.iter().map(|run| run.header.node).collect::<BTreeSet<_>>().len() == seen.runs.len();
+    let is_named = |arc: Arc| {
+        let start = format!("premise failed: arc {arc}: ");
+        seen.summary.notes.iter().any(|note| note.starts_with(&start) && note.contains("told another reading"))
+    };
+    let mut broken = Vec::new();
+    for (arc, count) in differing(seen, lives) {
+        if !liars.contains(&arc.from) {
+            broken.push(format!("arc {arc}: {count} messages claim other readings than the replay has"));
+        } else if lived_once && !is_named(arc) {
+            broken.push(format!("arc {arc}: no note says that {count} messages lied"));
+        }
+    }
+    broken
+}
+
+/// How many messages of each arc claim something else than the replay of their sender.
+fn differing(seen: &Seen<'_>, lives: &[Life]) -> BTreeMap<Arc, u64> {
     let mut claims: BTreeMap<(BootId, Arc, u64), Claims> = BTreeMap::new();
     for (node, boot, replay) in lives {
         for event in &replay.events {
@@ -260,15 +279,18 @@ fn told(seen: &Seen<'_>, lives: &[Life]) -> Vec<String> {
             }
         }
     }
-    let differs = |run: &AgentRun, record: &Record| match record {
-        Record::Received(heard) if !liars.contains(&heard.from) => {
-            let key = (heard.boot, Arc { from: heard.from, to: run.header.node }, heard.sequence);
-            claims.get(&key).is_some_and(|made| heard.claims.iter().any(|(by, claim)| made.of(by) != Some(claim)))
+    let mut differing = BTreeMap::new();
+    for run in seen.runs {
+        for record in run.records() {
+            let Record::Received(heard) = record else { continue };
+            let arc = Arc { from: heard.from, to: run.header.node };
+            let made = claims.get(&(heard.boot, arc, heard.sequence));
+            if made.is_some_and(|made| heard.claims.iter().any(|(by, claim)| made.of(by) != Some(claim))) {
+                *differing.entry(arc).or_default() += 1;
+            }
         }
-        _ => false,
-    };
-    let count: usize = seen.runs.iter().map(|run| run.records().filter(|record| differs(run, record)).count()).sum();
-    (count > 0).then(|| format!("{count} messages claim other readings than the replay has")).into_iter().collect()
+    }
+    differing
 }
 
 const fn liar(event: &Event) -> Option<NodeId> {
