@@ -32,7 +32,7 @@ impl Truth {
         }
         let mut oscillators = BTreeMap::new();
         for (node, span) in spans {
-            let declared = span.run.header.oscillator.clone().filter(|declared| declared.kappa() < Ppb::ONE)?;
+            let declared = span.run.header.oscillator.clone().filter(|declared| declared.slowest().0 > -Ppb::ONE.0)?;
             oscillators.insert(*node, (Oscillator::new(declared, *node), span.run.covers_until));
         }
         let last = oscillators.values_mut().map(|(oscillator, until)| oscillator.true_time(*until)).max();

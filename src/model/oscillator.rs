@@ -77,16 +77,28 @@ impl Declaration {
         });
         let start = start + held;
         let local = reading - shifted(Time::<True>::from_nanos(self.epoch_ns), self.offset) + stepped;
-        let slowest = i128::from(Ppb::ONE.0.saturating_sub(self.kappa().0).max(0));
+        let slowest = i128::from(Ppb::ONE.0.saturating_add(self.slowest().0).max(0));
         let span = (i128::from(local.0.max(0)) * i128::from(Ppb::ONE.0)).checked_div(slowest);
         start + span.and_then(|span| i64::try_from(span).ok()).map_or(Nanos::MAX, |span| Nanos(span) + Nanos(1))
     }
 
     /// The largest |rate − 1| this oscillator can have while it neither jumps nor stands still: its kappa.
     pub fn kappa(&self) -> Ppb {
-        let drift = |turn: &Turn| if let Happening::Drift(drift) = turn.what { Some(drift.abs()) } else { None };
-        let drift = self.turns.iter().filter_map(drift).fold(self.drift_ppb.abs(), Ppb::max);
+        let drift = self.drifts().map(Ppb::abs).fold(Ppb(0), Ppb::max);
         Ppb(drift.0.saturating_add(self.wander_ppb.abs().0))
+    }
+
+    /// The least (rate − 1) this oscillator can have while it does not stand still. True time can be told from its readings only
+    /// if that is above −1; there is no such limit to how fast it may run.
+    pub fn slowest(&self) -> Ppb {
+        let drift = self.drifts().fold(self.drift_ppb, Ppb::min);
+        Ppb(drift.0.saturating_sub(self.wander_ppb.abs().0))
+    }
+
+    /// The constant parts of (rate − 1) that it has one after the other.
+    fn drifts(&self) -> impl Iterator<Item = Ppb> {
+        let drift = |turn: &Turn| if let Happening::Drift(drift) = turn.what { Some(drift) } else { None };
+        std::iter::once(self.drift_ppb).chain(self.turns.iter().filter_map(drift))
     }
 }
 
@@ -274,7 +286,8 @@ mod tests {
         }
         assert_eq!(declared.pieces_until(Time::MAX), WANDER_STEPS + 1);
         let stopped = Declaration { drift_ppb: Ppb(i64::MIN), ..declared.clone() };
-        assert_eq!((stopped.latest(Time::MAX), declared.latest(Time::MAX)), (Time::MAX, Time::MAX));
+        let slow = Declaration { drift_ppb: Ppb(-50_000), ..declared.clone() };
+        assert_eq!((stopped.latest(Time::MAX), slow.latest(Time::MAX)), (Time::MAX, Time::MAX));
     }
 
     #[test]
@@ -294,6 +307,18 @@ mod tests {
         let back = |clock: &mut Oscillator, ns| clock.true_time(Time::from_nanos(ns)).as_nanos();
         assert_eq!(back(&mut clock, 3_002_004_999), 5_000_000_001, "a clock that stands still reaches nothing");
         assert!((back(&mut clock, 2_001_002_000) - 2_000_000_000).abs() <= 1, "a jump reaches all inside it at once");
+    }
+
+    #[test]
+    fn a_clock_may_race_and_true_time_is_still_recovered() {
+        let turns = vec![Turn { after: Nanos::from_seconds(1), what: Happening::Drift(Ppb(10_000_000_000)) }];
+        let declared = Declaration { turns, wander_ppb: Ppb(7), ..Declaration::default() };
+        assert_eq!((declared.kappa(), declared.slowest()), (Ppb(10_000_000_007), Ppb(-7)));
+        let mut clock = Oscillator::new(Declaration { wander_ppb: Ppb(0), ..declared.clone() }, NodeId(0));
+        let reading = clock.local(Time::ZERO + Nanos::from_seconds(2));
+        assert_eq!(reading.as_nanos(), 12_000_000_000, "eleven times as fast from 1 s on");
+        assert_eq!(clock.true_time(reading).as_nanos(), 2_000_000_000);
+        assert!(declared.latest(reading) >= clock.true_time(reading));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use skewbench::analysis::{AgentRun, summarise};
-use skewbench::ids::{Arc, NodeId};
+use skewbench::analysis::{AgentRun, Verdict, summarise};
+use skewbench::ids::{Algorithm, Arc, NodeId};
 use skewbench::model::Oscillator;
 use skewbench::node::Record;
 use skewbench::time::Nanos;
@@ -237,5 +237,22 @@ fn a_lie_that_agrees_with_its_own_stamp_is_named() {
         let notes = summarise("lie", &runs(&text, 1)).notes;
         let named = |note: &String| note.contains("told another reading") && note.contains("by up to 347.306ms");
         assert!(notes.iter().any(named), "{at}: {notes:?}");
+    }
+}
+
+/// Only a clock that can stand still hides true time: one that runs eleven times as fast is judged like any other.
+#[test]
+fn truth_is_known_however_fast_a_clock_races() {
+    for by_ppm in [999_999, 1_000_000, 10_000_000] {
+        let text = format!(
+            "duration = \"6s\"\ntau = \"100ms\"\ntopology = {{ shape = \"full\", nodes = 3 }}\n[links]\ndelay = \"1ms\"\n\
+             [[event]]\nkind = \"racing-clock\"\nnode = 1\nat = \"4s\"\nby_ppm = {by_ppm}\n"
+        );
+        let summary = summarise("racing", &runs(&text, 1));
+        let eps = summary.row(Algorithm::Free).and_then(|row| row.skew).map(|skew| skew.max);
+        // It gains by_ppm for two seconds.
+        let gained = Nanos::from_micros(2 * by_ppm);
+        assert!(eps.is_some_and(|eps| (eps - gained).abs() < Nanos::from_millis(1)), "{eps:?} for {gained}");
+        assert_eq!(summary.verdict, Verdict::Violated, "{:?}", summary.notes);
     }
 }
