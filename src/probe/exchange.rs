@@ -116,7 +116,7 @@ impl Exchange {
 mod tests {
     use super::*;
     use crate::probe::Claim;
-    use crate::time::Rate;
+    use crate::time::{Ppb, Rate};
     use proptest::prelude::*;
 
     fn exchange(stamps: [i64; 4], claims: Claims) -> Exchange {
@@ -151,6 +151,31 @@ mod tests {
             prop_assert!(2 * (sample.offset.0 - ahead).abs() <= sample.delay.0 + 1);
             let shifted = exchange(stamps(ahead + 77), Claims::default()).sample();
             prop_assert_eq!(shifted.offset.0, sample.offset.0 + 77);
+        }
+
+        /// The same law of a peer's synchronised clock, which runs at `ppm` against its local one and leads that by `lead` when it is
+        /// told, `wait` before the reply leaves: against the mean of what it led us by at its two stamps the error is half the
+        /// difference of the delays.
+        #[test]
+        fn the_error_against_a_claimed_clock_is_at_most_half_the_delay(
+            forth in 0..1_000_000_000_i64, back in 0..1_000_000_000_i64, residence in 0..1_000_000_i64,
+            wait in 0..1_000_000_i64, ahead in -1_000_000_000_i64..1_000_000_000, lead in -1_000_000_000_i64..1_000_000_000,
+            ppm in -500_i64..500,
+        ) {
+            let stamps = [0, forth + ahead, forth + residence + ahead, forth + residence + back];
+            let told = stamps[2] - wait;
+            let rate = Rate::from_ppb(Ppb(ppm * 1_000));
+            let claims = Claims::from_fn(|_| Claim { reading: Time::from_nanos(told + lead), rate, ..Claim::default() });
+            let mut exchange = exchange(stamps, claims);
+            for (point, at) in [&mut exchange.t1, &mut exchange.t2, &mut exchange.t3, &mut exchange.t4].into_iter().zip(stamps) {
+                point.wire = Some(Stamp { at: Time::from_nanos(at), error: Nanos::ZERO, source: Source::Kernel });
+            }
+            exchange.t3.user = Time::from_nanos(told);
+            let led_by = |stamp: i64| ahead + lead + (stamp - told) * ppm / 1_000_000;
+            let (first, second) = (led_by(stamps[1]), led_by(stamps[2]));
+            let sample = exchange.sample_of(Algorithm::Ntp).expect("a claim");
+            prop_assert!((2 * sample.offset.0 - (first + second) - (forth - back)).abs() <= 4, "{:?}", sample);
+            prop_assert!((sample.delay.0 - (forth + back + first - second)).abs() <= 4, "{:?}", sample);
         }
 
         /// The peer's synchronised clock is its local clock under its claim: claiming the local clock itself changes nothing.
