@@ -19,8 +19,8 @@ use crate::time::{Local, Nanos, Synced, Time};
 
 /// A node takes about ten kilobytes: no run takes more than a gigabyte or two.
 pub const MOST_NODES: usize = 100_000;
-/// So many nodes, of some six kilobytes each, are read ahead in vain: a core gets them from its caches nearly as fast. A
-/// thousand run 1.08 times as fast without, twice as many 0.9 times, twenty times as many 0.7 times.
+/// So many nodes are read ahead in vain: a core gets them from its caches nearly as fast. A thousand run 1.08 times as fast
+/// without, twice as many 0.9 times, twenty times as many 0.7 times.
 const CACHED: usize = 1_024;
 /// The only start of every node.
 const BOOT: BootId = BootId(1);
