@@ -69,10 +69,74 @@ fn the_ring_and_mixed_credits_exceed_the_published_bound() {
     }
 }
 
+/// Settings whose spans stand in every relation to each other: mu from none to fifty periods, xi on either side of kappa nu.
+fn many_settings() -> impl Iterator<Item = Settings> {
+    let diameters = [1, 2, 5].into_iter();
+    let kappas = [0, 1, 100_000, 10_000_000, 100_000_000];
+    let times = [1_000, 999_999_937].map(Nanos);
+    let shares = [(0, 1), (1, 1_000), (1, 3), (1, 1), (2, 1), (5, 2), (50, 1)];
+    let grid = diameters.flat_map(move |diameter| kappas.map(|kappa| (diameter, kappa)));
+    let grid = grid.flat_map(move |(diameter, kappa)| times.map(|tau| (diameter, kappa, tau)));
+    grid.flat_map(move |(diameter, kappa, tau)| {
+        let span = move |(over, under): (i64, i64)| tau.times(over).over(under);
+        let pairs = shares.into_iter().flat_map(move |mu| shares.map(|xi| (span(mu), span(xi))));
+        // Least xi with xi >= kappa nu, and half of that, so that both sides are met at every mu.
+        let edge = move |mu: Nanos| (mu.0 as f64 * kappa as f64 / (1e9 - kappa as f64)).ceil() as i64;
+        let edges = shares.map(span).into_iter().flat_map(move |mu| [(mu, Nanos(edge(mu))), (mu, Nanos(edge(mu) / 2))]);
+        pairs.chain(edges).map(move |(mu, xi)| Settings { diameter, kappa: Ppb(kappa), tau, mu, xi })
+    })
+}
+
+#[test]
+fn the_tight_bound_is_attained_whatever_mu_and_xi_are() {
+    let mut met = [0, 0];
+    for settings in many_settings() {
+        let premises = settings.premises();
+        let side = usize::from(premises.xi_beside_kappa_nu().is_lt());
+        let adversary = if side == 0 { Adversary::TwoSource } else { Adversary::Ring };
+        let tight = premises.bounds().tight;
+        let attack = reaches(adversary, settings, tight.0);
+        assert!(attack.reached <= tight && attack.premises.bounds().tight == tight, "{settings:?}: {attack:?}");
+        met[side] += 1;
+    }
+    assert!(met.iter().all(|met| *met > 150), "{met:?}");
+}
+
+#[test]
+fn where_xi_is_kappa_nu_two_sources_and_the_ring_reach_the_same() {
+    // kappa = 10 %, mu = 9 s: xi = 1 s = kappa (9 + 1).
+    let settings = settings(3, 100_000_000, 1.0, 9.0, 1.0);
+    assert!(settings.premises().xi_beside_kappa_nu().is_eq());
+    for adversary in [Adversary::TwoSource, Adversary::Ring] {
+        reaches(adversary, settings, 7_500_000_000);
+    }
+}
+
+#[test]
+fn credits_that_differ_allow_all_but_d_kappa_xi_of_the_safe_bound() {
+    for settings in many_settings().filter(|settings| settings.diameter == 1) {
+        let premises = settings.premises();
+        let lost = (i128::from(settings.kappa.0) * i128::from(settings.xi.0) / 1_000_000_000) as i64;
+        let attack = reaches(Adversary::MixedMu, settings, premises.bounds().safe.0 - lost);
+        let over = i128::from(settings.kappa.0) * i128::from((settings.mu - settings.xi).0);
+        assert!((i128::from(attack.excess().0) - over / 1_000_000_000).abs() <= 2, "by kappa (mu - xi): {attack:?}");
+    }
+}
+
+#[test]
+fn the_chain_is_short_of_the_tight_bound_by_kappa_mu_and_what_hops_gain() {
+    for settings in many_settings() {
+        let Settings { diameter, kappa, tau, mu, xi } = settings;
+        let [d, kappa, tau, mu, xi] = [i64::from(diameter), kappa.0, tau.0, mu.0, xi.0].map(i128::from);
+        let parts = d * (2 * kappa * tau + kappa * (mu + xi) + xi * 1_000_000_000);
+        reaches(Adversary::Chain, settings, (parts / 1_000_000_000) as i64);
+    }
+}
+
 #[test]
 fn every_adversary_comes_close_to_the_tight_bound_by_default() {
     for adversary in Adversary::ALL {
-        let attack = attack(adversary, Settings::default()).unwrap();
+        let attack = attack(adversary, adversary.usual()).unwrap();
         assert!(attack.tightness().unwrap() >= 0.95, "{attack:?}");
         assert!(attack.reached <= attack.bounds.safe);
         let exceeds = matches!(adversary, Adversary::Ring | Adversary::MixedMu);

@@ -4,6 +4,8 @@
 //! between sends of timely messages on an arc, mu the largest credited part of a delay, xi the limit of the unpredictable
 //! part of a timely delay, and nu = mu + xi. All results are exact in integers and rounded up to the nanosecond.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::{Nanos, Ppb};
@@ -89,6 +91,12 @@ impl Premises {
     /// nu = mu + xi: the longest delay of a timely message.
     pub fn nu(&self) -> Nanos {
         self.mu + self.xi
+    }
+
+    /// Xi beside kappa·nu: what a message loses against a slow clock on its way is xi − kappa·nu. Where that is less than
+    /// nothing, nobody is further behind than the one who was first.
+    pub fn xi_beside_kappa_nu(&self) -> Ordering {
+        (span(self.xi) * WHOLE).cmp(&(self.kappa() * self.span_nu()))
     }
 
     /// The bound in its four forms.
