@@ -19,7 +19,7 @@ fn reaches(adversary: Adversary, settings: Settings, ns: i64) -> Attack {
 
 #[test]
 fn the_chain_reaches_what_the_table_says() {
-    // docs/theory.md §1.1, table A: reached, and its ratios to paper, seed and tight.
+    // docs/theory.md §1.1: reached, and its ratios to paper, seed and tight.
     for (d, kappa, tau, mu, xi, ns, ratios) in [
         (1, 100_000, 1.0, 1e-3, 1e-4, 300_110, [1.00037, 0.99963, 0.99967]),
         (3, 100_000, 1.0, 1e-3, 1e-4, 900_330, [1.00037, 0.99963, 0.99989]),
@@ -38,7 +38,7 @@ fn the_chain_reaches_what_the_table_says() {
 
 #[test]
 fn two_sources_reach_the_tight_bound_itself() {
-    // docs/theory.md §1.1, B.
+    // docs/theory.md §1.1.
     for (d, kappa, mu, xi, ns) in [
         (1, 10_000_000, 0.1, 0.02, 42_200_000),
         (2, 10_000_000, 0.1, 0.02, 83_400_000),
@@ -56,7 +56,7 @@ fn two_sources_reach_the_tight_bound_itself() {
 
 #[test]
 fn the_ring_and_mixed_credits_exceed_the_published_bound() {
-    // docs/theory.md §1.1 item 1 and §1.3, C.
+    // docs/theory.md §1.1 "How far apart clocks can get".
     for (adversary, d, kappa, mu, xi, ns, seed) in [
         (Adversary::Ring, 1, 10_000_000, 1.0, 0.0, 50_000_000, 40_000_000),
         (Adversary::Ring, 1, 100_000, 0.1, 0.0, 230_000, 220_000),
@@ -142,6 +142,33 @@ fn every_adversary_comes_close_to_the_tight_bound_by_default() {
         let exceeds = matches!(adversary, Adversary::Ring | Adversary::MixedMu);
         assert_eq!(attack.excess() > Nanos::ZERO, exceeds, "{attack:?}");
     }
+}
+
+#[test]
+fn a_step_back_voids_the_bound_until_older_stamps_have_landed() {
+    let ms = Nanos::from_millis;
+    let premises = settings(1, 0, 0.1, 0.05, 0.0).premises();
+    // Both clocks are set back by a second within the nanosecond after 0.5 s: a rate of −10^9.
+    let back = |start| Course {
+        start,
+        rates: vec![
+            (Nanos::ZERO, Ppb(0)),
+            (ms(500), Ppb(-1_000_000_000 * 1_000_000_000)),
+            (ms(500) + Nanos(1), Ppb(0)),
+        ],
+    };
+    let mut execution =
+        Execution { clocks: vec![back(Nanos::ZERO), back(Nanos::ZERO)], messages: Vec::new(), end: ms(2_000) };
+    let letter = Letter { from: 0, to: 1, sent: Nanos::ZERO, delay: ms(50), credit: ms(50) };
+    execution.every(ms(100), ms(480), letter);
+    execution.every(ms(100), ms(30), Letter { from: 1, to: 0, ..letter });
+    let spread = |execution: &Execution, from| evaluate(execution, from).spread;
+    assert_eq!(premises.bounds().safe, Nanos::ZERO);
+    // What was sent at 0.48 s lands at 0.53 s.
+    let landed = ms(530);
+    assert_eq!(spread(&Execution { end: landed, ..execution.clone() }, Nanos::ZERO), Nanos::ZERO);
+    assert_eq!(spread(&execution, ms(500)), ms(1_000), "as large as the step");
+    assert_eq!(spread(&execution, landed + settled(&premises)), Nanos::ZERO);
 }
 
 #[test]
