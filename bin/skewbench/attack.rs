@@ -1,5 +1,7 @@
 //! `skewbench sim --adversary`: the worst that can be done to Lamport's clocks.
 
+use std::cmp::Ordering;
+
 use anyhow::{Result, anyhow};
 use skewbench::host::program::Malformed;
 use skewbench::sim::exact;
@@ -25,7 +27,7 @@ pub struct Flags {
     /// The largest credit [default: 1ms]
     #[arg(long, requires = "adversary", conflicts_with = "scenario", value_name = "SPAN")]
     mu: Option<Nanos>,
-    /// The largest unpredictable delay; ring has none [default: 100us]
+    /// The largest unpredictable delay; for ring at most kappa*(mu+xi) [default: 100us, of ring 0]
     #[arg(long, requires = "adversary", conflicts_with = "scenario", value_name = "SPAN")]
     xi: Option<Nanos>,
 }
@@ -41,10 +43,7 @@ impl Flags {
     }
 
     fn settings(&self, adversary: Adversary) -> Result<Settings> {
-        let usual = Settings::default();
-        if adversary == Adversary::Ring && self.xi.is_some_and(|xi| xi != Nanos::ZERO) {
-            return Err(refuse("xi", self.xi.unwrap_or_default(), "ring is built with xi = 0: leave it out").into());
-        }
+        let usual = adversary.usual();
         if adversary == Adversary::MixedMu && self.diameter.is_some_and(|diameter| diameter != 1) {
             return Err(refuse("diameter", self.diameter.unwrap_or(1), "mixed-mu has diameter 1: leave it out").into());
         }
@@ -55,13 +54,18 @@ impl Flags {
         let tau = within("tau", self.tau.unwrap_or(usual.tau), Nanos::from_micros(1), Nanos::from_seconds(1_000))?;
         // Each hop takes tau + mu + xi: a hundred periods at most keep the execution small.
         let most = tau.times(50);
-        Ok(Settings {
+        let settings = Settings {
             diameter: self.diameter.unwrap_or(usual.diameter),
             kappa: Ppb::from_ppm(kappa_ppm),
             tau,
             mu: within("mu", self.mu.unwrap_or(usual.mu), Nanos::ZERO, most)?,
             xi: within("xi", self.xi.unwrap_or(usual.xi), Nanos::ZERO, most)?,
-        })
+        };
+        if adversary == Adversary::Ring && settings.premises().xi_beside_kappa_nu() == Ordering::Greater {
+            let mend = "ring is for xi <= kappa*(mu+xi): leave it out for 0, or take two-source";
+            return Err(refuse("xi", settings.xi, mend).into());
+        }
+        Ok(settings)
     }
 }
 

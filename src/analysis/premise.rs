@@ -14,7 +14,7 @@ use crate::node::Record;
 use crate::time::Nanos;
 use crate::topology::Impairment;
 
-/// Messages credited with more than their delay make clocks run away (docs/theory.md §1.3).
+/// Messages credited with more than their delay make clocks run away (docs/theory.md §1.4 "What follows").
 pub fn credits(arcs: &[ArcRow]) -> Vec<String> {
     let say = |row: &ArcRow| {
         let (arc, count, excess) = (row.arc, row.over_credited, row.largest_excess);

@@ -1,7 +1,7 @@
 //! Between what the clocks of a mesh are that only follow the largest: what a node can claim of Lamport's rule.
 //!
 //! Such clocks never go back and run no faster than (1 + kappa), unless they take over what a message carries, so that the
-//! largest of all clocks and of all credits in flight, M, grows by no more than that either (`docs/theory.md`, section 1). An
+//! largest of all clocks and of all credits in flight, M, grows by no more than that either (docs/theory.md §1.1). An
 //! exchange with a peer says two things of its clock C. At t4 it shows at least what its reply carries, T, since that was read
 //! before; and at t1 it shows at most T less the peer's residence, since what it was read for came later. From all peers'
 //! lower limits, aged, follows that no clock is below the lowest; from all peers' upper limits, each taken back to the

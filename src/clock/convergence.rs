@@ -118,7 +118,7 @@ mod tests {
         round(honest, threshold, |i| honest[i] + if honest[i] > middle { threshold } else { -threshold })
     }
 
-    /// docs/theory.md, section 6: n = 4, f = 1, honest {0, 1, 2}·a, Delta = delta = 2a: the contraction factor 3f/n = 3/4.
+    /// docs/theory.md §6: n = 4, f = 1, honest {0, 1, 2}·a, Delta = delta = 2a: the contraction factor 3f/n = 3/4.
     #[test]
     fn a_round_contracts_the_skew_to_three_quarters_at_worst() {
         for a in [1.0, 7.5, 1_000.0] {
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// docs/theory.md, section 6: n = 4, f = 1, no drift, no reading error, Delta = 10: 2 f Delta/(n − f) = 6.67.
+    /// docs/theory.md §6: n = 4, f = 1, no drift, no reading error, Delta = 10: 2 f Delta/(n − f) = 6.67.
     #[test]
     fn a_generous_threshold_destroys_the_guarantee() {
         let mut clocks = [0.0, 1.0, 2.0];

@@ -8,7 +8,7 @@
 //!
 //! Input: messages with `T_m` in ns and `mu_m` >= 0 in ns. Output: a reading in ns, local clock plus a shift that only
 //! grows; no bound, as there is none. Cost: a sort of as many numbers as there are peers a message. Source: the tempting
-//! variant of Lamport 1978, refuted in `docs/theory.md`; cures that work are [`super::convergence`] and [`super::welch_lynch`].
+//! variant of Lamport 1978, refuted in docs/theory.md §6; cures that work are [`super::convergence`] and [`super::welch_lynch`].
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A weighted regression over the latest samples, as long as they lie on a line: what chrony does (docs/theory.md, section 8).
+//! A weighted regression over the latest samples, as long as they lie on a line: what chrony does (docs/theory.md §5).
 //!
 //! Estimates the offset of the reference's clock (reference − local, nanoseconds, positive when the reference is ahead)
 //! and its rate against the local clock. Inputs: exchanges with the reference. Outputs: a [`Reading`] that slews, never

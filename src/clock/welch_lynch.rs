@@ -85,7 +85,7 @@ mod tests {
         honest[i] + midpoint(differences, f).expect("enough readings").0
     }
 
-    /// docs/theory.md, section 6: n = 4, f = 1; a liar tells each node what drives it furthest from the others.
+    /// docs/theory.md §6: n = 4, f = 1; a liar tells each node what drives it furthest from the others.
     #[test]
     fn a_round_halves_the_skew_whatever_a_two_faced_clock_tells() {
         let honest = [0, 1_000, 2_000];

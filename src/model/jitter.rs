@@ -182,6 +182,22 @@ mod tests {
     }
 
     #[test]
+    fn no_draw_is_longer_than_an_hour_or_below_zero() {
+        let (hour, day) = (Nanos::from_seconds(3_600), Nanos::from_seconds(86_400));
+        for jitter in [
+            Jitter::Exponential { mean: day },
+            Jitter::Gamma { mean: day, shape: 0.01 },
+            Jitter::LogNormal { median: day, sigma: 50.0 },
+            Jitter::Pareto { scale: Nanos(1), alpha: 0.001 },
+        ] {
+            let mut rng = Rng::stream(6, Purpose::Scenario, 0);
+            let drawn: Vec<Nanos> = (0..2_000).map(|_| jitter.draw(&mut rng)).collect();
+            assert!(drawn.iter().all(|span| (Nanos::ZERO..=hour).contains(span)), "{jitter:?}");
+            assert!(drawn.contains(&hour), "{jitter:?}");
+        }
+    }
+
+    #[test]
     fn a_burst_lasts_as_long_as_it_says_in_each_period() {
         let ms = Nanos::from_millis;
         let bursts = Bursts { every: ms(100), lasting: ms(20), extra: ms(5) };

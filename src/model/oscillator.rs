@@ -264,6 +264,28 @@ mod tests {
         assert!(pieces.iter().any(|p| p.rate != pieces[0].rate), "it wanders");
     }
 
+    /// A walk of 10 ppb a step: after 100 steps of a second the rate is off by 100 ppb, root mean square.
+    #[test]
+    fn a_wander_grows_with_the_root_of_time() {
+        let rate_after = |seconds: i64, node: u32| {
+            let walk = Some(10.0);
+            let declared = Declaration {
+                wander_ppb: Ppb(1_000_000),
+                wander_ppb_per_sqrt_s: walk,
+                seed: 8,
+                ..Declaration::default()
+            };
+            let mut oscillator = Oscillator::new(declared, NodeId(node));
+            let [from, to] = [1, 999].map(|ms| Time::ZERO + Nanos::from_seconds(seconds) + Nanos::from_millis(ms));
+            (oscillator.local(to) - oscillator.local(from)).0 as f64 / 0.998 - 1e9
+        };
+        for (seconds, expected) in [(0, 0.0), (25, 50.0), (100, 100.0)] {
+            let squares = (0..500).map(|node| rate_after(seconds, node).powi(2)).sum::<f64>();
+            let found = (squares / 500.0).sqrt();
+            assert!((found - expected).abs() <= 0.1 * expected + 1.0, "{found} ppb after {seconds} s");
+        }
+    }
+
     #[test]
     fn true_time_is_recovered_from_the_local_reading() {
         let mut ahead = wandering();

@@ -6,14 +6,15 @@ use super::jitter::exponential;
 use super::rng::{Purpose, Rng};
 use crate::time::Nanos;
 
-/// So many trains back can delay a message. At a load of 0.9 the wait of one in some million would be longer.
+/// So many trains back can delay a message. At a load of 0.9 one wait in some forty would be longer, at 0.8 one in some ten thousand
+/// (docs/theory.md §13 "Declared worlds").
 const LOOK_BACK: i64 = 256;
 /// No train takes longer than so many mean ones.
 const LONGEST: f64 = 40.0;
 
 /// Spans of time in which others use an arc too: one in each period, at a drawn place. Meanwhile their trains of packets
 /// come at random, one in each slot of length train/load, and take an exponential time to leave. Between the spans the
-/// queue is empty. Messages themselves take no time in it, and none overtakes another.
+/// queue is empty. Messages themselves take no time in it, and none overtakes another but where the cut shortens its wait.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
@@ -31,6 +32,11 @@ impl Queue {
     /// How long a message waits that comes `after` the start. A function of the arc's stream and the time alone: Lindley's
     /// recursion over the trains of its busy span. Cost: two draws for each of 256 trains at most.
     pub fn wait(&self, stream: u64, after: Nanos) -> Nanos {
+        self.wait_behind(LOOK_BACK, stream, after)
+    }
+
+    /// The same where so many trains back count.
+    fn wait_behind(&self, look_back: i64, stream: u64, after: Nanos) -> Nanos {
         let every = self.every.0.max(1);
         let (period, within) = (after.0.div_euclid(every), after.0.rem_euclid(every));
         let room = (every - self.lasting.0).max(0) as u64;
@@ -40,7 +46,7 @@ impl Queue {
         }
         let slot = ((self.train.0 as f64 / self.load_share) as i64).max(1);
         let now = within - began;
-        let trains = (0.max(now / slot - LOOK_BACK)..=now / slot).map(|number| {
+        let trains = (0.max(now / slot - look_back)..=now / slot).map(|number| {
             let mut rng = Rng::stream(stream ^ period as u64, Purpose::Queue, !(number as u64));
             let came = number * slot + rng.below(slot as u64) as i64;
             (came, (self.train.0 as f64 * exponential(&mut rng).min(LONGEST)) as i64)
@@ -71,6 +77,24 @@ mod tests {
         // Poisson arrivals would wait load/(1 - load) trains on the mean (M/M/1), 150 us; these come more evenly.
         let mean = waits.iter().sum::<i64>() as f64 / 40_000.0;
         assert!((60e3..150e3).contains(&mean), "{mean} ns");
+    }
+
+    #[test]
+    fn the_cut_shortens_few_waits_at_the_heaviest_load_and_hardly_any_at_lighter_ones() {
+        // A busy span of 1,600 and 1,800 trains, looked at from the 500th on; another one each time.
+        let shortened = |load_share| {
+            let span = Nanos::from_millis(200);
+            let queue = Queue { every: span, lasting: span, load_share, ..BUSY };
+            let instants = (0..1_500).map(|k| Nanos(span.0 * k + 63_000_000 + k * 91_337));
+            let stream = 0x9E37_79B9_7F4A_7C15;
+            let waits = instants.map(|at| (queue.wait(stream, at), queue.wait_behind(i64::MAX / 2, stream, at)));
+            let cut: Vec<Nanos> = waits.map(|(found, whole)| whole - found).collect();
+            assert!(cut.iter().all(|cut| *cut >= Nanos::ZERO), "never longer");
+            cut.into_iter().filter(|cut| *cut > Nanos::ZERO).count()
+        };
+        assert!(shortened(0.8) <= 1);
+        let heaviest = shortened(0.9);
+        assert!((15..=75).contains(&heaviest), "{heaviest} of 1,500");
     }
 
     /// What tells queues: the second of two messages never overtakes the first, and if no train came between, catches up.

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latency_is_that_of_theory_4_2() {
+    fn the_latency_is_the_longest_wait_for_any_clock_to_pass() {
         assert_eq!(latency_ns(50 * MS, 3 * MS), 5 * MS, "h = 20 ms, nu = 5 ms, C_j 50 ms ahead");
         for (ahead, phase) in [(-50_i64, 3_i64), (-50, 17), (-7, 0), (0, 11), (12, 4), (50, 19)] {
             let passes = -ahead;

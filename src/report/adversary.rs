@@ -1,5 +1,7 @@
 //! What an adversary came to: a row for programs, and words for people.
 
+use std::cmp::Ordering;
+
 use super::text::{line, short, wrapped};
 use crate::theory::Attack;
 use crate::theory::adversary::Adversary;
@@ -68,21 +70,53 @@ pub fn text(attack: &Attack) -> String {
     text + &wrapped("", &sentence(attack))
 }
 
-/// What it shows, in a sentence or two.
+/// What it shows, in a few sentences.
 pub fn sentence(attack: &Attack) -> String {
-    let share = attack.tightness().map_or_else(|| "no part".to_owned(), |share| format!("{:.2} %", share * 1e2));
-    let near = match attack.adversary {
-        Adversary::MixedMu => "The safe bound holds; the tight one is for equal credits only.".to_owned(),
-        _ => format!("It reaches {share} of the tight bound, which no execution with equal credits exceeds."),
-    };
-    if attack.excess() <= Nanos::ZERO {
-        return format!("The published bound holds of this execution. {near}");
+    format!("{} {}", published(attack), nearness(attack))
+}
+
+/// Whether the published bound holds, here and of every execution with these premises (docs/theory.md §1.1).
+fn published(attack: &Attack) -> String {
+    let Attack { bounds, premises, .. } = attack;
+    if attack.excess() > Nanos::ZERO {
+        let over = short(attack.excess());
+        return format!(
+            "This execution is a counterexample: it exceeds the published bound by {over}, since a message in flight may lift \
+             a clock by up to kappa*mu more than the published proof considers."
+        );
     }
-    let over = short(attack.excess());
-    format!(
-        "This execution is a counterexample: it exceeds the published bound by {over}, since a message in flight may lift a \
-         clock by up to kappa*mu more than the published proof considers. {near}"
-    )
+    let others = if bounds.tight > bounds.seed {
+        "others with the same premises exceed it, since d*xi < kappa*mu: see ring"
+    } else if premises.mu > premises.xi.times(i64::from(premises.diameter)) {
+        "it holds of all with these premises and equal credits; where credits differ it is not proved, since d*xi < mu: with d = 1 mixed-mu exceeds it"
+    } else {
+        "and it does of all with these premises, since d*xi >= mu"
+    };
+    format!("The published bound holds of this execution; {others}.")
+}
+
+/// How near it comes to what can be attained, and what it lacks.
+fn nearness(attack: &Attack) -> String {
+    if attack.adversary == Adversary::MixedMu {
+        return "The safe bound holds; the tight one is for equal credits only. Where credits differ, no execution comes closer \
+                to the safe bound than this one does, d*kappa*xi below it."
+            .to_owned();
+    }
+    let share = attack.tightness().map_or_else(|| "no part".to_owned(), |share| format!("{:.2} %", share * 1e2));
+    let lacks = match (attack.adversary, attack.premises.xi_beside_kappa_nu()) {
+        (Adversary::Chain, Ordering::Less) => {
+            " It falls short since no message in flight lifts its fastest clock, and because xi < kappa*nu: hops gain on slow \
+             clocks. The ring attains the tight bound there."
+        }
+        (Adversary::Chain, _) => {
+            " It falls short by kappa*mu, since no message in flight lifts its fastest clock; two-source has one that does."
+        }
+        (Adversary::TwoSource, Ordering::Less) => {
+            " It falls short because xi < kappa*nu: hops gain on slow clocks. The ring attains the tight bound there."
+        }
+        _ => "",
+    };
+    format!("It reaches {share} of the tight bound, which no execution with equal credits exceeds.{lacks}")
 }
 
 #[cfg(test)]
@@ -109,6 +143,24 @@ mod tests {
         );
         let [header, row] = row.lines().collect::<Vec<_>>()[..] else { panic!("two lines") };
         assert_eq!(header.split(',').count(), row.split(',').count());
-        assert!(sentence(&attack(Adversary::Chain, 40_000_000)).contains("80.00 % of the tight bound"));
+    }
+
+    #[test]
+    fn what_falls_short_says_why_and_what_holds_of_others() {
+        let chain = sentence(&attack(Adversary::Chain, 40_000_000));
+        assert!(chain.contains("80.00 % of the tight bound") && chain.contains("because xi < kappa*nu"), "{chain}");
+        assert!(chain.contains("others with the same premises exceed it, since d*xi < kappa*mu"), "{chain}");
+        let with = |adversary, mu: i64, xi: i64| {
+            let premises = Premises { mu: Nanos(mu), xi: Nanos(xi), ..attack(adversary, 0).premises };
+            let bounds = premises.bounds();
+            sentence(&Attack { premises, bounds, reached: bounds.seed, ..attack(adversary, 0) })
+        };
+        let differing = with(Adversary::Chain, 1_000_000, 500_000);
+        assert!(differing.contains("falls short by kappa*mu"), "{differing}");
+        assert!(differing.contains("where credits differ it is not proved, since d*xi < mu"), "{differing}");
+        let attained = with(Adversary::TwoSource, 1_000_000, 1_000_000);
+        assert!(attained.contains("it does of all with these premises") && !attained.contains("short"), "{attained}");
+        assert!(with(Adversary::TwoSource, 1_000_000, 0).contains("because xi < kappa*nu"));
+        assert!(with(Adversary::MixedMu, 1, 1_000_000).contains("d*kappa*xi below it"));
     }
 }

@@ -19,7 +19,7 @@ fn reaches(adversary: Adversary, settings: Settings, ns: i64) -> Attack {
 
 #[test]
 fn the_chain_reaches_what_the_table_says() {
-    // docs/theory.md §1.1, table A: reached, and its ratios to paper, seed and tight.
+    // docs/theory.md §1.1: reached, and its ratios to paper, seed and tight.
     for (d, kappa, tau, mu, xi, ns, ratios) in [
         (1, 100_000, 1.0, 1e-3, 1e-4, 300_110, [1.00037, 0.99963, 0.99967]),
         (3, 100_000, 1.0, 1e-3, 1e-4, 900_330, [1.00037, 0.99963, 0.99989]),
@@ -38,7 +38,7 @@ fn the_chain_reaches_what_the_table_says() {
 
 #[test]
 fn two_sources_reach_the_tight_bound_itself() {
-    // docs/theory.md §1.1, B.
+    // docs/theory.md §1.1.
     for (d, kappa, mu, xi, ns) in [
         (1, 10_000_000, 0.1, 0.02, 42_200_000),
         (2, 10_000_000, 0.1, 0.02, 83_400_000),
@@ -56,7 +56,7 @@ fn two_sources_reach_the_tight_bound_itself() {
 
 #[test]
 fn the_ring_and_mixed_credits_exceed_the_published_bound() {
-    // docs/theory.md §1.1 item 1 and §1.3, C.
+    // docs/theory.md §1.1 "How far apart clocks can get".
     for (adversary, d, kappa, mu, xi, ns, seed) in [
         (Adversary::Ring, 1, 10_000_000, 1.0, 0.0, 50_000_000, 40_000_000),
         (Adversary::Ring, 1, 100_000, 0.1, 0.0, 230_000, 220_000),
@@ -69,15 +69,106 @@ fn the_ring_and_mixed_credits_exceed_the_published_bound() {
     }
 }
 
+/// Settings whose spans stand in every relation to each other: mu from none to fifty periods, xi on either side of kappa nu.
+fn many_settings() -> impl Iterator<Item = Settings> {
+    let diameters = [1, 2, 5].into_iter();
+    let kappas = [0, 1, 100_000, 10_000_000, 100_000_000];
+    let times = [1_000, 999_999_937].map(Nanos);
+    let shares = [(0, 1), (1, 1_000), (1, 3), (1, 1), (2, 1), (5, 2), (50, 1)];
+    let grid = diameters.flat_map(move |diameter| kappas.map(|kappa| (diameter, kappa)));
+    let grid = grid.flat_map(move |(diameter, kappa)| times.map(|tau| (diameter, kappa, tau)));
+    grid.flat_map(move |(diameter, kappa, tau)| {
+        let span = move |(over, under): (i64, i64)| tau.times(over).over(under);
+        let pairs = shares.into_iter().flat_map(move |mu| shares.map(|xi| (span(mu), span(xi))));
+        // Least xi with xi >= kappa nu, and half of that, so that both sides are met at every mu.
+        let edge = move |mu: Nanos| (mu.0 as f64 * kappa as f64 / (1e9 - kappa as f64)).ceil() as i64;
+        let edges = shares.map(span).into_iter().flat_map(move |mu| [(mu, Nanos(edge(mu))), (mu, Nanos(edge(mu) / 2))]);
+        pairs.chain(edges).map(move |(mu, xi)| Settings { diameter, kappa: Ppb(kappa), tau, mu, xi })
+    })
+}
+
+#[test]
+fn the_tight_bound_is_attained_whatever_mu_and_xi_are() {
+    let mut met = [0, 0];
+    for settings in many_settings() {
+        let premises = settings.premises();
+        let side = usize::from(premises.xi_beside_kappa_nu().is_lt());
+        let adversary = if side == 0 { Adversary::TwoSource } else { Adversary::Ring };
+        let tight = premises.bounds().tight;
+        let attack = reaches(adversary, settings, tight.0);
+        assert!(attack.reached <= tight && attack.premises.bounds().tight == tight, "{settings:?}: {attack:?}");
+        met[side] += 1;
+    }
+    assert!(met.iter().all(|met| *met > 150), "{met:?}");
+}
+
+#[test]
+fn where_xi_is_kappa_nu_two_sources_and_the_ring_reach_the_same() {
+    // kappa = 10 %, mu = 9 s: xi = 1 s = kappa (9 + 1).
+    let settings = settings(3, 100_000_000, 1.0, 9.0, 1.0);
+    assert!(settings.premises().xi_beside_kappa_nu().is_eq());
+    for adversary in [Adversary::TwoSource, Adversary::Ring] {
+        reaches(adversary, settings, 7_500_000_000);
+    }
+}
+
+#[test]
+fn credits_that_differ_allow_all_but_d_kappa_xi_of_the_safe_bound() {
+    for settings in many_settings().filter(|settings| settings.diameter == 1) {
+        let premises = settings.premises();
+        let lost = (i128::from(settings.kappa.0) * i128::from(settings.xi.0) / 1_000_000_000) as i64;
+        let attack = reaches(Adversary::MixedMu, settings, premises.bounds().safe.0 - lost);
+        let over = i128::from(settings.kappa.0) * i128::from((settings.mu - settings.xi).0);
+        assert!((i128::from(attack.excess().0) - over / 1_000_000_000).abs() <= 2, "by kappa (mu - xi): {attack:?}");
+    }
+}
+
+#[test]
+fn the_chain_is_short_of_the_tight_bound_by_kappa_mu_and_what_hops_gain() {
+    for settings in many_settings() {
+        let Settings { diameter, kappa, tau, mu, xi } = settings;
+        let [d, kappa, tau, mu, xi] = [i64::from(diameter), kappa.0, tau.0, mu.0, xi.0].map(i128::from);
+        let parts = d * (2 * kappa * tau + kappa * (mu + xi) + xi * 1_000_000_000);
+        reaches(Adversary::Chain, settings, (parts / 1_000_000_000) as i64);
+    }
+}
+
 #[test]
 fn every_adversary_comes_close_to_the_tight_bound_by_default() {
     for adversary in Adversary::ALL {
-        let attack = attack(adversary, Settings::default()).unwrap();
+        let attack = attack(adversary, adversary.usual()).unwrap();
         assert!(attack.tightness().unwrap() >= 0.95, "{attack:?}");
         assert!(attack.reached <= attack.bounds.safe);
         let exceeds = matches!(adversary, Adversary::Ring | Adversary::MixedMu);
         assert_eq!(attack.excess() > Nanos::ZERO, exceeds, "{attack:?}");
     }
+}
+
+#[test]
+fn a_step_back_voids_the_bound_until_older_stamps_have_landed() {
+    let ms = Nanos::from_millis;
+    let premises = settings(1, 0, 0.1, 0.05, 0.0).premises();
+    // Both clocks are set back by a second within the nanosecond after 0.5 s: a rate of −10^9.
+    let back = |start| Course {
+        start,
+        rates: vec![
+            (Nanos::ZERO, Ppb(0)),
+            (ms(500), Ppb(-1_000_000_000 * 1_000_000_000)),
+            (ms(500) + Nanos(1), Ppb(0)),
+        ],
+    };
+    let mut execution =
+        Execution { clocks: vec![back(Nanos::ZERO), back(Nanos::ZERO)], messages: Vec::new(), end: ms(2_000) };
+    let letter = Letter { from: 0, to: 1, sent: Nanos::ZERO, delay: ms(50), credit: ms(50) };
+    execution.every(ms(100), ms(480), letter);
+    execution.every(ms(100), ms(30), Letter { from: 1, to: 0, ..letter });
+    let spread = |execution: &Execution, from| evaluate(execution, from).spread;
+    assert_eq!(premises.bounds().safe, Nanos::ZERO);
+    // What was sent at 0.48 s lands at 0.53 s.
+    let landed = ms(530);
+    assert_eq!(spread(&Execution { end: landed, ..execution.clone() }, Nanos::ZERO), Nanos::ZERO);
+    assert_eq!(spread(&execution, ms(500)), ms(1_000), "as large as the step");
+    assert_eq!(spread(&execution, landed + settled(&premises)), Nanos::ZERO);
 }
 
 #[test]

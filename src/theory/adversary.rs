@@ -16,10 +16,10 @@ pub enum Adversary {
     /// A chain behind two clocks, one of which lifts the other at the worst instant. Attains the tight bound where
     /// xi >= kappa nu.
     TwoSource,
-    /// A directed ring with xi = 0: the fastest clock turns slow just as its message sets out. Attains the tight bound
-    /// where xi < kappa nu, and exceeds the published one.
+    /// A directed ring: the only clock that is set turns slow just as its message sets out. Attains the tight bound where
+    /// xi <= kappa nu, and exceeds the published one where d·xi < kappa·mu.
     Ring,
-    /// Three clocks and one arc without credit: exceeds the published bound although d·xi >= kappa·mu.
+    /// Three clocks and arcs without credit: exceeds the published bound wherever xi < mu, also if d·xi >= kappa·mu.
     MixedMu,
 }
 
@@ -44,10 +44,10 @@ impl Adversary {
                 "Node 0 is fast and all others are slow; every message takes longest and is sent just before its sender learns more."
             }
             Self::TwoSource => {
-                "As the chain, behind two fast nodes that turn slow for mu: a message in flight meanwhile lifts one of them by kappa*mu just after both have told the chain less."
+                "As the chain, behind two nodes that are slow for mu and fast from then on: a message in flight meanwhile lifts one of them by kappa*mu just after both have told the chain less."
             }
             Self::Ring => {
-                "Node 0 is fast until it sends, then slow; its message is credited mu in full and lifts node 1, which is fast from then on, above it by kappa*mu."
+                "Node 0 is slow; its first message is credited mu in full and lifts node 1, which is fast, above it by kappa*mu. Node 0 learns of that from the last of the ring, as late as can be."
             }
             Self::MixedMu => {
                 "As the ring, but node 2 hears of node 0 over an arc without credit, which lets it fall behind by (1-kappa)*xi although every message is timely."
@@ -55,12 +55,23 @@ impl Adversary {
         }
     }
 
-    /// The execution, if the settings are positive; see each adversary's function.
+    /// What it uses if nothing else is asked for: the ring has no unpredictable delay, and mixed-mu has diameter one.
+    pub fn usual(self) -> Settings {
+        let usual = Settings::default();
+        match self {
+            Self::Chain | Self::TwoSource => usual,
+            Self::Ring => Settings { xi: Nanos::ZERO, ..usual },
+            Self::MixedMu => Settings { diameter: 1, ..usual },
+        }
+    }
+
+    /// The execution, if the settings are positive. It begins at zero, with nothing in flight and every clock but the sources
+    /// so far behind that it lifts nobody: so it depends on no relation between mu, tau and d (docs/theory.md §1.1).
     pub fn execution(self, settings: Settings) -> Execution {
         match self {
             Self::Chain => settings.chain(),
             Self::TwoSource => settings.two_source(),
-            Self::Ring => Settings { xi: Nanos::ZERO, ..settings }.ring(),
+            Self::Ring => settings.ring(),
             Self::MixedMu => settings.mixed_mu(),
         }
     }
@@ -79,7 +90,7 @@ pub struct Settings {
     pub tau: Nanos,
     /// The largest credit.
     pub mu: Nanos,
-    /// The largest unpredictable delay; `ring` has none.
+    /// The largest unpredictable delay.
     pub xi: Nanos,
 }
 
@@ -96,6 +107,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What the bounds assume of an execution that keeps to these settings.
+    pub fn premises(&self) -> Premises {
+        let Self { diameter, kappa, tau, mu, xi } = *self;
+        Premises { kappa, diameter, tau, mu, xi }
+    }
+
     fn nu(&self) -> Nanos {
         self.mu + self.xi
     }
@@ -103,6 +120,11 @@ impl Settings {
     /// What a hop takes at most: tau + nu.
     fn hop(&self) -> Nanos {
         self.tau + self.nu()
+    }
+
+    /// When the first source speaks: before that it is as slow as after it, so that the bounds hold when they are reached.
+    fn begin(&self) -> Nanos {
+        self.tau.over(2)
     }
 
     fn hops(&self) -> i64 {
@@ -114,9 +136,14 @@ impl Settings {
         Course::steady(-self.hop().times(4 * self.hops() + 16), Ppb(-self.kappa.0))
     }
 
-    /// A clock that starts at zero, or far behind, with rates of 1 ± kappa: the signs from instants on.
-    fn turning(&self, start: Nanos, signs: &[(Nanos, i64)]) -> Course {
-        Course { start, rates: signs.iter().map(|(at, sign)| (*at, Ppb(self.kappa.0 * sign))).collect() }
+    /// A clock that shows zero at the start.
+    fn leading(&self, signs: &[(Nanos, i64)]) -> Course {
+        Course { start: Nanos::ZERO, rates: signs.iter().map(|(at, sign)| (*at, Ppb(self.kappa.0 * sign))).collect() }
+    }
+
+    /// A clock as far behind as the slow ones that is fast.
+    fn heir(&self) -> Course {
+        Course::steady(self.slow().start, self.kappa)
     }
 
     /// A message that takes longest.
@@ -142,52 +169,55 @@ impl Settings {
         execution
     }
 
-    /// Sources 0 and 1 and layers 2 to d + 1. Reaches 2κd(τ+ν) + κμ + d(ξ−κν), the tight bound where ξ >= κν.
+    /// Sources 0 and 1 and layers 2 to d + 1. Where xi >= kappa nu it reaches 2κd(τ+ν) + κμ + d(ξ−κν), the tight bound: the
+    /// first message lifts source 1 by κμ just after both sources have told the layers what they showed.
     fn two_source(&self) -> Execution {
         let (layers, nu) = (self.diameter as usize, self.nu());
-        let turn = self.hop().times(self.hops() + 3);
-        let source = self.turning(Nanos::ZERO, &[(Nanos::ZERO, 1), (turn - self.mu, -1), (turn, 1)]);
+        let lift = self.begin() + self.mu;
+        let source = self.leading(&[(Nanos::ZERO, -1), (lift, 1)]);
         let clocks = [source.clone(), source].into_iter().chain((0..layers).map(|_| self.slow())).collect();
-        let end = turn + self.hop().times(self.hops());
+        let end = lift + self.hop().times(self.hops());
         let mut execution = Execution { clocks, messages: Vec::new(), end };
-        execution.every(self.tau, turn - self.mu, self.early(0, 1));
-        execution.every(self.tau, turn, self.late(1, 0));
+        execution.every(self.tau, self.begin(), self.early(0, 1));
+        execution.every(self.tau, lift, self.late(1, 0));
         for source in [0, 1] {
-            execution.every(self.tau, turn, self.late(source, 2));
-            execution.every(self.tau, turn + nu.times(self.hops()), self.late(layers + 1, source));
+            execution.every(self.tau, lift, self.late(source, 2));
+            execution.every(self.tau, lift + nu.times(self.hops()), self.late(layers + 1, source));
         }
         for layer in 1..layers {
-            execution.every(self.tau, turn + nu.times(layer as i64), self.late(layer + 1, layer + 2));
+            execution.every(self.tau, lift + nu.times(layer as i64), self.late(layer + 1, layer + 2));
         }
         execution
     }
 
-    /// d + 1 nodes in a directed ring. Reaches 2κd(τ+μ) + κμ.
+    /// d + 1 nodes in a directed ring. Reaches 2κd(τ+ν) + κμ, the tight bound where xi <= kappa nu: the first message lifts
+    /// node 1, and nothing of that comes back to node 0, slow throughout, before the end.
     fn ring(&self) -> Execution {
-        let nodes = self.diameter as usize + 1;
-        let turn = self.hop().times(self.hops() + 2);
-        let first = self.turning(Nanos::ZERO, &[(Nanos::ZERO, 1), (turn, -1)]);
-        let second = self.turning(self.slow().start, &[(Nanos::ZERO, -1), (turn + self.mu, 1)]);
-        let clocks = [first, second].into_iter().chain((2..nodes).map(|_| self.slow())).collect();
-        let end = turn + self.mu + self.hop().times(self.hops());
+        let (nodes, nu) = (self.diameter as usize + 1, self.nu());
+        let first = self.leading(&[(Nanos::ZERO, -1)]);
+        let clocks = [first, self.heir()].into_iter().chain((2..nodes).map(|_| self.slow())).collect();
+        let lift = self.begin() + self.mu;
+        let end = lift + self.hop().times(self.hops());
         let mut execution = Execution { clocks, messages: Vec::new(), end };
-        for node in 0..nodes {
-            execution.every(self.tau, turn + self.mu.times(node as i64), self.early(node, (node + 1) % nodes));
+        execution.every(self.tau, self.begin(), self.early(0, 1));
+        for node in 1..nodes {
+            execution.every(self.tau, lift + nu.times(node as i64 - 1), self.late(node, (node + 1) % nodes));
         }
         execution
     }
 
-    /// Three nodes, all arcs; the one from 0 to 2 is credited nothing. Reaches 2κ(τ+ν) + (1−κ)ξ + κμ.
+    /// Three nodes, all arcs; those between 0 and 2 are credited nothing. Reaches 2κ(τ+ν) + (1−κ)ξ + κμ, the most
+    /// where credits differ: as the ring, with node 2 below node 0 by what an uncredited message loses.
     fn mixed_mu(&self) -> Execution {
-        let turn = self.hop().times(4);
-        let lifted = turn + self.mu;
-        let first = self.turning(Nanos::ZERO, &[(Nanos::ZERO, 1), (turn, -1)]);
-        let second = self.turning(self.slow().start, &[(Nanos::ZERO, -1), (lifted, 1)]);
-        let end = lifted + self.hop();
-        let mut execution = Execution { clocks: vec![first, second, self.slow()], messages: Vec::new(), end };
-        execution.every(self.tau, turn, self.early(0, 1));
-        execution.every(self.tau, turn, Letter { delay: self.xi, credit: Nanos::ZERO, ..self.late(0, 2) });
-        for (phase, from, to) in [(lifted, 1, 2), (lifted, 1, 0), (turn, 2, 0), (turn, 2, 1)] {
+        let clocks = vec![self.leading(&[(Nanos::ZERO, -1)]), self.heir(), self.slow()];
+        let lift = self.begin() + self.mu;
+        let mut execution = Execution { clocks, messages: Vec::new(), end: lift + self.hop() };
+        execution.every(self.tau, self.begin(), self.early(0, 1));
+        for (from, to) in [(0, 2), (2, 0)] {
+            let uncredited = Letter { delay: self.xi, credit: Nanos::ZERO, ..self.late(from, to) };
+            execution.every(self.tau, self.begin(), uncredited);
+        }
+        for (phase, from, to) in [(lift, 1, 0), (lift, 1, 2), (self.begin(), 2, 1)] {
             execution.every(self.tau, phase, self.late(from, to));
         }
         execution

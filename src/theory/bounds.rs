@@ -4,6 +4,8 @@
 //! between sends of timely messages on an arc, mu the largest credited part of a delay, xi the limit of the unpredictable
 //! part of a timely delay, and nu = mu + xi. All results are exact in integers and rounded up to the nanosecond.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::{Nanos, Ppb};
@@ -91,6 +93,12 @@ impl Premises {
         self.mu + self.xi
     }
 
+    /// Xi beside kappa·nu: what a message loses against a slow clock on its way is xi − kappa·nu. Where that is less than
+    /// nothing, nobody is further behind than the one who was first.
+    pub fn xi_beside_kappa_nu(&self) -> Ordering {
+        (span(self.xi) * WHOLE).cmp(&(self.kappa() * self.span_nu()))
+    }
+
     /// The bound in its four forms.
     pub fn bounds(&self) -> Bounds {
         let [drift, flight, jitter, credit] = self.terms();
@@ -139,7 +147,7 @@ impl Premises {
     }
 
     /// The largest tau with eps ≤ (1−κ)·mu_min, where `mu_min` is the shortest time in which one process can influence
-    /// another, over any channel (docs/theory.md §1.4): (((1−κ)·mu_min − κμ)/d − ξ)/(2κ) − ν, rounded down. This tau is not the
+    /// another, over any channel (docs/theory.md §1.5): (((1−κ)·mu_min − κμ)/d − ξ)/(2κ) − ν, rounded down. This tau is not the
     /// run's; its other premises are.
     pub fn tau_ceiling(&self, mu_min: Nanos) -> TauCeiling {
         let d = i128::from(self.diameter);
@@ -220,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_chain_adversary_stands_to_the_bounds_as_theory_says() {
-        // docs/theory.md §1.1, table A: what a chain reaches, and its ratios to paper, seed and tight.
+        // docs/theory.md §1.1: what a chain reaches, and its ratios to paper, seed and tight.
         for (d, kappa, tau, mu, xi, reached, ratios) in [
             (1, 100_000, 1.0, 1e-3, 1e-4, 300.110e-6, [1.00037, 0.99963, 0.99967]),
             (3, 100_000, 1.0, 1e-3, 1e-4, 900.330e-6, [1.00037, 0.99963, 0.99989]),
@@ -239,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_tight_bound_is_what_the_adversaries_attain() {
-        // docs/theory.md §1.1, B and C.
+        // docs/theory.md §1.1: by two sources, and where xi < kappa nu by the ring.
         for (d, kappa, mu, xi, reached) in [
             (1, 10_000_000, 0.1, 0.02, 42_200_000),
             (2, 10_000_000, 0.1, 0.02, 83_400_000),
@@ -261,7 +269,7 @@ mod tests {
 
     #[test]
     fn the_ceiling_of_tau_is_that_of_the_theory() {
-        // docs/theory.md §1.4: kappa = 50 ppm, mu = 20 us.
+        // docs/theory.md §1.5 "No anomaly that an outsider could see": kappa = 50 ppm, mu = 20 us.
         let ceiling = |d, xi| premises(d, 50_000, 0.1, 20e-6, xi).tau_ceiling(Nanos(20_000));
         assert_eq!(ceiling(1, 5e-6), TauCeiling::AtMost(Nanos(149_955_000)));
         assert_eq!(ceiling(3, 5e-6), TauCeiling::AtMost(Nanos(16_635_000)));

@@ -1,5 +1,5 @@
-//! Cycles of arcs: the check that refuses credits which would make Lamport's clocks run away (theory: only the sum of
-//! credits round a cycle matters, and it must not exceed the sum of the delays).
+//! Cycles of arcs: the check that refuses credits which would make Lamport's clocks run away (docs/theory.md §1.4 "What
+//! follows"): only the sum of credits round a cycle matters, and it must not exceed the sum of the delays.
 
 use crate::time::Nanos;
 
@@ -60,7 +60,7 @@ mod tests {
         list.iter().map(|(from, to, weight)| Weighted { from: *from, to: *to, weight: Nanos(*weight) }).collect()
     }
 
-    /// min(R − S) − credit in us for the three-cycle of docs/theory.md §1.3: 800 us clockwise, 1200 us anticlockwise, all credited
+    /// min(R − S) − credit in us for the three-cycle of docs/theory.md §1.4: 800 us clockwise, 1200 us anticlockwise, all credited
     /// 1000 us.
     fn asymmetric() -> Vec<Weighted> {
         arcs(&[(0, 1, -200), (1, 2, -200), (2, 0, -200), (1, 0, 200), (2, 1, 200), (0, 2, 200)])
@@ -81,14 +81,32 @@ mod tests {
 
     #[test]
     fn half_of_the_round_trip_is_no_safe_credit_under_jitter() {
-        // docs/theory.md §1.3: exchanges alternate 1/3 and 3/1 ms, so that both one-way minima are 1 ms; the credit is 2 ms.
+        // docs/theory.md §1.4 "What follows": exchanges alternate 1/3 and 3/1 ms, so that both one-way minima are 1 ms; the credit is 2 ms.
         assert_eq!(negative_cycle(2, &arcs(&[(0, 1, -1), (1, 0, -1)])).map(|cycle| cycle.len()), Some(2));
         assert_eq!(negative_cycle(2, &arcs(&[(0, 1, -1), (1, 0, 1)])), None, "a sum of zero is safe");
         assert_eq!(negative_cycle(1, &arcs(&[(0, 7, -1), (0, 0, -1)])), Some(vec![0]));
         assert_eq!(negative_cycle(0, &[]), None);
     }
 
+    /// Whether some walk from a node back to it has a negative sum, by all shortest paths.
+    fn some_cycle_is_negative(nodes: usize, list: &[(usize, usize, i64)]) -> bool {
+        let mut least = vec![vec![i64::MAX / 4; nodes]; nodes];
+        list.iter().for_each(|(from, to, weight)| least[*from][*to] = least[*from][*to].min(*weight));
+        for via in 0..nodes {
+            for (from, to) in (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to))) {
+                least[from][to] = least[from][to].min(least[from][via] + least[via][to]).max(-1_000_000);
+            }
+        }
+        (0..nodes).any(|node| least[node][node] < 0)
+    }
+
     proptest! {
+        #[test]
+        fn a_cycle_is_found_if_and_only_if_there_is_a_negative_one(
+            list in prop::collection::vec((0..6_usize, 0..6_usize, -5..20_i64), 0..20)) {
+            prop_assert_eq!(negative_cycle(6, &arcs(&list)).is_some(), some_cycle_is_negative(6, &list));
+        }
+
         /// Potentials never make a negative cycle, and what is found is one.
         #[test]
         fn what_is_found_is_negative(list in prop::collection::vec((0..6_usize, 0..6_usize, -5..20_i64), 0..20)) {

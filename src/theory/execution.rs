@@ -118,3 +118,44 @@ fn arc(letter: &Letter) -> Arc {
 pub fn settled(premises: &Premises) -> Nanos {
     (premises.tau + premises.nu()).times(i64::from(premises.diameter))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::rng::{Purpose, Rng};
+
+    /// Two clocks that tell each other something a hundred times, with as many delays as `sizes` at most.
+    fn execution(seed: u64, sizes: u64) -> Execution {
+        let mut rng = Rng::stream(seed, Purpose::Scenario, 0);
+        let clocks = [50_000, -50_000].map(|rate| Course::steady(Nanos::ZERO, Ppb(rate))).to_vec();
+        let mut letter = |index: i64| {
+            let delay = Nanos(1_000 * (1 + rng.below(sizes) as i64 * rng.below(sizes) as i64));
+            let (from, to) = ((index % 2) as usize, (1 - index % 2) as usize);
+            Letter { from, to, sent: Nanos(index * 1_000_000), delay, credit: Nanos(500) }
+        };
+        Execution { clocks, messages: (0..200).map(&mut letter).collect(), end: Nanos(200_000_000) }
+    }
+
+    /// The least safe bound of all that the sizes of an execution give.
+    fn least(execution: &Execution) -> Option<Nanos> {
+        let given =
+            |xi| Premises { kappa: Ppb(50_000), diameter: 1, tau: execution.longest_gap(xi), mu: Nanos(500), xi };
+        let all = execution.messages.iter().map(|letter| given(letter.unpredictable()));
+        all.filter(|premises| settled(premises) < execution.end).map(|premises| premises.bounds().safe).min()
+    }
+
+    #[test]
+    fn of_many_xi_some_are_tried_and_what_they_give_holds() {
+        let mut larger = 0;
+        for seed in 0..40 {
+            let few = execution(seed, 4);
+            assert_eq!(few.premises().map(|premises| premises.bounds().safe), least(&few));
+            let many = execution(seed, 40);
+            let (found, best) = (many.premises().expect("premises"), least(&many).expect("premises"));
+            assert_eq!(many.longest_gap(found.xi), found.tau, "true of the execution");
+            assert!(found.bounds().safe >= best, "{found:?} for {best}");
+            larger += usize::from(found.bounds().safe > best);
+        }
+        assert!(larger > 0, "some are left out");
+    }
+}

@@ -111,6 +111,7 @@ fn saturate(ns: i128) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::rng::{Purpose, Rng};
 
     /// A unit that 2 to 6 divide.
     const U: i64 = 60;
@@ -146,6 +147,34 @@ mod tests {
             let expected = Some(Nanos(U * (nodes as i64 - 1) / 2));
             assert_eq!(worst, expected, "{nodes} nodes");
             assert_eq!(half_diameter(nodes, &links), expected);
+        }
+    }
+
+    /// The largest mean of all walks from `path` back to its first node that pass no node twice.
+    fn by_trying(weights: &[Vec<i128>], path: &mut Vec<usize>, sum: i128) -> f64 {
+        let (first, last) = (path[0], path[path.len() - 1]);
+        let closed = (path.len() > 1).then(|| (sum + weights[last][first]) as f64 / path.len() as f64);
+        let mut most = closed.unwrap_or(f64::NEG_INFINITY);
+        for next in 0..weights.len() {
+            if !path.contains(&next) {
+                path.push(next);
+                most = most.max(by_trying(weights, path, sum + weights[last][next]));
+                path.pop();
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn the_largest_cycle_mean_is_that_of_all_cycles_tried() {
+        let mut rng = Rng::stream(3, Purpose::Scenario, 0);
+        for trial in 0..400 {
+            let nodes = 2 + trial % 5;
+            let mut row = || (0..nodes).map(|_| i128::from(rng.below(2_001)) - 1_000).collect::<Vec<i128>>();
+            let weights: Vec<Vec<i128>> = (0..nodes).map(|_| row()).collect();
+            let tried =
+                (0..nodes).map(|node| by_trying(&weights, &mut vec![node], 0)).fold(f64::NEG_INFINITY, f64::max);
+            assert_eq!(largest_cycle_mean(&weights).0, (tried - 1e-9).ceil() as i64, "{weights:?}");
         }
     }
 

@@ -168,7 +168,7 @@ fn follows_the_fastest(seed: u64, execution: &Execution, outcome: &Outcome) {
     assert!(shown <= most, "seed {seed}: {shown:?} although none can show more than {most:?}");
 }
 
-/// docs/theory.md §1.3: one clock far ahead drags everybody along within d(tau + nu), for ever.
+/// docs/theory.md §1.4: one clock far ahead drags everybody along within d(tau + nu), for ever.
 #[test]
 fn a_fast_clock_is_contagious_within_d_tau_plus_nu() {
     let mut seen = 0;
@@ -204,7 +204,7 @@ fn late_chain(hops: i64) -> Execution {
     execution
 }
 
-/// docs/theory.md §1.3: convergence takes up to d(tau + nu), and along a chain it may take all of it.
+/// docs/theory.md §1.4: convergence takes up to d(tau + nu), and along a chain it may take all of it.
 #[test]
 fn convergence_takes_d_tau_plus_nu_and_no_less() {
     for hops in 1..=6 {
@@ -254,7 +254,7 @@ fn the_second_largest_reading_tolerates_a_fault_and_gives_no_agreement() {
     assert!(least(evaluate(&faulty, Nanos::ZERO)) > Nanos::from_seconds(109), "Lamport's rule follows it");
 }
 
-/// docs/theory.md §1.3 on whole nodes: one clock jumps ten seconds ahead, all are there within d(tau + nu), and none returns.
+/// docs/theory.md §1.4 on whole nodes: one clock jumps ten seconds ahead, all are there within d(tau + nu), and none returns.
 #[test]
 fn a_clock_that_jumps_ten_seconds_takes_all_nodes_along_for_ever() {
     let text = include_str!("../../scripts/scenarios/contagion.toml");

@@ -1,6 +1,7 @@
 //! Everything that is tested from outside: the pure core in virtual time, and the programs as a person runs them.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run real processes on real files")]
 
+mod book;
 mod bundles;
 mod certificates;
 mod certified_runs;

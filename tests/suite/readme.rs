@@ -71,28 +71,3 @@ fn the_test_command_is_the_one_that_continuous_integration_calls() {
     assert!(read(".ci/run").contains("exec scripts/check"));
     assert!(read(".ci/run").contains("scripts/fuzz 60"), "a minute for each fuzz target");
 }
-
-/// Every `.rs` file below `dir`.
-fn sources(dir: &Path, text: &mut String) {
-    for entry in fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        if entry.is_dir() {
-            sources(&entry, text);
-        } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            *text += &fs::read_to_string(entry).expect("a source");
-        }
-    }
-}
-
-/// The theory names the test that checks each law: a name that is no test any more is a law that nobody checks.
-#[test]
-fn every_test_that_the_theory_names_exists() {
-    let theory = fs::read_to_string(root().join("docs/theory.md")).expect("the theory");
-    let is_a_test =
-        |name: &&str| name.matches('_').count() >= 3 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    let named: Vec<&str> = theory.split('`').skip(1).step_by(2).filter(is_a_test).collect();
-    assert!(named.len() > 60, "{} tests are named", named.len());
-    let mut text = String::new();
-    ["src", "tests"].iter().for_each(|room| sources(&root().join(room), &mut text));
-    let missing: Vec<&&str> = named.iter().filter(|name| !text.contains(&format!("fn {name}("))).collect();
-    assert!(missing.is_empty(), "no test has the name {missing:?}");
-}

@@ -59,7 +59,7 @@ fn drift() -> Nanos {
     Nanos(ROUND.0 / 1_000_000 * KAPPA.0 / 1_000)
 }
 
-/// docs/theory.md, section 6: n = 3f + 1 = 4. Small lies pull, large ones would drag; the honest clocks stay within their bounds.
+/// docs/theory.md §6: n = 3f + 1 = 4. Small lies pull, large ones would drag; the honest clocks stay within their bounds.
 #[test]
 fn one_two_faced_clock_of_four_does_not_part_clocks_that_tolerate_it() {
     let midpoint = (reading_error() + drift()).times(4);
@@ -71,7 +71,7 @@ fn one_two_faced_clock_of_four_does_not_part_clocks_that_tolerate_it() {
     }
 }
 
-/// docs/theory.md, section 6: a liar of four neither parts clocks that agree on rounds, nor makes a round. A minute has nine.
+/// docs/theory.md §6: a liar of four neither parts clocks that agree on rounds, nor makes a round. A minute has nine.
 #[test]
 fn rounds_by_agreement_survive_a_two_faced_clock() {
     let tau = Nanos::from_millis(100);
@@ -169,7 +169,7 @@ loss_share = 0.2
 duplicate_share = 0.05
 "#;
 
-/// docs/theory.md, section 6: the interval contains the reference's clock at every instant, whatever is lost, late, doubled, one-sided, or
+/// docs/theory.md §6: the interval contains the reference's clock at every instant, whatever is lost, late, doubled, one-sided, or
 /// drifts; over links in a row as well, where what it is derived from is itself derived.
 #[test]
 fn intervals_hold_the_truth_at_every_instant_of_every_run() {

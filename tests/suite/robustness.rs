@@ -45,7 +45,7 @@ fn every_clock_has_a_row_for_every_disturbance() {
     assert_eq!(rows.len(), Disturbance::ALL.len() * robustness::clocks().count());
 }
 
-/// docs/theory.md, section 6: n > 3f, and not n = 3f. Lamport's rule bears no liar at all.
+/// docs/theory.md §6: n > 3f, and not n = 3f. Lamport's rule bears no liar at all.
 #[test]
 fn two_faced_clocks_are_borne_by_those_that_can_where_there_are_enough() {
     let rows = committed();

@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn two_points_without_noise_on_each_side_give_the_rate_exactly() {
-        // docs/theory.md §10: gap = 700 + 20 ppm, exactly met by two forward and two backward points, the others above or below.
+        // docs/theory.md §1.3: gap = 700 + 20 ppm, exactly met by two forward and two backward points, the others above or below.
         let line = |x: i64| 700 + x / 50_000;
         let exact = [0, 1_000_000_000, 2_000_000_000, 4_000_000_000];
         let above =

@@ -66,7 +66,7 @@ fn cloud(
     least: Nanos,
 ) -> Vec<(i64, i64)> {
     let (Some(course), Some(sender)) = (courses.get(&arc), spans.get(&arc.from)) else { return Vec::new() };
-    // Mu is in units of the receiver's clock, the shift in those of the sender's: twice turned (docs/theory.md §10).
+    // Mu is in units of the receiver's clock, the shift in those of the sender's: twice turned (docs/theory.md §1.3).
     let peer = spans.get(&arc.to).map_or(Ppb(0), stated_kappa);
     let least = slowest(shortest(least.max(Nanos::ZERO), peer), course.kappa);
     let inside = course.heard.iter().filter(|message| window.holds(sender, message.sent));

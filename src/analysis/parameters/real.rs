@@ -49,7 +49,7 @@ mod tests {
         assert_eq!(
             slowest(Nanos(100_000_000), Ppb(100_000)),
             Nanos(99_990_000),
-            "docs/theory.md §10: 10 us at 100 ms, 100 ppm"
+            "docs/theory.md §1.3: 10 us at 100 ms, 100 ppm"
         );
         assert_eq!((longest(Nanos(7), Ppb::ONE), shortest(Nanos::MAX, Ppb(i64::MAX)).0 > 0), (Nanos::MAX, true));
     }

@@ -1,5 +1,5 @@
 //! Are clocks closer together than somebody needs them? SAFE, UNSAFE with the event that proves it, or UNKNOWN with the
-//! reason and with what would settle it (design §3.8).
+//! reason and with what would settle it.
 //!
 //! With certified eps in [low, high]: SAFE if high ≤ target, UNSAFE if low > target, else UNKNOWN. Where true eps is known
 //! it counts as both. In doubt it is UNKNOWN: SAFE also needs every node that is known of, and nothing that is certified

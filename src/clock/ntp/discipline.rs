@@ -348,6 +348,12 @@ mod tests {
 
     /// theta' = -theta/Tc - x, x' = theta/(16 Tc²): zero at 3.0414 Tc, overshoot of 4.777 % at 6.0828 Tc.
     #[test]
+    fn the_time_constant_is_sixteen_fast_polls_or_four_slow_ones() {
+        let at = |seconds: f64| time_constant(Nanos((seconds * 1e9) as i64)).as_seconds();
+        assert_eq!([0.1, 1.0, 4.0, 8.0, 16.0, 64.0, 1024.0].map(at), [1.6, 16.0, 64.0, 64.0, 64.0, 256.0, 4096.0]);
+    }
+
+    #[test]
     fn the_step_response_crosses_zero_at_three_time_constants_and_overshoots_by_five_percent() {
         let start = Nanos::from_micros(500);
         let (_, residuals) = run(400, start, 0.0);

@@ -392,7 +392,7 @@ mod tests {
         }
     }
 
-    /// docs/theory.md, section 6: agreement and accuracy, with f liars of n = 3f + 1 and clocks that begin hundreds of seconds apart.
+    /// docs/theory.md §6: agreement and accuracy, with f liars of n = 3f + 1 and clocks that begin hundreds of seconds apart.
     #[test]
     fn honest_clocks_stay_within_the_precision_and_near_the_rate_of_their_hardware() {
         let (nu, kappa) = (0.2, Ppb(1_000_000));

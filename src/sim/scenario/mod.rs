@@ -113,7 +113,7 @@ pub struct Scenario {
     pub order: Option<Order>,
 }
 
-/// What becomes of a scenario whose credits exceed the delays round some cycle (docs/theory.md §1.3).
+/// What becomes of a scenario whose credits exceed the delays round some cycle (docs/theory.md §1.4 "What follows").
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Runaway {
