@@ -123,17 +123,15 @@ pub fn title(line: &Line<'_>, words: &Words) -> String {
 /// Whether the bound held, in one sentence.
 pub fn kept(sweep: &Sweep) -> String {
     let (violated, unknown) = (sweep.points_with(Verdict::Violated), sweep.points_with(Verdict::Unknown));
-    let (points, seeds) = (sweep.points.len(), plural(sweep.seeds, "seed"));
+    let (points, seeds) = (plural(sweep.points.len() as u32, "point"), plural(sweep.seeds, "seed"));
     if violated > 0 {
         format!(
-            "At {violated} of {points} points clocks exceeded the safe bound with at least one of {seeds}: a premise failed there."
+            "At {violated} of {points} clocks exceeded the safe bound with at least one of {seeds}: a premise failed there."
         )
     } else if unknown > 0 {
-        format!(
-            "At {unknown} of {points} points at least one of {seeds} cannot tell; the bound held in all other runs."
-        )
+        format!("At {unknown} of {points} at least one of {seeds} cannot tell; the bound held in all other runs.")
     } else {
-        format!("The bound held in all runs: {points} points, {seeds} each.")
+        format!("The bound held in all runs: {points}, {seeds} each.")
     }
 }
 

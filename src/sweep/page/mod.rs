@@ -56,8 +56,8 @@ const fn part_name(part: Part) -> &'static str {
 fn first(sweep: &Sweep) -> String {
     let (done, all) = (sweep.points.len(), sweep.grid.len());
     let missing = if done < all { format!(" of {all}, stopped before its end") } else { String::new() };
-    let told =
-        format!("skewbench sweep · {done} points{missing} · {} each · {}", plural(sweep.seeds, "seed"), sweep.topology);
+    let (points, seeds) = (plural(done as u32, "point"), plural(sweep.seeds, "seed"));
+    let told = format!("skewbench sweep · {points}{missing} · {seeds} each · {}", sweep.topology);
     let keys: Vec<String> = sweep
         .grid
         .axes
