@@ -35,7 +35,7 @@ pub struct Words {
 
 /// For a terminal.
 pub const PLAIN: Words =
-    Words { span: short, value: Key::text, part: Part::name, eps: "eps", knee: "xi/(2*kappa) - nu" };
+    Words { span: short, value: Key::text, part: Part::name, eps: "eps", knee: "xi/(2*kappa) + nu + mu/(2d)" };
 
 /// The closing table and the answer below it.
 pub fn report(sweep: &Sweep) -> String {
@@ -249,7 +249,7 @@ mod tests {
             "The bound held in all runs: 9 points, 3 seeds each.",
             "From 1ms to 10s, eps of lamport goes from 10.0us to 210.0us, the safe bound from 30.1us to 1.03ms.",
             "d*xi from 1ms to 100ms, 2d*kappa*(tau+nu) from 300ms to 10s.",
-            "The bound begins to follow tau at about 300ms (xi/(2*kappa) - nu is 300ms there).",
+            "The bound begins to follow tau at about 300ms (xi/(2*kappa) + nu + mu/(2d) is 300ms there).",
             "follow tau at about 500ms.",
             "300 times the probes, from tau = 300ms to 1ms, for an eps 1.6 times smaller.",
         ] {

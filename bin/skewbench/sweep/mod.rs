@@ -68,8 +68,8 @@ Exit codes: 0 all runs within their bound, 1 at least one was violated, 2 malfor
 ///
 /// Every point of the grid is run in virtual time with several seeds, on all cores. Of eps, of the bound in its four forms
 /// under each run's own premises, and of its terms, the median and the worst over the seeds are written. Along tau, the knee
-/// is where the drift between messages, 2d*kappa*(tau+nu), is as large as what delays cannot tell, d*xi: probing more often
-/// buys little below it.
+/// is where the drift between messages, 2d*kappa*tau, becomes half of the bound, at xi/(2*kappa) + nu + mu/(2d) if nothing is
+/// lost: probing more often buys little below it.
 #[derive(clap::Args)]
 #[command(after_help = MORE)]
 pub struct Args {

@@ -26,7 +26,7 @@ const MOST_ROWS: usize = 24;
 const MOST_LINES: usize = 12;
 
 /// How numbers are written on the page.
-pub const RICH: Words = Words { span, value: Key::label, part: part_name, eps: "ε", knee: "ξ/(2κ) − ν" };
+pub const RICH: Words = Words { span, value: Key::label, part: part_name, eps: "ε", knee: "ξ/(2κ) + ν + μ/(2d)" };
 
 /// The page.
 pub fn page(sweep: &Sweep) -> Vec<u8> {
@@ -142,9 +142,9 @@ fn limits() -> String {
          and hlc need many exchanges, so that at a long τ their ε is that of a cold start, not of settled clocks.",
         "Every bound is the smallest one that each run’s own messages support: ξ and τ_eff are chosen together. With more \
          messages a smaller ξ can be chosen, so that a bound may go on falling slowly below its knee.",
-        "A knee is where the slope on logarithmic axes passes one half: for a constant ξ and no losses that is τ* = ξ/(2κ) − ν, \
-         where drift and unpredictable delay are equal parts. Below it the choice of ξ makes both about equal, so that \
-         which of them is larger is chance. A knee is as fine as the grid is.",
+        "A knee is where the slope on logarithmic axes passes one half: for a constant ξ and no losses that is \
+         τ* = ξ/(2κ) + ν + μ/(2d), where what follows τ, 2dκτ, is half of the safe bound. Below it the choice of ξ makes drift \
+         and unpredictable delay about equal, so that which of them is larger is chance. A knee is as fine as the grid is.",
         "Runs with a long τ last longer, so that each bound has begun to hold; a longer run sees rarer events.",
     ];
     let items: String = items.iter().map(|item| format!("<li>{}</li>\n", escape(item))).collect();
