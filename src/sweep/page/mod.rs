@@ -201,6 +201,10 @@ mod tests {
         for never in ["<script", "http:", "https:", "NaN", "inf\""] {
             assert!(!page.contains(never), "{never}");
         }
+        let used = page.split("var(").skip(1).filter_map(|rest| rest.split(')').next());
+        for name in used.filter(|name| !name.contains(',')) {
+            assert!(page.contains(&format!("{name}:")), "{name} is used and has no value");
+        }
     }
 
     #[test]
