@@ -4,6 +4,7 @@
 mod check;
 mod events;
 mod links;
+mod memory;
 mod order;
 mod oscillators;
 
@@ -248,7 +249,7 @@ impl Scenario {
                 format!("{slots} slots of the probe grid are too many: choose a longer one, or a shorter duration");
             return Err(refuse("tau", self.tau, &mend));
         }
-        Ok(())
+        if scale == Scale::Journaled { self.check_memory() } else { Ok(()) }
     }
 }
 
