@@ -80,6 +80,14 @@ fn run_swarm(count: u64, args: &Args) -> Result<u8> {
 }
 
 fn run_adversary(args: &Args) -> Result<u8> {
+    if args.volume.json {
+        let text = "--json: an adversary's result has no JSON form: leave it out; --out DIR writes adversary.csv";
+        return Err(Malformed(text.to_owned()).into());
+    }
+    if args.streamed {
+        let text = "--streamed: an adversary's execution keeps nothing anyway: leave it out, or name a scenario";
+        return Err(Malformed(text.to_owned()).into());
+    }
     let attack = args.attack.carry_out()?;
     out::put(&adversary::text(&attack))?;
     if let Some(out) = &args.out {
