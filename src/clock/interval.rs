@@ -68,8 +68,8 @@ impl IntervalClock {
     /// What an exchange says of the truth; nothing if it contradicts its own stamps.
     fn told(&self, exchange: &Exchange) -> Option<Held> {
         let claim = exchange.claims.of(Algorithm::Interval).filter(|claim| claim.stratum > 0)?;
-        let [t1, t2, t3, at] = exchange.stamps();
-        let sample = exchange.sample_of(Algorithm::Interval)?;
+        let timing = exchange.timing();
+        let ([t1, t2, t3, at], sample) = (timing.stamps, timing.sample_of(claim));
         let error = exchange.stamp_errors() + GRAIN;
         let spans = (at - t1).abs() + (t3 - t2).abs() + (t3 - exchange.t3.user).abs();
         let half = Nanos(sample.delay.0 / 2) + error + self.kappa.apart().over(spans);

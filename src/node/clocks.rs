@@ -121,10 +121,10 @@ impl Clocks {
     /// Whether an exchange could be true of every clock, by the same limit: a claim may be plausible and yet be carried
     /// to anywhere by the peer's stamps and rate.
     fn believes_exchange(&self, exchange: &Exchange) -> bool {
-        let stamps = exchange.stamps();
-        let [.., received] = stamps;
+        let timing = exchange.timing();
+        let [.., received] = timing.stamps;
         let believes = |algorithm, reading: &Reading| {
-            let peer = exchange.sample_at(&stamps, algorithm).map(|sample| shifted(received, sample.offset));
+            let peer = exchange.claims.of(algorithm).map(|claim| shifted(received, timing.sample_of(claim).offset));
             peer.is_none_or(|peer: Time<Synced>| (peer - reading.at(received)).abs() <= self.plausible)
         };
         self.lamport.as_ref().is_none_or(|clock| believes(Algorithm::Lamport, clock.reading()))

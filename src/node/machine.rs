@@ -173,12 +173,13 @@ impl Node {
             return self.counters.add(Counter::NotForMe);
         }
         let Some(index) = self.index_of(probe.from) else { return self.counters.add(Counter::UnknownPeer) };
-        match self.peers[index].window.accept(probe.boot, probe.sequence) {
+        let peer = &mut self.peers[index];
+        match peer.window.accept(probe.boot, probe.sequence) {
             Err(counter) => return self.counters.add(counter),
             Ok(Arrival::Reordered) => self.counters.add(Counter::Reordered),
             Ok(Arrival::InOrder) => {}
         }
-        let credit = self.peers[index].base_mu + waited(at, arrived, self.config.kappa);
+        let credit = peer.base_mu + waited(at, arrived, self.config.kappa);
         let Probe { from, boot, sequence, sent, ref claims, .. } = *probe;
         sink.note(|| {
             Record::Received(Received { at, from, boot, sequence, sent, arrived, credit, claims: claims.clone() })
@@ -186,7 +187,7 @@ impl Node {
         let record = |record| sink.derived(record);
         let trust = self.clocks.on_message(from, at, credit, claims, &mut self.counters, record);
         if let Some((sequence, stamp)) = probe.departed {
-            self.peers[index].requests.reply_departed(sequence, stamp);
+            peer.requests.reply_departed(sequence, stamp);
         }
         match probe.kind {
             Kind::Request => {
@@ -230,15 +231,14 @@ impl Node {
     /// Hands every exchange that is complete, or whose time is up, to the clocks.
     fn close_requests(&mut self, index: usize, at: Time<Local>, sink: &mut impl Sink) {
         let departures = if self.config.stamps_departures { Departures::Stamped } else { Departures::Unknown };
-        while let Some(place) = self.peers[index].requests.over(at, departures) {
-            match self.peers[index].requests.exchange(place) {
-                Some((exchange, reply)) => {
-                    let Self { clocks, counters, .. } = self;
-                    on_exchange(clocks, counters, at, exchange, reply, sink);
-                }
-                None => self.counters.add(Counter::Unanswered),
+        let Self { peers, clocks, counters, .. } = self;
+        let requests = &mut peers[index].requests;
+        while let Some(place) = requests.over(at, departures) {
+            match requests.exchange(place) {
+                Some((exchange, reply)) => on_exchange(clocks, counters, at, exchange, reply, sink),
+                None => counters.add(Counter::Unanswered),
             }
-            self.peers[index].requests.close(place);
+            requests.close(place);
         }
     }
 

@@ -169,7 +169,7 @@ impl Requests {
     fn first_over(&mut self, now: Time<Local>, departures: Departures) -> Option<usize> {
         let over = |request: &Request| request.deadline <= now || request.is_complete(departures);
         let latest = || (self.latest.is_open() && over(&self.latest)).then_some(self.older.len());
-        let place = self.older.iter().position(over).or_else(latest);
+        let place = if self.older.is_empty() { latest() } else { self.older.iter().position(over).or_else(latest) };
         if place.is_none() {
             self.quiet_until = self.open().map(|request| request.deadline).min().unwrap_or(Time::MAX);
         }

@@ -1,9 +1,9 @@
 //! The exchange: four stamps of a request and its reply, and what they say of the offset.
 
-use super::{Claims, Source, Stamp};
+use super::{Claim, Claims, Source, Stamp};
 use crate::affine::offset;
 use crate::ids::{Algorithm, NodeId};
-use crate::time::{Local, Nanos, Synced, Time};
+use crate::time::{Local, Nanos, Time};
 
 /// One of the four instants of an exchange, stamped by the program and, if all went well, nearer to the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,27 +95,48 @@ impl Exchange {
     /// The offset of the peer's `algorithm` clock against our local clock, and the delay, at local time `t4`. The
     /// peer's readings at `t2` and `t3` follow from its claim at `t3.user`. `None` if the peer makes no such claim.
     pub fn sample_of(&self, algorithm: Algorithm) -> Option<Sample> {
-        self.sample_at(&self.stamps(), algorithm)
+        Some(self.timing().sample_of(self.claims.of(algorithm)?))
     }
 
-    /// The same for whoever has the stamps of [`Self::stamps`] already.
+    /// What its samples have in common, whosoever's clock they are of.
     #[inline]
-    pub fn sample_at(&self, stamps: &[Time<Local>; 4], algorithm: Algorithm) -> Option<Sample> {
-        let claim = self.claims.of(algorithm)?;
-        let [t1, t2, t3, t4] = *stamps;
-        let reading = |at: Time<Local>| -> Time<Synced> {
-            let span = at - self.t3.user;
-            claim.reading + span + claim.rate.over(span)
-        };
-        let (forth, back) = (offset(reading(t2), t1), offset(reading(t3), t4));
-        Some(Sample { offset: forth.mean(back), delay: forth - back })
+    pub fn timing(&self) -> Timing {
+        let stamps = self.stamps();
+        let [t1, t2, t3, t4] = stamps;
+        let claimed = self.t3.user;
+        Timing { stamps, claimed, forth: t2 - t1, back: t3 - t4, before: t2 - claimed, after: t3 - claimed }
+    }
+}
+
+/// The spans of an exchange that a [`Sample`] is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Those of [`Exchange::stamps`].
+    pub stamps: [Time<Local>; 4],
+    /// When the claims were made.
+    claimed: Time<Local>,
+    forth: Nanos,
+    back: Nanos,
+    /// From the claims to the request's arrival.
+    before: Nanos,
+    /// From the claims to the reply's departure.
+    after: Nanos,
+}
+
+impl Timing {
+    /// See [`Exchange::sample_of`].
+    #[inline]
+    pub fn sample_of(&self, claim: &Claim) -> Sample {
+        let ahead = offset(claim.reading, self.claimed);
+        let forth = ahead + self.forth + claim.rate.over(self.before);
+        let back = ahead + self.back + claim.rate.over(self.after);
+        Sample { offset: forth.mean(back), delay: forth - back }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Claim;
     use crate::time::Rate;
     use proptest::prelude::*;
 

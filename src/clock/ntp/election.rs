@@ -221,6 +221,23 @@ impl Election {
     /// Looks at the news again at `now`, and changes the role if it must.
     #[inline]
     pub fn turn(&mut self, now: Time<Local>) -> Option<Turn> {
+        if self.is_settled(now) {
+            return None;
+        }
+        self.turn_anew(now)
+    }
+
+    /// Whether the news that was best when they were last looked through still is, and is of the root that this node belongs to.
+    #[inline]
+    fn is_settled(&self, now: Time<Local>) -> bool {
+        let (Role::Under(root), Seen::Since(then, Some(place))) = (self.role, self.seen) else { return false };
+        let best = self.neighbours.at(place);
+        let still = now >= then && best.is_some_and(|news| news.root == root && news.is_fresh(now, self.poll));
+        debug_assert!(!still || self.look(now) == Some(place), "{self:?}");
+        still
+    }
+
+    fn turn_anew(&mut self, now: Time<Local>) -> Option<Turn> {
         let first = self.first(now);
         self.seen = Seen::Since(now, first);
         let serving = first.and_then(|place| self.neighbours.at(place)).map(|news| news.root);

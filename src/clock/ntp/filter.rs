@@ -37,9 +37,8 @@ impl Measurement {
     /// the local clock, dispersion `2 rho + PHI (t4 − t1)` plus the errors of the stamps.
     #[inline]
     pub fn of(exchange: &Exchange) -> Option<Self> {
-        let stamps = exchange.stamps();
-        let sample = exchange.sample_at(&stamps, Algorithm::Ntp)?;
-        let [t1, _, _, t4] = stamps;
+        let (timing, claim) = (exchange.timing(), exchange.claims.of(Algorithm::Ntp)?);
+        let ([t1, _, _, t4], sample) = (timing.stamps, timing.sample_of(claim));
         let elapsed = Nanos((t4 - t1).0.max(0));
         Some(Self {
             epoch: t1 + elapsed.over(2),

@@ -168,20 +168,27 @@ impl Ntp {
     }
 
     /// Looks again at who is root.
+    #[inline]
     fn elect(&mut self, now: Time<Local>) {
-        match self.election.turn(now) {
-            Some(Turn::Lost(root)) => {
+        if let Some(turn) = self.election.turn(now) {
+            self.turned(now, turn);
+        }
+    }
+
+    #[cold]
+    fn turned(&mut self, now: Time<Local>, turn: Turn) {
+        match turn {
+            Turn::Lost(root) => {
                 self.following = None;
                 self.report(ClockEvent::LostReference, root);
             }
-            Some(Turn::TookOver) => {
+            Turn::TookOver => {
                 self.discipline.hold(now);
                 self.discipline.restart_measuring();
                 self.stated = Statement::Due;
                 self.report(ClockEvent::TookOver, self.settings.node);
             }
-            Some(Turn::Chose(root)) => self.following = self.following.filter(|following| following.root == root),
-            None => {}
+            Turn::Chose(root) => self.following = self.following.filter(|following| following.root == root),
         }
     }
 
