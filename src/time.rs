@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::ops::{Add, AddAssign, Neg, Sub};
 use std::str::FromStr;
 
+use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// Nanoseconds in one second.
@@ -138,8 +139,8 @@ impl<D: Domain> AddAssign<Nanos> for Time<D> {
 }
 
 /// A signed span of time in nanoseconds. It reads and prints with a unit: `100ms`, `1.5s`, `250us`, `40ns`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize)]
+#[serde(into = "String")]
 pub struct Nanos(pub i64);
 
 impl Nanos {
@@ -281,10 +282,24 @@ impl FromStr for Nanos {
     }
 }
 
-impl TryFrom<String> for Nanos {
-    type Error = NotASpan;
-    fn try_from(text: String) -> Result<Self, NotASpan> {
-        text.parse()
+impl<'de> Deserialize<'de> for Nanos {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(SpanText)
+    }
+}
+
+/// Takes the text form, and says of a bare number that it lacks its unit.
+struct SpanText;
+
+impl Visitor<'_> for SpanText {
+    type Value = Nanos;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a span of time with its unit in quotes, such as \"100ms\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Nanos, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

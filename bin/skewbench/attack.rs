@@ -19,16 +19,16 @@ pub struct Flags {
     #[arg(long, requires = "adversary", conflicts_with = "scenario", value_parser = clap::value_parser!(u32).range(1..=64))]
     diameter: Option<u32>,
     /// Clocks run at 1 ± this many parts per million [default: 100]
-    #[arg(long, requires = "adversary", conflicts_with = "scenario", value_name = "PPM")]
+    #[arg(long, requires = "adversary", conflicts_with = "scenario", allow_hyphen_values = true, value_name = "PPM")]
     kappa_ppm: Option<f64>,
     /// A message is sent over every arc so often [default: 1s]
-    #[arg(long, requires = "adversary", conflicts_with = "scenario", value_name = "SPAN")]
+    #[arg(long, requires = "adversary", conflicts_with = "scenario", allow_hyphen_values = true, value_name = "SPAN")]
     tau: Option<Nanos>,
     /// The largest credit [default: 1ms]
-    #[arg(long, requires = "adversary", conflicts_with = "scenario", value_name = "SPAN")]
+    #[arg(long, requires = "adversary", conflicts_with = "scenario", allow_hyphen_values = true, value_name = "SPAN")]
     mu: Option<Nanos>,
     /// The largest unpredictable delay; for ring at most kappa*(mu+xi) [default: 100us, of ring 0]
-    #[arg(long, requires = "adversary", conflicts_with = "scenario", value_name = "SPAN")]
+    #[arg(long, requires = "adversary", conflicts_with = "scenario", allow_hyphen_values = true, value_name = "SPAN")]
     xi: Option<Nanos>,
 }
 

@@ -24,7 +24,7 @@ use crate::{attack, folder, stream, swarm};
 /// plays workloads too, on the clocks that its nodes ran and over its links: ordering.csv and the report have what they cost,
 /// and exit code 1 says that an invariant broke. scripts/scenarios/price.toml is an example.
 ///
-/// A run keeps a journal a node, up to 1,024 nodes. With --streamed nothing is kept but what the result needs, up to a
+/// A run keeps a journal a node, up to 1,024 nodes and as many messages as fit 8 GiB of memory (about 1.2 kB each). With --streamed nothing is kept but what the result needs, up to a
 /// million nodes, on constant drifts, and every probe does what it does in the journaled run: Lamport's clocks alone, or
 /// with --clocks all the NTP-style and hybrid clocks too, up to 100,000 nodes. The verdict is on Lamport's bound.
 /// Refused by name are oscillators.wander_limit_ppm and temperature, stamps.wait_within, every [[event]], the section order, and credits
@@ -80,6 +80,14 @@ fn run_swarm(count: u64, args: &Args) -> Result<u8> {
 }
 
 fn run_adversary(args: &Args) -> Result<u8> {
+    if args.volume.json {
+        let text = "--json: an adversary's result has no JSON form: leave it out; --out DIR writes adversary.csv";
+        return Err(Malformed(text.to_owned()).into());
+    }
+    if args.streamed {
+        let text = "--streamed: an adversary's execution keeps nothing anyway: leave it out, or name a scenario";
+        return Err(Malformed(text.to_owned()).into());
+    }
     let attack = args.attack.carry_out()?;
     out::put(&adversary::text(&attack))?;
     if let Some(out) = &args.out {

@@ -35,7 +35,7 @@ pub struct Words {
 
 /// For a terminal.
 pub const PLAIN: Words =
-    Words { span: short, value: Key::text, part: Part::name, eps: "eps", knee: "xi/(2*kappa) - nu" };
+    Words { span: short, value: Key::text, part: Part::name, eps: "eps", knee: "xi/(2*kappa) + nu + mu/(2d)" };
 
 /// The closing table and the answer below it.
 pub fn report(sweep: &Sweep) -> String {
@@ -123,17 +123,15 @@ pub fn title(line: &Line<'_>, words: &Words) -> String {
 /// Whether the bound held, in one sentence.
 pub fn kept(sweep: &Sweep) -> String {
     let (violated, unknown) = (sweep.points_with(Verdict::Violated), sweep.points_with(Verdict::Unknown));
-    let (points, seeds) = (sweep.points.len(), plural(sweep.seeds, "seed"));
+    let (points, seeds) = (plural(sweep.points.len() as u32, "point"), plural(sweep.seeds, "seed"));
     if violated > 0 {
         format!(
-            "At {violated} of {points} points clocks exceeded the safe bound with at least one of {seeds}: a premise failed there."
+            "At {violated} of {points} clocks exceeded the safe bound with at least one of {seeds}: a premise failed there."
         )
     } else if unknown > 0 {
-        format!(
-            "At {unknown} of {points} points at least one of {seeds} cannot tell; the bound held in all other runs."
-        )
+        format!("At {unknown} of {points} at least one of {seeds} cannot tell; the bound held in all other runs.")
     } else {
-        format!("The bound held in all runs: {points} points, {seeds} each.")
+        format!("The bound held in all runs: {points}, {seeds} each.")
     }
 }
 
@@ -251,7 +249,7 @@ mod tests {
             "The bound held in all runs: 9 points, 3 seeds each.",
             "From 1ms to 10s, eps of lamport goes from 10.0us to 210.0us, the safe bound from 30.1us to 1.03ms.",
             "d*xi from 1ms to 100ms, 2d*kappa*(tau+nu) from 300ms to 10s.",
-            "The bound begins to follow tau at about 300ms (xi/(2*kappa) - nu is 300ms there).",
+            "The bound begins to follow tau at about 300ms (xi/(2*kappa) + nu + mu/(2d) is 300ms there).",
             "follow tau at about 500ms.",
             "300 times the probes, from tau = 300ms to 1ms, for an eps 1.6 times smaller.",
         ] {

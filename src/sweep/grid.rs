@@ -3,6 +3,7 @@
 use super::key::Key;
 use super::values;
 use crate::ids::{Arc, NodeId};
+use crate::report::text::plural;
 use crate::sim::Scenario;
 use crate::sim::scenario::{Refused, Scale};
 use crate::time::Nanos;
@@ -109,11 +110,11 @@ impl Grid {
         self.axes.iter().map(text).collect()
     }
 
-    /// How many points there are, in words: `9 of tau x 8 of diameter = 72 points`.
+    /// How many points there are, in words: `72 points (9 values of tau x 8 values of diameter)`.
     pub fn size(&self) -> String {
-        let parts: Vec<String> =
-            self.axes.iter().map(|axis| format!("{} of {}", axis.values.len(), axis.key)).collect();
-        format!("{} = {} points", parts.join(" x "), self.len())
+        let part = |axis: &Axis| format!("{} of {}", plural(axis.values.len() as u32, "value"), axis.key);
+        let parts: Vec<String> = self.axes.iter().map(part).collect();
+        format!("{} ({})", plural(self.len() as u32, "point"), parts.join(" x "))
     }
 
     /// The scenario of a point. Where `duration` is not varied, it is at least 20(d+1) periods, so that the bounds have begun
@@ -165,7 +166,7 @@ mod tests {
     #[test]
     fn the_last_key_changes_fastest_and_a_grid_reads_back() {
         let grid = grid(&["tau=1ms..10ms", "diameter=1..2"]).unwrap();
-        assert_eq!(grid.size(), "3 of tau x 2 of diameter = 6 points");
+        assert_eq!(grid.size(), "6 points (3 values of tau x 2 values of diameter)");
         let names: Vec<String> = (0..grid.len()).map(|point| grid.name(point)).collect();
         assert_eq!(names[..3], ["tau=1ms diameter=1", "tau=1ms diameter=2", "tau=3ms diameter=1"]);
         assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 6);

@@ -101,8 +101,8 @@ pub struct Point {
     pub kappa: Spread<Ppb>,
     /// The parts of the safe bound, for each of [`Part::ALL`].
     pub parts: [Spread<Nanos>; 3],
-    /// The tau at which drift would be as large as the unpredictable delay, with all else as it is here. Absent where nothing
-    /// drifts, or where drift under way alone is larger.
+    /// The tau from which on the safe bound would follow it, with all else as it is here: the median of
+    /// [`Premises::knee`]. Absent where nothing drifts.
     pub knee: Option<Nanos>,
     /// Measured eps of Lamport's clocks over the tight bound.
     pub tightness: Spread<f64>,

@@ -130,12 +130,13 @@ impl Premises {
         })
     }
 
-    /// The knee, τ* = ξ/(2κ) − ν: the tau at which all drift, 2dκ(τ+ν), is as large as the unpredictable delay, dξ. A tau far
-    /// below it buys little. It is this run's ξ and κ at another tau: exact if they stay the same. Rounded down; `None` if
-    /// nothing drifts, or if drift under way alone exceeds ξ.
+    /// The knee, τ* = ξ/(2κ) + ν + μ/(2d): the tau at which what follows it, 2dκτ, is as large as the rest of the safe bound,
+    /// d(2κν+ξ) + κμ, so that the bound's slope on logarithmic axes is one half. A tau far below it buys little. It is this
+    /// run's ξ and κ at another tau: exact if they stay the same. Rounded down; `None` if nothing drifts.
     pub fn knee(&self) -> Option<Nanos> {
-        let knee = (span(self.xi) * WHOLE).checked_div(2 * self.kappa())? - self.span_nu();
-        (knee >= 0).then(|| saturate(knee))
+        let [_, flight, jitter, credit] = self.terms();
+        let per_ns_of_tau = (2 * self.kappa()).saturating_mul(i128::from(self.diameter));
+        sum([flight, jitter, credit]).checked_div(per_ns_of_tau).map(saturate)
     }
 
     /// How long after the start the bounds begin to hold: d(τ+ν) + μ/(1−κ) (the paper's equation 11), rounded up.
@@ -296,13 +297,16 @@ mod tests {
     }
 
     #[test]
-    fn at_the_knee_drift_is_as_large_as_the_unpredictable_delay() {
-        // xi = 100 us at 50 ppm: 1 s, less nu = 1.1 ms.
-        let run = premises(3, 50_000, 0.2, 1e-3, 1e-4);
-        assert_eq!(run.knee(), Some(Nanos(998_900_000)));
-        let there = Premises { tau: run.knee().unwrap_or_default(), ..run };
-        assert_eq!(there.term(Term::Drift) + there.term(Term::Flight), there.term(Term::Jitter));
-        assert_eq!((premises(3, 0, 0.2, 0.0, 1e-4).knee(), premises(1, 50_000, 0.2, 1.0, 1e-9).knee()), (None, None));
+    fn at_the_knee_half_of_the_bound_follows_tau() {
+        // xi = 20 us at 50 ppm: 200 ms, and nu = 20.02 ms, and a sixth of mu = 20 ms.
+        let run = premises(3, 50_000, 0.2, 20e-3, 20e-6);
+        assert_eq!(run.knee(), Some(Nanos(223_353_333)));
+        for run in [run, premises(1, 100_000, 1.0, 0.0, 1e-4), premises(8, 1_000, 1.0, 0.1, 0.0)] {
+            let there = Premises { tau: run.knee().unwrap(), ..run };
+            let (half, whole) = (there.term(Term::Drift), there.bounds().safe);
+            assert!((whole - half.times(2)).abs() <= Nanos(3), "{half} of {whole}");
+        }
+        assert_eq!((premises(3, 0, 0.2, 0.0, 1e-4).knee(), premises(0, 50_000, 0.2, 1.0, 1e-9).knee()), (None, None));
     }
 
     #[test]

@@ -160,6 +160,21 @@ fn adversaries_reach_the_bound_and_say_which_one_they_exceed() {
     bad.iter().for_each(|args| assert_eq!(skewbench(args).status.code(), Some(2), "{args:?}"));
 }
 
+#[test]
+fn what_an_adversary_has_no_use_for_is_refused_with_the_reason() {
+    for (flag, words) in [
+        ("--json", "--json: an adversary's result has no JSON form: leave it out; --out DIR writes adversary.csv"),
+        ("--streamed", "--streamed: an adversary's execution keeps nothing anyway: leave it out"),
+        ("--tau=-1s", "--tau -1s: choose from 1us to 1000s"),
+    ] {
+        let output = skewbench(&["sim", "--adversary", "chain", flag]);
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && why.contains(words), "{why}");
+    }
+    let output = skewbench(&["sim", "--adversary", "chain", "--tau", "-1s"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--tau -1s: choose from 1us to 1000s"));
+}
+
 /// True delays of all messages, by arc and number, rounded to what integer clocks leave open.
 fn delays(runs: &[AgentRun]) -> BTreeMap<(Arc, u64), Nanos> {
     let clock = |run: &AgentRun| Oscillator::new(run.header.oscillator.clone().unwrap(), run.header.node);

@@ -352,7 +352,7 @@ fn what_a_streamed_run_cannot_do_is_refused_by_name() {
     for (body, key) in [
         (
             "topology = { shape = \"ring\", nodes = 3 }\n        [[event]]\nkind = \"crash\"\nnode = 1\nat = \"1s\"",
-            "event[0]",
+            "event[0].kind = crash: a streamed run",
         ),
         ("topology = { shape = \"ring\", nodes = 3 }\n        [stamps]\nwait_within = \"5us\"", "stamps.wait_within"),
         ("topology = { shape = \"ring\", nodes = 3 }\n        [links]\ndelay = \"1ms\"\nmu = \"2ms\"", "mu"),

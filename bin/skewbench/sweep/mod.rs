@@ -57,9 +57,9 @@ Examples:
   skewbench sweep scripts/scenarios/wan.toml --over tau=100ms..30s:12 --over loss=0,0.01,0.1,0.3 --seeds 9
 
 Files in DIR: sweep.csv (a row a point: median and worst over the seeds), sweep.html (figures), runs.jsonl (a line a
-run: what a resumed sweep need not run again), scenario.toml. Each run is appended as soon as it is done: after Ctrl-C
-or worse, the same command with the same --out goes on. The results are the same bytes, however often a sweep was
-stopped and with however many jobs it ran.
+run, by point and seed: what a resumed sweep need not run again), scenario.toml. Each run is appended as soon as it is
+done: after Ctrl-C or worse, the same command with the same --out goes on. Every file is the same bytes, however often a
+sweep was stopped, with however many jobs it ran and wherever DIR is.
 
 Exit codes: 0 all runs within their bound, 1 at least one was violated, 2 malformed flag or scenario, 3 missing input,
 4 none violated, but some unknown, or the sweep was stopped before its end.";
@@ -68,8 +68,8 @@ Exit codes: 0 all runs within their bound, 1 at least one was violated, 2 malfor
 ///
 /// Every point of the grid is run in virtual time with several seeds, on all cores. Of eps, of the bound in its four forms
 /// under each run's own premises, and of its terms, the median and the worst over the seeds are written. Along tau, the knee
-/// is where the drift between messages, 2d*kappa*(tau+nu), is as large as what delays cannot tell, d*xi: probing more often
-/// buys little below it.
+/// is where the drift between messages, 2d*kappa*tau, becomes half of the bound, at xi/(2*kappa) + nu + mu/(2d) if nothing is
+/// lost: probing more often buys little below it.
 #[derive(clap::Args)]
 #[command(after_help = MORE)]
 pub struct Args {
@@ -97,7 +97,7 @@ pub struct Args {
     /// Begin anew in DIR, even if it holds another sweep or other files
     #[arg(long)]
     force: bool,
-    /// Print the answer and the folder only, and no progress
+    /// Print the seeds, the answer and the folder only, and no progress
     #[arg(short, long)]
     quiet: bool,
 }
@@ -116,16 +116,18 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let grid = Grid::parse(&args.over).map_err(|why| Malformed(why.to_string()))?;
     let plan = Arc::new(Plan { first_seed: args.seed.or(base.seed).unwrap_or(1), seeds: args.seeds, base, grid });
-    args.say(&format!("{}, {} each from {}\n", plan.grid.size(), plural(plan.seeds, "seed"), plan.first_seed))?;
+    let header = Header::new(scenario::hash(&text), &plan);
+    out::put(&format!("{}, scenario {}\n", plan.seeds_told(), header.scenario))?;
+    args.say(&format!("{}, {} each\n", plan.grid.size(), plural(plan.seeds, "run")))?;
     args.check_size(&plan)?;
     let jobs = plan.jobs().map_err(refused)?;
     let dir = args.out.clone().map_or_else(|| folder::prepare(None, false), Ok)?;
-    let header = Header::new(scenario::hash(&text), &plan);
     let mut store = Store::open(&dir, &header, args.force)?;
     unseal(&dir)?;
     write(&dir, "scenario.toml", text.as_bytes())?;
     args.work(&plan, jobs, &mut store)?;
-    let sweep = assemble(&plan, &header, store.into_found());
+    store.put_in_order(&header)?;
+    let sweep = assemble(&plan, &header, store.found());
     write(&dir, "sweep.csv", &csv::file(&sweep))?;
     write(&dir, "sweep.html", &page::page(&sweep))?;
     manifest::write(&dir, ["scenario.toml", store::RUNS, "sweep.csv", "sweep.html"].map(|name| dir.join(name)))?;
@@ -198,9 +200,9 @@ fn listen() -> Arc<AtomicBool> {
 }
 
 /// The points of which every seed was run, in the order of the grid.
-fn assemble(plan: &Plan, header: &Header, mut found: BTreeMap<(usize, u64), Measured>) -> Sweep {
+fn assemble(plan: &Plan, header: &Header, found: &BTreeMap<(usize, u64), Measured>) -> Sweep {
     let point = |number: usize| {
-        let runs: Option<Vec<Measured>> = plan.seeds().map(|seed| found.remove(&(number, seed))).collect();
+        let runs: Option<Vec<Measured>> = plan.seeds().map(|seed| found.get(&(number, seed)).cloned()).collect();
         Some(Point::of(number, &runs?))
     };
     Sweep {

@@ -1,5 +1,6 @@
 //! The folder of a sweep: `runs.jsonl` holds what it is a sweep of, and then one line for each finished run, so that a
-//! sweep that was stopped goes on where it was.
+//! sweep that was stopped goes on where it was. While it runs they stand there as they were finished; at its end by point
+//! and seed.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -10,6 +11,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use skewbench::host::lock::Lock;
 use skewbench::host::program::Malformed;
+use skewbench::host::results::write_whole;
 use skewbench::sweep::Measured;
 
 use super::work::{Job, Plan};
@@ -111,18 +113,31 @@ impl Store {
 
     /// Adds a run, with one write, at once.
     pub fn add(&mut self, job: &Job, measured: Measured) -> Result<()> {
-        let line = Line { point: job.point, seed: job.seed, measured };
-        let text = serde_json::to_string(&line)? + "\n";
+        let text = line(job.point, job.seed, measured.clone())?;
         let written = self.file.write_all(text.as_bytes());
         written.with_context(|| format!("{}: cannot write", self.path.display()))?;
-        self.found.insert((job.point, job.seed), line.measured);
+        self.found.insert((job.point, job.seed), measured);
         Ok(())
     }
 
-    /// The runs, by point and seed.
-    pub fn into_found(self) -> BTreeMap<(usize, u64), Measured> {
-        self.found
+    /// Puts the runs in order, by point and seed: which of them was finished first is chance, and the folder of a sweep shall
+    /// hold the same bytes however it was run. Whoever is killed meanwhile leaves either order, and loses none.
+    pub fn put_in_order(&mut self, header: &Header) -> Result<()> {
+        let mut text = serde_json::to_string(header)? + "\n";
+        for ((point, seed), measured) in &self.found {
+            text += &line(*point, *seed, measured.clone())?;
+        }
+        write_whole(&self.path, text.as_bytes()).with_context(|| format!("{}: cannot write", self.path.display()))
     }
+
+    /// The runs, by point and seed.
+    pub const fn found(&self) -> &BTreeMap<(usize, u64), Measured> {
+        &self.found
+    }
+}
+
+fn line(point: usize, seed: u64, measured: Measured) -> Result<String> {
+    Ok(serde_json::to_string(&Line { point, seed, measured })? + "\n")
 }
 
 /// Why a folder cannot be gone on with; nothing if it can.
@@ -198,9 +213,37 @@ mod tests {
         let last = Job { point: 1, seed: 1, cost: 1.0 };
         assert!(store.has(&Job { point: 0, seed: 2, cost: 1.0 }) && !store.has(&last));
         store.add(&last, measured(8)).unwrap();
-        assert_eq!(store.into_found()[&(0, 1)], measured(7));
+        assert_eq!(store.found()[&(0, 1)], measured(7));
         assert_eq!(fs::read(&path).unwrap(), whole);
         fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn runs_end_up_in_order_and_one_that_is_killed_meanwhile_loses_none() {
+        let bytes = [[(0, 1), (0, 2), (1, 1), (1, 2)], [(1, 2), (0, 2), (1, 1), (0, 1)]].map(|order| {
+            let dir = folder(&format!("order-{}", order[0].0));
+            let path = dir.join(RUNS);
+            let mut store = Store::open(&dir, &header(), false).unwrap();
+            for (point, seed) in order {
+                store.add(&Job { point, seed, cost: 1.0 }, measured(point as u32 * 10 + seed as u32)).unwrap();
+            }
+            let found = store.found().clone();
+            drop(store);
+            // Killed in the middle of writing the other file.
+            fs::write(path.with_extension("new"), "{\"program\"").unwrap();
+            let mut store = Store::open(&dir, &header(), false).unwrap();
+            assert_eq!(*store.found(), found);
+            store.put_in_order(&header()).unwrap();
+            drop(store);
+            // Killed when it had its name already.
+            assert_eq!(*Store::open(&dir, &header(), false).unwrap().found(), found);
+            let names: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert!(names.len() == 2 && names.iter().all(|name| name == RUNS || name == LOCK), "{names:?}");
+            let bytes = fs::read(&path).unwrap();
+            fs::remove_dir_all(dir).unwrap();
+            bytes
+        });
+        assert_eq!(bytes[0], bytes[1]);
     }
 
     #[test]

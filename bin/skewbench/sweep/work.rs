@@ -26,6 +26,14 @@ impl Plan {
         (0..u64::from(self.seeds)).map(move |seed| first.wrapping_add(seed))
     }
 
+    /// The seeds in words: `seeds 1 to 5`.
+    pub fn seeds_told(&self) -> String {
+        match self.seeds().last() {
+            Some(last) if last != self.first_seed => format!("seeds {} to {last}", self.first_seed),
+            _ => format!("seed {}", self.first_seed),
+        }
+    }
+
     /// Every run of the grid, in its order, after each point was checked to be possible.
     pub fn jobs(&self) -> Result<Vec<Job>, Refused> {
         let mut jobs = Vec::new();

@@ -1,5 +1,7 @@
 //! What happens in time: to a clock, to a node, to the network.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::check::{Checks, Refused, refuse};
@@ -156,11 +158,11 @@ impl Event {
         }
     }
 
-    /// Whether it can happen among so many nodes; `table` names it.
+    /// Whether it can happen among so many nodes in a run of this duration; `table` names it.
     ///
     /// # Errors
     /// Names the key, its value and the mend.
-    pub fn check(&self, table: &str, nodes: u32) -> Result<(), Refused> {
+    pub fn check(&self, table: &str, nodes: u32, duration: Nanos) -> Result<(), Refused> {
         let checks = Checks(table);
         for (key, node) in self.nodes() {
             checks.node(key, node, nodes)?;
@@ -171,6 +173,11 @@ impl Event {
             let key = if matches!(self, Self::Crash { .. }) { "restart" } else { "until" };
             return Err(refuse(&format!("{table}.{key}"), until, &format!("choose an instant after {at}")));
         }
+        if at >= duration {
+            let mend = format!("the run ends at {duration}: choose an earlier instant, or a longer duration");
+            return Err(refuse(&format!("{table}.at"), at, &mend));
+        }
+        self.check_sides(table, nodes)?;
         match *self {
             Self::FrequencyStep { by_ppm, .. } => checks.number("by_ppm", by_ppm, -10_000.0, 10_000.0),
             Self::RacingClock { by_ppm, .. } => checks.number("by_ppm", by_ppm, -900_000.0, 10_000_000.0),
@@ -179,6 +186,44 @@ impl Event {
             Self::Route { delay, .. } => checks.span("delay", delay, Nanos(1)),
             Self::Loss { share, .. } => checks.share("share", share),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether somebody is lied to or parted from others.
+    fn check_sides(&self, table: &str, nodes: u32) -> Result<(), Refused> {
+        let refused =
+            |key: &str, named: &[u32], mend: &str| Err(refuse(&format!("{table}.{key}"), format!("{named:?}"), mend));
+        match self {
+            Self::TwoFacedClock { to, .. } if to.is_empty() => {
+                refused("to", to, "nobody is lied to: name at least one other node")
+            }
+            Self::TwoFacedClock { node, to, .. } if to.contains(node) => {
+                refused("to", to, &format!("node {node} does not hear itself: name others only"))
+            }
+            Self::Partition { nodes: named, .. } => match named.iter().collect::<BTreeSet<_>>().len() {
+                0 => refused("nodes", named, "nobody is parted from the others: name at least one node"),
+                many if many == nodes as usize => {
+                    refused("nodes", named, "nobody is left on the other side: name fewer nodes")
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// What it is called in scenarios.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Crash { .. } => "crash",
+            Self::Suspend { .. } => "suspend",
+            Self::FrequencyStep { .. } => "frequency-step",
+            Self::ClockStep { .. } => "clock-step",
+            Self::StuckClock { .. } => "stuck-clock",
+            Self::RacingClock { .. } => "racing-clock",
+            Self::TwoFacedClock { .. } => "two-faced-clock",
+            Self::Partition { .. } => "partition",
+            Self::Route { .. } => "route",
+            Self::Loss { .. } => "loss",
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Link {
     /// Share of the copies that are lost, 0 to below 1.
     #[serde(default)]
     pub loss_share: f64,
-    /// Share of the messages that are doubled, 0 to 1.
+    /// Share of the messages that are doubled, 0 to below 1.
     #[serde(default)]
     pub duplicate_share: f64,
     /// What Lamport's clock takes for the minimum delay and credits every message with.

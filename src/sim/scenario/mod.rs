@@ -4,8 +4,12 @@
 mod check;
 mod events;
 mod links;
+mod memory;
 mod order;
 mod oscillators;
+mod reading;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -171,7 +175,7 @@ impl Scenario {
     /// # Errors
     /// Names the key of the scenario, its value and the mend.
     pub fn parse_for(text: &str, scale: Scale) -> Result<Self, Refused> {
-        let scenario: Self = toml::from_str(text).map_err(|error| Refused(error.to_string().trim_end().to_owned()))?;
+        let scenario: Self = toml::from_str(text).map_err(|error| reading::told(text, &error))?;
         scenario.check(scale)?;
         Ok(scenario)
     }
@@ -189,15 +193,10 @@ impl Scenario {
         Checks("stamps").span("wait_within", self.stamps.wait_within, Nanos::ZERO)?;
         self.oscillators.check(self.duration)?;
         self.links.check("links")?;
-        self.wan.as_ref().map_or(Ok(()), |wan| wan.check("wan"))?;
-        for (index, own) in self.own_oscillators.iter().enumerate() {
-            own.check(&format!("oscillator[{index}]"), nodes)?;
-        }
-        for (index, own) in self.own_links.iter().enumerate() {
-            own.check(&format!("link[{index}]"))?;
-        }
+        self.check_wan()?;
+        self.check_own(nodes)?;
         let mut events = self.events.iter().enumerate();
-        events.try_for_each(|(index, event)| event.check(&format!("event[{index}]"), nodes))?;
+        events.try_for_each(|(index, event)| event.check(&format!("event[{index}]"), nodes, self.duration))?;
         self.order.as_ref().map_or(Ok(()), |order| order.check(self.duration, nodes, self.clocks))
     }
 
@@ -210,7 +209,6 @@ impl Scenario {
         if !(2..=most).contains(&nodes) {
             return Err(refuse("topology: nodes", nodes, &format!("choose from 2 to {most} nodes")));
         }
-        let checks = Checks("topology");
         match &self.topology {
             Shape::Tree { branches: 0, .. } => Err(refuse("topology.branches", 0, "choose 1 or more")),
             Shape::RandomRegular { degree, .. }
@@ -219,9 +217,7 @@ impl Scenario {
                 let mend = format!("choose from 1 to {}, so that degree times nodes is even", nodes - 1);
                 Err(refuse("topology.degree", degree, &mend))
             }
-            Shape::Edges { edges, .. } => {
-                edges.iter().flat_map(|(a, b)| [*a, *b]).try_for_each(|node| checks.node("edges", node, nodes))
-            }
+            Shape::Edges { edges, .. } => check_edges(edges, nodes),
             _ => Ok(()),
         }?;
         match self.topology.most_links() {
@@ -231,6 +227,36 @@ impl Scenario {
                 Err(refuse("topology: links", links, &mend))
             }
         }
+    }
+
+    fn check_wan(&self) -> Result<(), Refused> {
+        let Some(wan) = &self.wan else { return Ok(()) };
+        if !matches!(self.topology, Shape::Islands { .. }) {
+            let mend = "no link of this shape is wide: choose the shape islands, or leave [wan] out";
+            return Err(refuse("wan with topology.shape", self.topology.name(), mend));
+        }
+        wan.check("wan")
+    }
+
+    /// What is declared of single oscillators and links, each of which has one table.
+    fn check_own(&self, nodes: u32) -> Result<(), Refused> {
+        let mut seen = BTreeSet::new();
+        for (index, own) in self.own_oscillators.iter().enumerate() {
+            own.check(&format!("oscillator[{index}]"), nodes)?;
+            if !seen.insert(own.node) {
+                let mend = "another [[oscillator]] is of this node: put both into one";
+                return Err(refuse(&format!("oscillator[{index}].node"), own.node, mend));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for (index, own) in self.own_links.iter().enumerate() {
+            own.check(&format!("link[{index}]"))?;
+            if !seen.insert((own.from, own.to)) {
+                let mend = format!("another [[link]] is of {}->{}: put both into one", own.from, own.to);
+                return Err(refuse(&format!("link[{index}].to"), own.to, &mend));
+            }
+        }
+        Ok(())
     }
 
     fn check_time(&self, nodes: u32, scale: Scale) -> Result<(), Refused> {
@@ -248,8 +274,23 @@ impl Scenario {
                 format!("{slots} slots of the probe grid are too many: choose a longer one, or a shorter duration");
             return Err(refuse("tau", self.tau, &mend));
         }
-        Ok(())
+        if scale == Scale::Journaled { self.check_memory() } else { Ok(()) }
     }
+}
+
+/// Whether these edges join two nodes each, no two of them the same.
+fn check_edges(edges: &[(u32, u32)], nodes: u32) -> Result<(), Refused> {
+    let mut seen = BTreeSet::new();
+    for (index, (a, b)) in edges.iter().enumerate() {
+        [a, b].into_iter().try_for_each(|node| Checks("topology").node("edges", *node, nodes))?;
+        let mend = match (a == b, seen.insert((a.min(b), a.max(b)))) {
+            (true, _) => "a node has no link to itself: leave it out",
+            (_, false) => "they are linked already, and links go both ways: leave it out",
+            _ => continue,
+        };
+        return Err(refuse(&format!("topology.edges[{index}]"), format!("[{a}, {b}]"), mend));
+    }
+    Ok(())
 }
 
 /// The name of a scenario's text: the first 16 hexadecimal digits of its SHA-256.

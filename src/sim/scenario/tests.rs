@@ -49,7 +49,10 @@ fn a_bad_value_is_refused_by_key_value_and_mend() {
         ("[order]\nworkload = \"mutex\"\nduration = \"2\"", ["duration", "`2`", "100ms"]),
         ("[order]\nworkload = \"mutex\"\ndeclared_eps = \"-1ms\"", ["order.declared_eps", "-1ms", "from 0s to 10s"]),
         ("[order]\nworkload = \"mutex\"\npremise = \"bent\"", ["bent", "unknown variant", "broken"]),
-        ("[[event]]\nkind = \"clock-step\"\nnode = 1\nat = \"5s\"\nby = \"-4s\"", ["event[0].by", "-4s", "from 1ns"]),
+        (
+            "[[event]]\nkind = \"clock-step\"\nnode = 1\nat = \"500ms\"\nby = \"-4s\"",
+            ["event[0].by", "-4s", "from 1ns"],
+        ),
     ] {
         let error = refusal(text);
         for word in words {
@@ -67,11 +70,96 @@ fn shapes_that_cannot_be_are_refused() {
         ("shape = \"random-regular\", nodes = 5, degree = 3", ["degree", "even"]),
         ("shape = \"random-regular\", nodes = 5, degree = 4294967295", ["degree", "1 to 4"]),
         ("shape = \"edges\", nodes = 3, edges = [[0, 7]]", ["edges", "0 to 2"]),
+        ("shape = \"edges\", nodes = 3, edges = [[0, 1], [2, 2]]", ["edges[1] = [2, 2]", "no link to itself"]),
+        ("shape = \"edges\", nodes = 3, edges = [[0, 1], [1, 2], [1, 0]]", ["edges[2] = [1, 0]", "linked already"]),
         ("shape = \"blob\"", ["blob", "random-regular"]),
     ] {
         let error = Scenario::parse(&of(shape)).expect_err(shape).to_string();
         words.iter().for_each(|word| assert!(error.contains(word), "{shape}: {error}"));
     }
+}
+
+#[test]
+fn what_would_be_without_effect_is_refused() {
+    let event = |text: &str| format!("[[event]]\nat = \"500ms\"\n{text}");
+    for (text, words) in [
+        ("[wan]\ndelay = \"1ms\"".to_owned(), "wan with topology.shape = full: no link of this shape is wide"),
+        (
+            "[[oscillator]]\nnode = 1\ndrift_ppm = 1.0\n[[oscillator]]\nnode = 1\noffset = \"1ms\"".to_owned(),
+            "oscillator[1].node = 1: another [[oscillator]] is of this node",
+        ),
+        (
+            "[[link]]\nfrom = 0\nto = 1\nmu = \"1us\"\n[[link]]\nfrom = 0\nto = 1\ndelay = \"1ms\"".to_owned(),
+            "link[1].to = 1: another [[link]] is of 0->1",
+        ),
+        (
+            event("kind = \"clock-step\"\nnode = 1\nby = \"1ms\"").replace("500ms", "1s"),
+            "event[0].at = 1s: the run ends at 1s",
+        ),
+        (event("kind = \"two-faced-clock\"\nnode = 1\nlie = \"1ms\"\nto = []"), "event[0].to = []: nobody is lied to"),
+        (
+            event("kind = \"two-faced-clock\"\nnode = 1\nlie = \"1ms\"\nto = [0, 1]"),
+            "event[0].to = [0, 1]: node 1 does not hear itself",
+        ),
+        (
+            event("kind = \"partition\"\nuntil = \"600ms\"\nnodes = []"),
+            "event[0].nodes = []: nobody is parted from the others",
+        ),
+        (
+            event("kind = \"partition\"\nuntil = \"600ms\"\nnodes = [0, 1, 2, 1]"),
+            "event[0].nodes = [0, 1, 2, 1]: nobody is left on the other side",
+        ),
+    ] {
+        let why = refusal(&text);
+        assert!(why.starts_with(words), "{text}: {why}");
+        assert!(why.contains(": put both") || why.contains("choose") || why.contains("name"), "the mend: {why}");
+    }
+    // Both directions of a link have tables of their own, and some may be parted from the rest.
+    for text in [
+        "[[link]]\nfrom = 0\nto = 1\nmu = \"1us\"\n[[link]]\nfrom = 1\nto = 0\nmu = \"2us\"".to_owned(),
+        event("kind = \"partition\"\nuntil = \"2s\"\nnodes = [0, 2, 2]"),
+    ] {
+        Scenario::parse(&format!("{LEAST}{text}")).expect(&text);
+    }
+}
+
+#[test]
+fn a_refusal_of_the_reader_names_the_key_in_any_table() {
+    let event = |text: &str| format!("[[event]]\nkind = \"crash\"\nnode = 1\n{text}");
+    let span = "expected a span of time with its unit in quotes, such as \"100ms\"";
+    for (text, words) in [
+        ("[links]\ndelay = 1".to_owned(), ["5 | delay = 1", span]),
+        ("[stamps]\nnoise = 3.5".to_owned(), ["5 | noise = 3.5", span]),
+        (event("at = 5"), ["event[0].at: invalid type: integer `5`", span]),
+        (event("at = \"5\""), ["event[0].at: `5` is not a span of time", "such as 100ms"]),
+        (event("at = \"5ms\"\n") + &event("at = \"6ms\"\nrestart = \"7\""), ["event[1].restart: `7`", "such as 100ms"]),
+        (event("").replace("crash", "melt"), ["5 | kind = \"melt\"", "stuck-clock"]),
+        (
+            "[links]\njitter = { kind = \"exponential\", mean = \"1\" }".to_owned(),
+            ["links.jitter.mean: `1` is not a span", "such as 100ms"],
+        ),
+        // The complaint quotes what two keys have: it names neither.
+        (event("at = 1"), ["4 | [[event]]", span]),
+    ] {
+        let why = refusal(&text);
+        assert!(words.iter().all(|word| why.contains(word)), "{text}: {why}");
+    }
+    let shape = "duration = \"1s\"\ntau = \"10ms\"\ntopology = { shape = \"full\", nodes = -3 }\n";
+    let why = Scenario::parse(shape).unwrap_err().to_string();
+    assert!(why.contains("topology.nodes: invalid value: integer `-3`"), "{why}");
+}
+
+#[test]
+fn a_refusal_is_short_however_long_the_file_is() {
+    let long = "x".repeat(300_000);
+    for text in
+        [long.clone(), format!("{LEAST}[links]\ndelay = \"{long}\""), format!("{LEAST}{long} = 1"), "[".repeat(9_999)]
+    {
+        let why = Scenario::parse(&text).unwrap_err().to_string();
+        assert!(why.len() < 1_000 && why.starts_with("TOML parse error at line "), "{} bytes: {why:.999}", why.len());
+    }
+    let why = refusal(&format!("[links]\ndelay = \"{long}\""));
+    assert!(why.contains("such as 100ms") && why.contains("line 5, column 9"), "the mend is still there: {why}");
 }
 
 #[test]

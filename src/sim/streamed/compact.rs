@@ -218,7 +218,7 @@ fn refuse_what_takes_more(scenario: &Scenario) -> Result<(), Refused> {
         return refused("order.workload", names.join(", "));
     }
     match scenario.events.first() {
-        Some(event) => refused("event[0]", format!("{event:?}")),
+        Some(event) => refused("event[0].kind", event.kind().to_owned()),
         None => Ok(()),
     }
 }

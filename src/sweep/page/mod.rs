@@ -26,7 +26,7 @@ const MOST_ROWS: usize = 24;
 const MOST_LINES: usize = 12;
 
 /// How numbers are written on the page.
-pub const RICH: Words = Words { span, value: Key::label, part: part_name, eps: "ε", knee: "ξ/(2κ) − ν" };
+pub const RICH: Words = Words { span, value: Key::label, part: part_name, eps: "ε", knee: "ξ/(2κ) + ν + μ/(2d)" };
 
 /// The page.
 pub fn page(sweep: &Sweep) -> Vec<u8> {
@@ -56,8 +56,8 @@ const fn part_name(part: Part) -> &'static str {
 fn first(sweep: &Sweep) -> String {
     let (done, all) = (sweep.points.len(), sweep.grid.len());
     let missing = if done < all { format!(" of {all}, stopped before its end") } else { String::new() };
-    let told =
-        format!("skewbench sweep · {done} points{missing} · {} each · {}", plural(sweep.seeds, "seed"), sweep.topology);
+    let (points, seeds) = (plural(done as u32, "point"), plural(sweep.seeds, "seed"));
+    let told = format!("skewbench sweep · {points}{missing} · {seeds} each · {}", sweep.topology);
     let keys: Vec<String> = sweep
         .grid
         .axes
@@ -142,9 +142,9 @@ fn limits() -> String {
          and hlc need many exchanges, so that at a long τ their ε is that of a cold start, not of settled clocks.",
         "Every bound is the smallest one that each run’s own messages support: ξ and τ_eff are chosen together. With more \
          messages a smaller ξ can be chosen, so that a bound may go on falling slowly below its knee.",
-        "A knee is where the slope on logarithmic axes passes one half: for a constant ξ and no losses that is τ* = ξ/(2κ) − ν, \
-         where drift and unpredictable delay are equal parts. Below it the choice of ξ makes both about equal, so that \
-         which of them is larger is chance. A knee is as fine as the grid is.",
+        "A knee is where the slope on logarithmic axes passes one half: for a constant ξ and no losses that is \
+         τ* = ξ/(2κ) + ν + μ/(2d), where what follows τ, 2dκτ, is half of the safe bound. Below it the choice of ξ makes drift \
+         and unpredictable delay about equal, so that which of them is larger is chance. A knee is as fine as the grid is.",
         "Runs with a long τ last longer, so that each bound has begun to hold; a longer run sees rarer events.",
     ];
     let items: String = items.iter().map(|item| format!("<li>{}</li>\n", escape(item))).collect();
@@ -200,6 +200,10 @@ mod tests {
         }
         for never in ["<script", "http:", "https:", "NaN", "inf\""] {
             assert!(!page.contains(never), "{never}");
+        }
+        let used = page.split("var(").skip(1).filter_map(|rest| rest.split(')').next());
+        for name in used.filter(|name| !name.contains(',')) {
+            assert!(page.contains(&format!("{name}:")), "{name} is used and has no value");
         }
     }
 
