@@ -4,20 +4,15 @@
 //! Time is cut into coarse days, the present day into fine hours, both powers of two of a nanosecond. What is due on a later
 //! day is appended to that day's list; when the day comes its list is dealt to the hours; when an hour comes its few
 //! events are sorted by time. Lists are appended to and sorted stably, so that events of one instant happen in the order in
-//! which they were queued, without a number for each of them. Days beyond a year are kept in a map. Few events need no hours:
-//! their days are short and have one. (After R. Brown, "Calendar Queues", CACM 31(10), 1988, with the two levels of a ladder
-//! queue.)
+//! which they were queued, without a number for each of them. Days beyond a year are kept in a map. (After R. Brown,
+//! "Calendar Queues", CACM 31(10), 1988, with the two levels of a ladder queue.)
 
 use std::collections::BTreeMap;
 
 /// The end of a list.
 const NONE: u32 = u32::MAX;
-/// Days in a year if they have hours.
+/// Days in a year.
 const DAYS: usize = 256;
-/// Most days in a year if they have none.
-const MOST_DAYS: usize = 1 << 10;
-/// So many events need no hours.
-const FEW: usize = 2 * MOST_DAYS;
 /// Most hours in a day.
 const MOST_HOURS: usize = 1 << 14;
 
@@ -63,19 +58,15 @@ pub struct Calendar<E> {
 impl<E: Copy> Calendar<E> {
     /// A calendar for about `pending` events at once, most of which are queued less than `ahead` ns before they happen.
     pub fn new(pending: usize, ahead: i64) -> Self {
-        let (days, hours) = if pending <= FEW {
-            (pending.next_power_of_two().clamp(16, MOST_DAYS), 1)
-        } else {
-            (DAYS, (pending / (2 * DAYS)).next_power_of_two().clamp(4, MOST_HOURS))
-        };
-        let day = (ahead.max(1) as u64 / (days as u64 / 2)).next_power_of_two().max(hours as u64);
+        let hours = (pending / (2 * DAYS)).next_power_of_two().clamp(4, MOST_HOURS);
+        let day = (ahead.max(1) as u64 / (DAYS as u64 / 2)).next_power_of_two().max(hours as u64);
         let day_bits = day.trailing_zeros();
         Self {
             day_bits,
             hour_bits: day_bits - hours.trailing_zeros(),
             day: 0,
             hour: 0,
-            days: (0..days).map(|_| Vec::new()).collect(),
+            days: (0..DAYS).map(|_| Vec::new()).collect(),
             in_days: 0,
             far: BTreeMap::new(),
             hours: vec![NONE; hours],
@@ -94,8 +85,8 @@ impl<E: Copy> Calendar<E> {
         if day <= self.day {
             let hour = if day < self.day { 0 } else { self.hour_of(at) };
             if hour <= self.hour { self.insert(entry) } else { self.link(hour, entry) }
-        } else if day < self.day + self.days.len() as i64 {
-            self.list(day).push(entry);
+        } else if day < self.day + DAYS as i64 {
+            self.days[day as usize % DAYS].push(entry);
             self.in_days += 1;
         } else {
             self.far.entry(day).or_default().push(entry);
@@ -138,13 +129,6 @@ impl<E: Copy> Calendar<E> {
             + self.hours.len() * 4
     }
 
-    /// What is due on a day of the present year.
-    #[inline]
-    fn list(&mut self, day: i64) -> &mut Vec<Entry<E>> {
-        let place = day as usize & (self.days.len() - 1);
-        &mut self.days[place]
-    }
-
     fn hour_of(&self, at: i64) -> usize {
         (at >> self.hour_bits) as usize & (self.hours.len() - 1)
     }
@@ -178,7 +162,7 @@ impl<E: Copy> Calendar<E> {
         self.due.clear();
         self.next = 0;
         while self.in_hours == 0 {
-            if !self.begin_day() || !self.due.is_empty() {
+            if !self.begin_day() {
                 return;
             }
         }
@@ -188,7 +172,7 @@ impl<E: Copy> Calendar<E> {
         self.begin_hour();
     }
 
-    /// Deals the next day's events to its hours, or takes them if it has none; false if nothing is queued.
+    /// Deals the next day's events to its hours; false if nothing is queued.
     fn begin_day(&mut self) -> bool {
         let next = match self.far.first_key_value() {
             Some((day, _)) if self.in_days == 0 => *day,
@@ -197,23 +181,17 @@ impl<E: Copy> Calendar<E> {
         };
         self.day = next;
         self.hour = 0;
-        let year = self.days.len() as i64;
-        while let Some(first) = self.far.first_entry().filter(|first| *first.key() < next + year) {
+        while let Some(first) = self.far.first_entry().filter(|first| *first.key() < next + DAYS as i64) {
             let (day, entries) = first.remove_entry();
             self.in_days += entries.len();
-            *self.list(day) = entries;
+            self.days[day as usize % DAYS] = entries;
         }
-        let mut entries = std::mem::take(self.list(next));
+        let mut entries = std::mem::take(&mut self.days[next as usize % DAYS]);
         self.in_days -= entries.len();
-        if self.hours.len() == 1 {
-            std::mem::swap(&mut self.due, &mut entries);
-            self.due.sort_by_key(|entry| entry.at);
-        } else {
-            for entry in entries.drain(..) {
-                self.link(self.hour_of(entry.at), entry);
-            }
+        for entry in entries.drain(..) {
+            self.link(self.hour_of(entry.at), entry);
         }
-        *self.list(next) = entries;
+        self.days[next as usize % DAYS] = entries;
         true
     }
 
