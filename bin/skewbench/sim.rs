@@ -24,12 +24,13 @@ use crate::{attack, folder, stream, swarm};
 /// plays workloads too, on the clocks that its nodes ran and over its links: ordering.csv and the report have what they cost,
 /// and exit code 1 says that an invariant broke. scripts/scenarios/price.toml is an example.
 ///
-/// A run keeps a journal a node, up to 1,024 nodes and as many messages as fit 8 GiB of memory (about 1.2 kB each). With --streamed nothing is kept but what the result needs, up to a
-/// million nodes, on constant drifts, and every probe does what it does in the journaled run: Lamport's clocks alone, or
-/// with --clocks all the NTP-style and hybrid clocks too, up to 100,000 nodes. The verdict is on Lamport's bound.
-/// Refused by name are oscillators.wander_limit_ppm and temperature, stamps.wait_within, every [[event]], the section order, and credits
-/// above a link's delay. Epsilon is exact up to 10,000 nodes; above, it is rounded outward, and where it then exceeds the
-/// bound the verdict is UNKNOWN. Ctrl-C ends a streamed run early and prints what was gathered.
+/// A run keeps a journal a node, up to 1,024 nodes and as many messages as fit 8 GiB of memory (about 1.2 kB each). With
+/// --streamed nothing is kept but what the result needs, up to a million nodes, on constant drifts, and every probe does
+/// what it does in the journaled run: Lamport's clocks alone, or with --clocks all the NTP-style and hybrid clocks too,
+/// up to 100,000 nodes. The verdict is on Lamport's bound. Refused by name are oscillators.wander_limit_ppm and
+/// temperature, stamps.wait_within, every [[event]], the section order, and credits above a link's delay. Epsilon is
+/// exact up to 10,000 nodes; above, it is rounded outward, and where it then exceeds the bound the verdict is UNKNOWN.
+/// Ctrl-C ends a streamed run early and prints what was gathered.
 #[derive(clap::Args)]
 pub struct Args {
     /// The world and what happens in it; scripts/scenarios has examples
